@@ -1,0 +1,1 @@
+"""The order of the steps, retries, gates, the command line and the rehearsal generator."""

@@ -1,0 +1,472 @@
+"""The only code that reads and writes tables: encrypted Parquet parts under one manifest a table.
+
+A part appears whole (temp file, fsync, rename) and a table changes as a whole, when its manifest is
+replaced. Every read checks the parts' SHA-256 first: one flipped byte in Parquet gives wrong values
+silently. `content_digest` is over the logical rows and the same for any split into parts;
+`file_sha256` is over the bytes as stored. Each part has its own key, so a part put in another's
+place does not open.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import polars as pl
+
+from matching.errors import (
+    ApprovalMissing,
+    CheckFailed,
+    IntegrityError,
+    OperatorError,
+    TryAgainLater,
+    UsageError,
+)
+from matching.keys import Keys, default_key_file
+from matching.schema import Kind, Table
+from matching.tables import TABLES
+
+__all__ = [
+    "ROWS_PER_PART",
+    "ApprovalMissing",
+    "CheckFailed",
+    "IntegrityError",
+    "Manifest",
+    "OperatorError",
+    "Part",
+    "TryAgainLater",
+    "UsageError",
+    "Workspace",
+    "Writer",
+    "replacing",
+    "sha256_file",
+]
+
+ROWS_PER_PART = 1_000_000
+"""About 100 MB of the widest table a part: small enough to hold, large enough to compress."""
+_DIGEST_BASE = 1 << 128
+_FOLDERS = ("tables", "inbox", "reference", "runs", "logs", "scratch", "prefect", "out", "evidence")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One finished file of a table. `rows_hash` is the sum of its 128-bit row hashes, in hex."""
+
+    file: str
+    rows: int
+    file_sha256: str
+    rows_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a table holds now."""
+
+    table: str
+    schema_version: int
+    parts: tuple[Part, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows over all parts."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def content_digest(self) -> str:
+        """Digest over the logical rows; independent of parts, their order and their encryption."""
+        total = sum(int(part.rows_hash, 16) for part in self.parts) % _DIGEST_BASE
+        columns = {name: str(dtype) for name, dtype in TABLES[self.table].polars.items()}
+        text = json.dumps([self.table, self.schema_version, columns, self.rows, f"{total:032x}"])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Manifest:
+        """From what `asdict` gave."""
+        parts = tuple(Part(**part) for part in stored["parts"])
+        return cls(stored["table"], stored["schema_version"], parts)
+
+
+@dataclass(slots=True)
+class Workspace:
+    """One incident's directory, opened with its keys. Safe to open several times.
+
+    `complete` reads the last finished round's set of tables while another round is being written.
+    """
+
+    root: Path
+    identity: dict[str, Any]
+    keys: Keys = field(repr=False)
+    complete: bool = False
+    inbox_parts: Mapping[str, int] | None = None
+    _checked: set[tuple[str, int, int]] = field(default_factory=set, repr=False)
+
+    # --- opening ----------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls, root: Path, *, incident_id: str, synthetic: bool, key_file: Path | None = None
+    ) -> tuple[Workspace, bool]:
+        """Make the directory (0700) or open it; also says whether a key was made just now."""
+        path = key_file or default_key_file(incident_id)
+        if root.resolve() in path.resolve().parents:
+            raise OperatorError(f"key file {path}: lies inside the workspace; put it elsewhere")
+        keys, made = Keys.load_or_make(path, incident_id=incident_id, synthetic=synthetic)
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in _FOLDERS:
+            (root / folder).mkdir(exist_ok=True, mode=0o700)
+        target = root / "workspace.json"
+        if target.exists():
+            return cls.open(root), made
+        if any(p.name not in _FOLDERS for p in root.iterdir()):
+            raise OperatorError(f"workspace {root}: not empty and no workspace; name another --workspace")
+        versions = {name: table.schema_version for name, table in TABLES.items()}
+        identity = {
+            "schema": "affected.workspace/1",
+            "incident_id": incident_id,
+            "synthetic": synthetic,
+            "key_file": str(path),
+            "key_check": hashlib.sha256(keys.derived("key check")).hexdigest(),
+            "schema_versions": versions,
+        }
+        with replacing(target) as draft:
+            draft.write_text(json.dumps(identity, indent=1))
+        return cls(root, identity, keys), made
+
+    @classmethod
+    def open(cls, root: Path, *, complete: bool = False) -> Workspace:
+        """Raises OperatorError where it is no workspace or its key does not fit."""
+        try:
+            identity = json.loads((root / "workspace.json").read_text())
+        except FileNotFoundError:
+            raise OperatorError(f"workspace {root}: no workspace.json; run `affected run` first") from None
+        except ValueError:
+            raise IntegrityError(f"workspace {root}: workspace.json is damaged") from None
+        if (root.stat().st_mode & 0o077) != 0:
+            raise OperatorError(f"workspace {root}: others can read it; chmod 700")
+        newer = [n for n, v in identity["schema_versions"].items() if n in TABLES and v > TABLES[n].schema_version]
+        if newer:
+            raise OperatorError(f"workspace {root}: written by a newer version ({', '.join(newer)}); upgrade")
+        keys = Keys.load(Path(os.environ.get("AFFECTED_KEY_FILE") or identity["key_file"]))
+        if hashlib.sha256(keys.derived("key check")).hexdigest() != identity["key_check"]:
+            raise OperatorError(f"key file {identity['key_file']}: the key of another workspace")
+        return cls(root, identity, keys, complete)
+
+    @property
+    def synthetic(self) -> bool:
+        """Outputs may be plain and approvals given in one go."""
+        return bool(self.identity["synthetic"])
+
+    @property
+    def incident_id(self) -> str:
+        """The incident's id."""
+        return str(self.identity["incident_id"])
+
+    @property
+    def out(self) -> Path:
+        """What leaves the house."""
+        return self.root / "out"
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def manifest(self, name: str) -> Manifest | None:
+        """The table's manifest; None where it was never written."""
+        folder = self._folder(name)
+        if self.complete and TABLES[name].kind is Kind.STEP:
+            chosen = self.root / "tables" / "complete.json"
+            stored = json.loads(chosen.read_text()).get(name) if chosen.exists() else None
+        else:
+            chosen = folder / "manifest.json"
+            stored = json.loads(chosen.read_text()) if chosen.exists() else None
+        return Manifest.from_json(stored) if stored else None
+
+    def has(self, name: str) -> bool:
+        """The table was written."""
+        return self.manifest(name) is not None
+
+    def digest(self, name: str) -> str | None:
+        """content_digest of the table as this round sees it; None where it was never written."""
+        manifest = self._seen(name)
+        return manifest.content_digest if manifest else None
+
+    def rows(self, name: str) -> int:
+        """Rows of the table; 0 where it was never written."""
+        manifest = self._seen(name)
+        return manifest.rows if manifest else 0
+
+    def scan(self, name: str) -> pl.LazyFrame:
+        """The table as a lazy frame, parts checked first; empty where it was never written.
+
+        Raises IntegrityError naming the file whose bytes changed.
+        """
+        manifest = self._seen(name)
+        if manifest is None or not manifest.parts:
+            return TABLES[name].empty().lazy()
+        return pl.concat([self._scan_part(name, part) for part in manifest.parts])
+
+    def parts(self, name: str) -> Iterator[pl.DataFrame]:
+        """The table part by part, for work that must not hold it whole."""
+        manifest = self._seen(name)
+        for part in manifest.parts if manifest else ():
+            yield self._scan_part(name, part).collect()
+
+    def read(self, name: str, columns: list[str] | None = None) -> pl.DataFrame:
+        """The table in memory, sorted by its key."""
+        frame = self.scan(name)
+        return (frame.select(columns) if columns else frame).collect()
+
+    def _seen(self, name: str) -> Manifest | None:
+        manifest = self.manifest(name)
+        limit = (self.inbox_parts or {}).get(name)
+        if manifest is None or limit is None:
+            return manifest
+        return Manifest(name, manifest.schema_version, manifest.parts[:limit])
+
+    def _scan_part(self, name: str, part: Part) -> pl.LazyFrame:
+        path = self._folder(name) / part.file
+        self.check_part(name, part)
+        key = pl.ParquetDecryptionProperties(footer_key=self._part_key(name, part.file))
+        return pl.scan_parquet(path, decryption=key)
+
+    def check_part(self, name: str, part: Part) -> None:
+        """Raise IntegrityError where a part is missing or its bytes are not the manifest's."""
+        path = self._folder(name) / part.file
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            raise IntegrityError(f"{TABLES[name].kind}/{name}/{part.file}: missing") from None
+        seen = (str(path), stat.st_mtime_ns, stat.st_size)
+        if seen in self._checked:
+            return
+        if sha256_file(path) != part.file_sha256:
+            raise IntegrityError(f"{TABLES[name].kind}/{name}/{part.file}: bytes changed since written")
+        self._checked.add(seen)
+
+    # --- writing ----------------------------------------------------------------------------
+
+    def write(self, name: str, frame: pl.DataFrame | pl.LazyFrame) -> None:
+        """Replace the table by these rows, sorted by its key."""
+        table = TABLES[name]
+        rows = table.conform(frame.lazy()).sort(table.key, nulls_last=True).collect()
+        with self.writer(name) as writer:
+            for index, start in enumerate(range(0, max(rows.height, 1), ROWS_PER_PART)):
+                writer.put(index, rows.slice(start, ROWS_PER_PART))
+
+    @contextmanager
+    def writer(self, name: str, *, resume_key: str = "") -> Iterator[Writer]:
+        """Write a table part by part; it changes when the block ends without an error.
+
+        With a `resume_key` (a digest of all that the rows depend on) parts that a killed run
+        finished are kept: `has(index)` says which.
+        """
+        if TABLES[name].kind is Kind.REFERENCE and self.has(name):
+            raise TryAgainLater(f"reference table {name} is frozen")
+        writer = Writer(self, TABLES[name], resume_key or token_hex(4))
+        yield writer
+        self._publish(name, writer.finished())
+
+    def append(self, name: str, frame: pl.DataFrame) -> int:
+        """Append rows to an inbox table as one part, atomically; gives the number of its parts."""
+        table = TABLES[name]
+        if table.kind is not Kind.INBOX:
+            raise UsageError(f"{name} is no inbox table")
+        rows = table.conform(frame.lazy()).sort(table.key).collect()
+        with locked(self._folder(name) / ".lock", wait=True):
+            old = self.manifest(name)
+            parts = old.parts if old else ()
+            if rows.is_empty():
+                return len(parts)
+            part = self.put_part(name, f"part-{len(parts):06d}-{token_hex(4)}.parquet", rows)
+            self._publish(name, (*parts, part))
+            return len(parts) + 1
+
+    def publish_complete(self) -> None:
+        """Make the present set of tables the one that readers see, and drop what nobody sees."""
+        current = {}
+        for name, table in TABLES.items():
+            manifest = self.manifest(name) if table.kind is Kind.STEP else None
+            if manifest is not None:
+                current[name] = asdict(manifest)
+        with replacing(self.root / "tables" / "complete.json") as draft:
+            draft.write_text(json.dumps(current))
+        for name, stored in current.items():
+            wanted = {part["file"] for part in stored["parts"]}
+            for path in self._folder(name).glob("part-*"):
+                if path.name.removesuffix(".json") not in wanted:
+                    path.unlink(missing_ok=True)
+
+    def put_part(self, name: str, file: str, rows: pl.DataFrame) -> Part:
+        """Write one encrypted part: temp file, fsync, rename."""
+        folder = self._folder(name)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = pl.ParquetEncryptionProperties(footer_key=self._part_key(name, file))
+        try:
+            with replacing(folder / file) as draft:
+                rows.write_parquet(draft, encryption=key, compression_level=1)
+                digest = sha256_file(draft)
+        except OSError as error:
+            raise TryAgainLater(f"{TABLES[name].kind}/{name}: {error.strerror}; free space, run again") from error
+        return Part(file, rows.height, digest, rows_hash(rows))
+
+    def _publish(self, name: str, parts: tuple[Part, ...]) -> None:
+        folder = self._folder(name)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        manifest = Manifest(name, TABLES[name].schema_version, parts)
+        with replacing(folder / "manifest.json") as draft:
+            draft.write_text(json.dumps(asdict(manifest)))
+
+    def _folder(self, name: str) -> Path:
+        return self.root / TABLES[name].kind / name
+
+    def _part_key(self, name: str, file: str) -> bytes:
+        return self.keys.derived(f"{TABLES[name].kind}/{name}/{file}")
+
+    # --- files that leave the house, scratch --------------------------------------------------
+
+    def put_output(self, relative: str, data: bytes, *, personal: bool) -> Path:
+        """Write a file below `out/`; gives its path.
+
+        A file with a person's data is plain only in a synthetic incident, else AES-256-GCM under
+        the incident's key with `.enc` at its end (`affected` opens it) until a recipient's key exists.
+        """
+        sealed = personal and not self.synthetic
+        target = self.out / (relative + ".enc" if sealed else relative)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with replacing(target) as draft:
+            draft.write_bytes(self.keys.encrypt(f"out/{relative}", data) if sealed else data)
+        return target
+
+    def get_output(self, relative: str) -> bytes:
+        """Read back what `put_output` wrote, plain or not."""
+        plain = self.out / relative
+        if plain.exists():
+            return plain.read_bytes()
+        return self.keys.decrypt(f"out/{relative}", plain.with_name(plain.name + ".enc").read_bytes())
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A private folder for spill, gone afterwards whatever happens."""
+        folder = self.root / "scratch" / token_hex(6)
+        folder.mkdir(mode=0o700, parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def purge_scratch(self) -> int:
+        """Empty `scratch/`; gives the number of entries removed."""
+        entries = list((self.root / "scratch").iterdir())
+        for entry in entries:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        return len(entries)
+
+
+@dataclass(slots=True)
+class Writer:
+    """Parts of one table in the making. `put` the same index twice and the later one counts."""
+
+    workspace: Workspace
+    table: Table
+    resume_key: str
+    _parts: dict[int, Part] = field(default_factory=dict)
+
+    def _file(self, index: int) -> str:
+        return f"part-{self.resume_key[:12]}-{index:05d}.parquet"
+
+    def _note(self, index: int) -> Path:
+        return self.workspace._folder(self.table.name) / f"{self._file(index)}.json"
+
+    def has(self, index: int) -> bool:
+        """A run that was killed finished this part under the same resume key, and it is whole."""
+        note = self._note(index)
+        if index in self._parts:
+            return True
+        if not note.exists():
+            return False
+        part = Part(**json.loads(note.read_text()))
+        try:
+            self.workspace.check_part(self.table.name, part)
+        except IntegrityError:
+            return False
+        self._parts[index] = part
+        return True
+
+    def put(self, index: int, rows: pl.DataFrame) -> None:
+        """Write part `index` (0, 1, ... in key order); rows must be sorted by the table's key."""
+        checked = self.table.conform(rows.lazy()).collect()
+        nulls = self.table.null_keys(checked)
+        if nulls:
+            raise AssertionError(f"table '{self.table.name}': nulls in {nulls}")
+        part = self.workspace.put_part(self.table.name, self._file(index), checked)
+        with replacing(self._note(index)) as draft:
+            draft.write_text(json.dumps(asdict(part)))
+        self._parts[index] = part
+
+    def finished(self) -> tuple[Part, ...]:
+        """Non-empty parts in order."""
+        return tuple(part for _, part in sorted(self._parts.items()) if part.rows)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a draft path on the same filesystem; on success it becomes `target`, synced to disk."""
+    draft = target.with_name(f".{target.name}.{token_hex(4)}")
+    try:
+        yield draft
+        _sync(draft)
+        draft.replace(target)
+        _sync(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold an exclusive lock on a file; raises TryAgainLater where another process has it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise TryAgainLater(f"{path.name}: another command is running here; wait for it") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def rows_hash(rows: pl.DataFrame) -> str:
+    """Sum of 128-bit row hashes, hex: any order, any split into parts gives the same total."""
+    if rows.is_empty():
+        return f"{0:032x}"
+    low, high = (_hash_sum(rows.hash_rows(seed, seed + 1, seed + 2, seed + 3)) for seed in (11, 47))
+    return f"{(high << 64 | low) % _DIGEST_BASE:032x}"
+
+
+def _hash_sum(hashes: pl.Series) -> int:
+    # 32-bit halves, so that the sum of up to 2**32 hashes does not wrap
+    low = int((hashes & 0xFFFFFFFF).sum())
+    high = int((hashes // (1 << 32)).sum())
+    return ((high << 32) + low) % (1 << 64)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,683 @@
+"""The shared vocabulary: every table once, with grain, key, columns, unit, null meaning, privacy.
+
+Longer than a module should be because it is one list of declarations; `docs/tables.md` is made from it.
+Ids: `mention_id` and `chart_id` are file_no * 2**40 + row_no * 8 + role number, so that adding files renumbers
+nothing and the two never collide. Weights are bits (log2 Bayes factor, prior included); probabilities 0..1.
+Dates are civil. Lists inside a cell are separated by `|`.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from matching.fields import CANONICAL_FIELDS
+from matching.schema import Column, Kind, Privacy, Table
+
+__all__ = ["INBOX", "REFERENCE", "ROLE_NUMBER", "STEP_TABLES", "TABLES", "UNOWNED"]
+
+UNOWNED = "UNOWNED"
+"""The entity id of people whom no evidence gives to a covered entity."""
+
+ROLE_NUMBER = {
+    "patient": 0,
+    "guarantor": 1,
+    "lead": 2,
+    "employee": 3,
+    "provider": 4,
+    "emergency_contact": 5,
+}
+
+TEXT = pl.String()
+INT = pl.Int64()
+REAL = pl.Float64()
+DATE = pl.Date()
+FLAG = pl.Boolean()
+
+_MENTION = Column(INT, "Id of (source row, role).", privacy=Privacy.ID)
+_CHART = Column(INT, "Id of a chart row of a covered entity's master file.", privacy=Privacy.ID)
+_RECORD = Column(TEXT, "The source's own id of the row, else `file_no:row_no`.", privacy=Privacy.PERSON)
+_FILE = Column(pl.Int32(), "Number of the delivered file, by first sight of its SHA-256.")
+_ROW = Column(INT, "Row within the file, from 0, header not counted.")
+_PERSON = Column(TEXT, "Id of the person: 13 base32 characters and a check.", privacy=Privacy.ID)
+_ENTITY = Column(TEXT, "Covered entity, or UNOWNED.", privacy=Privacy.ENTITY)
+_STATUS = Column(TEXT, "confirmed or possible.")
+_BITS = Column(REAL, "Match weight in bits, prior included.")
+_PROBABILITY = Column(REAL, "Posterior probability, 0..1.")
+
+
+def _id(doc: str, null: str = "") -> Column:
+    return Column(TEXT, doc, null=null, privacy=Privacy.ID)
+
+
+def _text(doc: str, null: str = "") -> Column:
+    return Column(TEXT, doc, null=null)
+
+
+def _person_text(doc: str, null: str = "not delivered or unusable") -> Column:
+    return Column(TEXT, doc, null=null, privacy=Privacy.PERSON)
+
+
+def _entity_text(doc: str, null: str = "not given") -> Column:
+    return Column(TEXT, doc, null=null, privacy=Privacy.ENTITY)
+
+
+def _count(doc: str, null: str = "") -> Column:
+    return Column(INT, doc, null=null)
+
+
+def _date(doc: str, null: str = "unknown") -> Column:
+    return Column(DATE, doc, null=null)
+
+
+def _canonical(*leave_out: str) -> dict[str, Column]:
+    return {
+        name: _person_text(doc, "empty or not mapped")
+        for name, doc in CANONICAL_FIELDS.items()
+        if name not in leave_out
+    }
+
+
+_CLEANED = {
+    "first_name": "Given name: upper case, accents folded, letters only within words.",
+    "first_names": "Given name with its nicknames and formal forms, sorted, separated by `|`.",
+    "middle_name": "Middle name or initial, cleaned.",
+    "last_name": "Family name, cleaned; suffixes taken off.",
+    "last_names": "Family name, its hyphenated parts and previous names, sorted, separated by `|`.",
+    "suffix": "JR, SR, II, III, IV, V.",
+    "date_of_birth": "ISO date yyyy-mm-dd; impossible dates and placeholders are null.",
+    "birth_order": "1, 2, ... among children of one birth.",
+    "sex": "M, F or X.",
+    "ssn": "Nine digits; impossible numbers and placeholders are null.",
+    "member_id": "Letters and digits only, upper case.",
+    "mrn": "Letters and digits only, upper case, leading zeros kept.",
+    "phone": "Ten digits; placeholders are null.",
+    "phone2": "Ten digits; placeholders are null.",
+    "email": "Lower case; placeholders are null.",
+    "street": "Delivery line by USPS Publication 28: upper case, abbreviated, unit at the end.",
+    "street_number": "House number, PO box number or rural box number of the delivery line.",
+    "street_name": "Street name without number, directions, suffix and unit; `PO BOX` for boxes.",
+    "unit": "Secondary designator and number.",
+    "city": "City, upper case.",
+    "state": "Two-letter code; from the ZIP where the state is missing or impossible.",
+    "zip5": "Five digits; 00000 and impossible ZIPs are null.",
+    "zip4": "Four digits.",
+    "country": "ISO 3166 two-letter code; null means the United States.",
+    "alternate_street": "As street.",
+    "alternate_city": "As city.",
+    "alternate_state": "As state.",
+    "alternate_zip5": "As zip5.",
+    "guardian_first_name": "Cleaned given name.",
+    "guardian_last_name": "Cleaned family name.",
+    "representative_name": "Cleaned name.",
+    "representative_street": "As street.",
+    "representative_city": "As city.",
+    "representative_state": "As state.",
+    "representative_zip5": "As zip5.",
+    "language": "BCP-47 primary tag: en, es ...",
+    "alt_format": "As delivered, lower case.",
+    "email_consent_scope": "Lower case.",
+}
+_CLEANED_DATES = {
+    "address_as_of": "Day on which the address was known to be good.",
+    "deceased_on": "Day of death; 1 January 1900 where only the fact is known.",
+    "email_consent_on": "Day of agreement to notices by e-mail.",
+    "email_consent_withdrawn_on": "Day of its withdrawal.",
+    "last_visit_on": "Day of the last visit.",
+}
+CLEANED: dict[str, Column] = {
+    **{name: _person_text(doc) for name, doc in _CLEANED.items()},
+    **{
+        name: Column(DATE, doc, "unknown", Privacy.PERSON) for name, doc in _CLEANED_DATES.items()
+    },
+    "deceased": Column(FLAG, "Deceased by any column.", privacy=Privacy.PERSON),
+    "confidential": Column(FLAG, "Confidential-communication or ACP flag.", privacy=Privacy.PERSON),
+    "flags": _text("Reason codes of odd values in this row, sorted, separated by `|`.", "none"),
+}
+"""Columns of `leaked_std` and `charts_std` after the id: cleaned for matching and mailing."""
+
+# --- matching -------------------------------------------------------------------------------
+
+INVENTORY = Table(
+    name="inventory",
+    grain="one delivered file, in incident order (a repeated file is its own row)",
+    key=("position",),
+    columns={
+        "position": _count("Place in the incident file's list after globbing."),
+        "side": _text("leaked or master."),
+        "path": _text("Path as the incident file gives it."),
+        "file_no": _FILE,
+        "file_sha256": _text("SHA-256 of the bytes as delivered."),
+        "bytes": _count("Size in bytes."),
+        "format": _text("csv, tsv, jsonl, parquet ..."),
+        "rows": _count("Physical data rows, header and blank lines not counted."),
+        "parsed": _count("Rows that became records."),
+        "rejected": _count("Rows that could not be read."),
+        "covered_bytes": _count("Bytes accounted for by header, rows, rejects, blanks.", "binary"),
+        "repeats": Column(pl.Int32(), "position of the same bytes seen earlier.", "first sight"),
+        "secured": _text("no, encrypted_key_safe, encrypted_key_lost, unknown."),
+        "columns": _text("Source columns, separated by `|`."),
+        "unmapped": _text("Source columns that no canonical field takes, separated by `|`."),
+        "final_newline": Column(FLAG, "Text file ends with a line break.", "binary"),
+        "received_from": _text("Who delivered it.", "not given"),
+        "received_on": _date("When it was delivered."),
+        "evidence": _text("Evidence number.", "not given"),
+    },
+)
+LEAKED = Table(
+    name="leaked",
+    grain="one mention: (source row, role); two people on one row are two mentions",
+    key=("mention_id",),
+    columns={
+        "mention_id": _MENTION,
+        "record_id": _RECORD,
+        "file_no": _FILE,
+        "row_no": _ROW,
+        "role": _text("patient, guarantor, lead, employee, provider, emergency_contact."),
+        "exclusion": _text("Reason code why the mention is no person owed a notice.", "included"),
+        "extra": _text("Names of unmapped source columns that hold a value, separated by `|`.", "none"),
+        **_canonical("record_id", "role"),
+    },
+)
+CHARTS = Table(
+    name="charts",
+    grain="one row of a covered entity's patient master file",
+    key=("chart_id",),
+    columns={
+        "chart_id": _CHART,
+        "record_id": _RECORD,
+        "entity_id": _entity_text("Owner of the chart as delivered.", "not given or not in roster"),
+        "file_no": _FILE,
+        "row_no": _ROW,
+        "exclusion": _text("Reason code why the chart is no person.", "included"),
+        **_canonical("record_id", "entity_id", "role"),
+    },
+)
+REJECTS = Table(
+    name="rejects",
+    grain="one source row that could not be read at all",
+    key=("file_no", "row_no"),
+    columns={
+        "file_no": _FILE,
+        "row_no": _ROW,
+        "offset": _count("Byte offset of the row in the file.", "format without offsets"),
+        "reason": _text("Reason code."),
+    },
+)
+ENTITIES = Table(
+    name="entities",
+    grain="one covered entity or business associate of the roster as of the incident",
+    key=("entity_id",),
+    columns={
+        "entity_id": _ENTITY,
+        "kind": _text("covered_entity or business_associate."),
+        "legal_name": _entity_text("Legal name.", ""),
+        "print_name": _entity_text("Name the patients know; the legal name where not given.", ""),
+        "aliases": _entity_text("Other names, separated by `|`."),
+        "npi": _entity_text("National provider identifier."),
+        "parent_id": _entity_text("Parent organisation."),
+        "successor_id": _entity_text("Who took the practice over."),
+        "successor_on": _date("Day of succession."),
+        "successor_basis": _entity_text("asset, stock, custodian."),
+        "custodian": _entity_text("Custodian of records of a closed practice."),
+        "status": _text("open, closed or sold."),
+        **{
+            name: _entity_text(f"The practice's {name}.")
+            for name in ("street", "city", "state", "zip", "phone", "email", "website")
+        },
+        "contact_name": _entity_text("Privacy officer or other contact."),
+        "tenant_ids": _entity_text("The vendor's account ids, separated by `|`."),
+        "location_ids": _entity_text("Location ids, separated by `|`."),
+        "email_domains": _entity_text("E-mail domains, separated by `|`."),
+        "client_from": _date("Client of the vendor since."),
+        "client_to": _date("Client until.", "still a client or unknown"),
+        "agency": _text("agent, independent or undetermined."),
+        "baa_days": _count("Days the contract allows for telling the entity.", "not given"),
+        "known_on": _date("Day the entity learned by itself."),
+        "received_on": _date("Day the entity received the vendor's notice."),
+        "packet_key": _entity_text("Public key for its packet."),
+        "return_address": _entity_text("Return address on letters."),
+    },
+)
+DELEGATION = Table(
+    name="delegation",
+    grain="one covered entity and duty",
+    key=("entity_id", "duty"),
+    columns={
+        "entity_id": _ENTITY,
+        "duty": _text("individual, substitute, media, hhs, state_ag, cra, callcentre."),
+        "by": _text("ba, ce or undecided."),
+        "document": _text("Signed document.", "not given"),
+        "signed_on": _date("Day of signature."),
+    },
+)
+SUPPRESSIONS = Table(
+    name="suppressions",
+    grain="one leaked or chart record whose person must not be sent a notice",
+    key=("record_id", "reason"),
+    columns={
+        "record_id": _RECORD,
+        "reason": _text("Reason code, e.g. litigation, prior_notice, ce_disputed."),
+        "authority": _text("Who decided it."),
+    },
+)
+LEAKED_STD = Table(
+    name="leaked_std",
+    grain="one mention that is not excluded, cleaned",
+    key=("mention_id",),
+    columns={"mention_id": _MENTION, **CLEANED},
+)
+CHARTS_STD = Table(
+    name="charts_std",
+    grain="one chart that is not excluded, cleaned",
+    key=("chart_id",),
+    columns={"chart_id": _CHART, **CLEANED},
+)
+NONIDENTIFYING = Table(
+    name="nonidentifying",
+    grain="one value of one field shared by too many people to identify anyone",
+    key=("field", "value"),
+    columns={
+        "field": _text("phone, email, street, ssn, member_id."),
+        "value": _person_text("The cleaned value.", ""),
+        "people": _count("Distinct name and birth date combinations that bear it."),
+    },
+)
+CHANGES = Table(
+    name="changes",
+    grain="one standardising rule on one side",
+    key=("side", "field", "rule"),
+    columns={
+        "side": _text("leaked or master."),
+        "field": _text("Cleaned field."),
+        "rule": _text("Name of the rule."),
+        "rows": _count("Rows that the rule changed or nulled."),
+    },
+)
+IDENTITIES = Table(
+    name="identities",
+    grain="one mention and the first mention with exactly the same cleaned identity",
+    key=("mention_id",),
+    columns={
+        "mention_id": _MENTION,
+        "identity_id": Column(INT, "Lowest mention_id of the group.", privacy=Privacy.ID),
+    },
+)
+PAIRS = Table(
+    name="pairs",
+    grain="one compared pair of records at or above the floor (leaked side: identities)",
+    key=("kind", "left", "right"),
+    columns={
+        "kind": _text("leaked_master, leaked_leaked or master_master."),
+        "left": Column(INT, "mention_id or chart_id; lower than right within one side.", privacy=Privacy.ID),
+        "right": Column(INT, "mention_id or chart_id. Twice the same group: its second mention.", privacy=Privacy.ID),
+        "vector": Column(INT, "Comparison levels, 4 bits a comparison in model order, first lowest."),
+        "tf_bits": Column(REAL, "Term-frequency adjustment in bits."),
+        "match_weight": _BITS,
+        "probability": _PROBABILITY,
+        "band": _text("match, review or no."),
+        "reasons": _text("Blocking rules that made the pair, guard reasons after `;`.", "none"),
+    },
+)
+MEMBERS = Table(
+    name="members",
+    grain="one mention or reached chart in its one person",
+    key=("person_id", "mention_id"),
+    columns={
+        "person_id": _PERSON,
+        "mention_id": Column(INT, "mention_id, or the chart's chart_id.", privacy=Privacy.ID),
+        "side": _text("leaked or master."),
+        "record_id": _RECORD,
+        "entity_id": _entity_text("Owner of the chart.", "leaked side, or unknown"),
+        "file_no": _FILE,
+        "row_no": _ROW,
+        "flag": _text("duplicate_chart where the person has several charts at this entity.", "none"),
+    },
+)
+PERSONS = Table(
+    name="persons",
+    grain="one person, certain links merged (the unmerged partition of the review band)",
+    key=("person_id",),
+    columns={
+        "person_id": _PERSON,
+        "affected": _text("confirmed, possible or no_longer."),
+        "orphan": Column(FLAG, "No chart among the members."),
+        "deceased": Column(FLAG, "Deceased by any member.", privacy=Privacy.PERSON),
+        "minor_on": Column(DATE, "Eighteenth birthday: a minor before it.", "birth date unknown", Privacy.PERSON),
+        "language": _text("Language of notices."),
+        "first_identified_on": _date("as_of of the round that first found the person.", ""),
+        "mentions": _count("Leaked members."),
+        "charts": _count("Chart members."),
+        "merged_group": _id("Lowest person_id of the group when every review pair is merged."),
+    },
+)
+AFFECTED = Table(
+    name="affected",
+    grain="one person included below the merge threshold",
+    key=("person_id", "maybe_same_as"),
+    columns={
+        "person_id": _PERSON,
+        "status": _STATUS,
+        "via_mention_id": _MENTION,
+        "probability": _PROBABILITY,
+        "maybe_same_as": _id("The person who may be the same."),
+    },
+)
+ROW_OWNERS = Table(
+    name="row_owners",
+    grain="one leaked mention and one covered entity it may belong to",
+    key=("mention_id", "entity_id"),
+    columns={
+        "mention_id": _MENTION,
+        "entity_id": _ENTITY,
+        "status": _STATUS,
+        "basis": _text("Rung of the ladder that named it."),
+        "weight_bits": Column(REAL, "Weight of the linked chart.", "named by the row itself"),
+    },
+)
+OWNERSHIP = Table(
+    name="ownership",
+    grain="one person and one covered entity; UNOWNED is a row",
+    key=("person_id", "entity_id"),
+    columns={
+        "person_id": _PERSON,
+        "entity_id": _ENTITY,
+        "status": _STATUS,
+        "basis": _text("Most telling rung."),
+        "probability": _PROBABILITY,
+    },
+)
+ELEMENTS = Table(
+    name="elements",
+    grain="one kind of PHI of one person at one covered entity",
+    key=("person_id", "entity_id", "element"),
+    columns={
+        "person_id": _PERSON,
+        "entity_id": _ENTITY,
+        "element": _text("name, contact, date_of_birth, ssn, appointment ..."),
+    },
+)
+
+# --- notify ---------------------------------------------------------------------------------
+
+COUNTS = Table(
+    name="counts",
+    grain="one covered entity and state; state null: all states; entity_id null: the union of all",
+    key=("entity_id", "state"),
+    columns={
+        "entity_id": _entity_text("Covered entity or UNOWNED.", "the business associate's union"),
+        "state": _text("State of residence, UNK or foreign ZZ.", "all states"),
+        "confirmed": _count("People when every review pair is merged, over certain inclusion and entity."),
+        "expected": Column(REAL, "Posterior mean of distinct people."),
+        "expected_low": Column(REAL, "Lower end of the 95 % interval."),
+        "expected_high": Column(REAL, "Upper end of the 95 % interval."),
+        "upper": _count("None merged, every possible person and entity counted."),
+    },
+)
+BRIDGE = Table(
+    name="bridge",
+    grain="one line of the way from raw rows to people",
+    key=("position",),
+    columns={
+        "position": _count("Order of the lines."),
+        "line": _text("What is counted."),
+        "reason": _text("Exclusion or rejection reason.", "not an exclusion"),
+        "regime": _text("Regime for which the exclusion holds.", "all"),
+        "rows": _count("How many; negative where taken off."),
+    },
+)
+DUTIES = Table(
+    name="duties",
+    grain="one duty: entity x jurisdiction x recipient x rule x hypothesis of agency",
+    key=("duty_id",),
+    columns={
+        "duty_id": _id("Digest of entity, jurisdiction, recipient, rule, hypothesis."),
+        "entity_id": _ENTITY,
+        "jurisdiction": _text("US or a state."),
+        "recipient": _text("entity, individual, substitute, media, hhs ..."),
+        "rule_id": _text("Row of configs/jurisdictions."),
+        "hypothesis": _text("agent or independent."),
+        "count_used": _count("The number that was compared with the line."),
+        "crosses": _text("Which number passes the line: confirmed, expected, upper or no."),
+        "anchor_on": _date("Day the clock started."),
+        "due_on": _date("Last day."),
+        "owed_by": _text("ba or ce."),
+        "performed_by": _text("ba, ce or undecided."),
+        "status": _text("due, overdue, planned, waiting_receipt, held or not_required."),
+        "reviewed": Column(FLAG, "The rule row has a reviewer."),
+        "explanation": _text("How the date came about."),
+    },
+)
+PACKETS = Table(
+    name="packets",
+    grain="one covered entity with a confirmed or possible person, and its planned packet",
+    key=("entity_id",),
+    columns={
+        "entity_id": _ENTITY,
+        "state": _text("Figure C: ready, withheld, sent, received, accepted, disputed ..."),
+        "reason": _text("Why withheld.", "not withheld"),
+        "version": Column(pl.Int32(), "Version that a release would write; the released one where unchanged."),
+        "recipient_id": _entity_text("Who receives it: the entity, its successor or custodian.", ""),
+        "content": _text("Digest of what the packet holds."),
+        "confirmed": _count("Confirmed people."),
+        "possible": _count("Possible people listed with this entity's own chart."),
+        "possible_unlisted": _count("Possible people without a chart here: a count and a question."),
+    },
+)
+NOTICES = Table(
+    name="notices",
+    grain="one notice owed to one person on behalf of one covered entity",
+    key=("notice_id",),
+    columns={
+        "notice_id": _id("Digest of person, entity, wave."),
+        "person_id": _PERSON,
+        "entity_id": _ENTITY,
+        "wave": Column(pl.Int32(), "1 first mailing, 2 and more supplements."),
+        "channel": _text("mail, email, substitute, waiting_ce, ce or none."),
+        "reason": _text("Why this channel."),
+        "variant": _text("ADULT, MINOR, DECEASED, PERSREP, each POSSIBLE_ where uncertain."),
+        "language": _text("en, es ..."),
+        "address_source": _text("CE_MASTER, LEAK, CE_REPLY, NCOA.", "no address"),
+        "address_as_of": _date("Day the address was known good."),
+        "address_member": Column(INT, "mention_id or chart_id whose address is used.", "no address", Privacy.ID),
+        "mail_by": _date("Earliest due date that the notice must meet.", ""),
+    },
+)
+LEDGER = Table(
+    name="ledger",
+    grain="one person and covered entity, UNOWNED too, in exactly one state",
+    key=("person_id", "entity_id"),
+    columns={
+        "person_id": _PERSON,
+        "entity_id": _ENTITY,
+        "state": _text("Figure L."),
+        "reason": _text("Reason code.", "the state says it"),
+    },
+)
+BATCHES = Table(
+    name="batches",
+    grain="one planned vendor batch",
+    key=("batch_id",),
+    columns={
+        "batch_id": _id("12 characters."),
+        "wave": Column(pl.Int32(), "Wave."),
+        "vendor": _text("Vendor profile."),
+        "pieces": _count("Rows without seeds."),
+        "seeds": _count("Seed rows."),
+        "content": _text("Digest over the rows: what an approval binds."),
+    },
+)
+PIECES = Table(
+    name="pieces",
+    grain="one mail piece of a planned batch; columns after `notice_id` are MAIL v1",
+    key=("batch_id", "seq_no"),
+    columns={
+        "batch_id": _id("Batch."),
+        "seq_no": _count("1..N without gaps."),
+        "notice_id": _id("Notice.", "a seed"),
+        "person_id": _id("Person.", "a seed"),
+        "mailpiece_id": _id("15 characters and a check."),
+        "row": Column(TEXT, "The 56 MAIL v1 values as a JSON list, null empty.", "", Privacy.PERSON),
+    },
+)
+OUTBOX = Table(
+    name="outbox",
+    grain="one e-mail owed, ids only",
+    key=("mailpiece_id",),
+    columns={
+        "mailpiece_id": _id("15 characters and a check."),
+        "notice_id": _id("Notice."),
+        "person_id": _PERSON,
+        "entity_id": _ENTITY,
+        "wave": Column(pl.Int32(), "Wave."),
+    },
+)
+
+# --- inbox ----------------------------------------------------------------------------------
+
+_RECORDED = Column(pl.Datetime("us", "UTC"), "When the command wrote it, UTC.")
+_BY = Column(TEXT, "Who.", "the program")
+
+FILES = Table(
+    name="files",
+    grain="one distinct delivered file",
+    key=("file_no",),
+    kind=Kind.INBOX,
+    columns={
+        "file_no": _FILE,
+        "file_sha256": _text("SHA-256 of the bytes."),
+        "bytes": _count("Size."),
+        "recorded_at": _RECORDED,
+    },
+)
+DECISIONS = Table(
+    name="decisions",
+    grain="one decision of one person on a pair, cluster, practice name, role or mapping",
+    key=("decision_id",),
+    kind=Kind.INBOX,
+    columns={
+        "decision_id": _id("Random id."),
+        "subject": _text("pair, cluster, practice, role or mapping."),
+        "left_file_sha256": _text("File of the first record.", "not about records"),
+        "left_row_no": _count("Row of the first record.", "not about records"),
+        "left_role": _text("Role of the first record.", "not about records"),
+        "right_file_sha256": _text("File of the second record.", "not about a pair"),
+        "right_row_no": _count("Row of the second record.", "not about a pair"),
+        "right_role": _text("Role of the second record.", "not about a pair"),
+        "value": _text("match, no, unsure; entity id; role ..."),
+        "note": _text("Why.", "none"),
+        "supersedes": _id("decision_id that this one undoes.", "first"),
+        "by": _BY,
+        "recorded_at": _RECORDED,
+    },
+)
+RESPONSES = Table(
+    name="responses",
+    grain="one answer of a covered entity",
+    key=("response_id",),
+    kind=Kind.INBOX,
+    columns={
+        "response_id": _id("Random id."),
+        "entity_id": _ENTITY,
+        "answer": _text("accept, dispute, correct, flag, delegate, receipt or closed."),
+        "person_id": _id("Person it speaks of.", "the whole packet"),
+        "packet_version": Column(pl.Int32(), "Version answered.", "not given"),
+        "field": _text("What is corrected, flagged or delegated.", "none"),
+        "value": _person_text("New value.", "none"),
+        "dated_on": _date("Date of the answer."),
+        "by": _BY,
+        "recorded_at": _RECORDED,
+    },
+)
+EVENTS = Table(
+    name="events",
+    grain="one thing that happened to one piece or packet",
+    key=("event_id",),
+    kind=Kind.INBOX,
+    columns={
+        "event_id": _id("Digest of the event."),
+        "kind": _text("exported, accepted, dropped, returned, moved, bounced, complained, recalled, destroyed."),
+        "channel": _text("packet, mail, email ..."),
+        "entity_id": _ENTITY,
+        "person_id": _id("Person.", "a packet"),
+        "piece_id": _id("mailpiece_id, or packet `entity/vN`."),
+        "batch_id": _id("Batch or packet version."),
+        "notice_version": Column(pl.Int32(), "Letter or packet version."),
+        "wave": Column(pl.Int32(), "Wave.", "a packet"),
+        "dated_on": _date("Civil day of the event.", ""),
+        "detail": _text("Code, e.g. nixie class; content digest of a packet.", "none"),
+        "recorded_at": _RECORDED,
+    },
+)
+FACTS = Table(
+    name="facts",
+    grain="one fact typed by a person",
+    key=("fact_id",),
+    kind=Kind.INBOX,
+    columns={
+        "fact_id": _id("Random id."),
+        "kind": _text("hold, filing, acknowledgement, risk or thresholds."),
+        "entity_id": _entity_text("Entity it concerns.", "all"),
+        "value": _text("JSON document."),
+        "dated_on": _date("Date of the fact."),
+        "supersedes": _id("fact_id undone.", "first"),
+        "by": _BY,
+        "recorded_at": _RECORDED,
+    },
+)
+REGISTRY = Table(
+    name="registry",
+    grain="one mention of a released person",
+    key=("person_id", "file_sha256", "row_no", "role"),
+    kind=Kind.INBOX,
+    columns={
+        "person_id": _PERSON,
+        "file_sha256": _text("File of the mention."),
+        "row_no": _ROW,
+        "role": _text("Role; `chart` for charts."),
+        "minted_by": Column(FLAG, "The mention the id was minted from."),
+        "first_identified_on": _date("as_of of the round that first found the person.", ""),
+        "recorded_at": _RECORDED,
+    },
+)
+
+# --- reference ------------------------------------------------------------------------------
+
+MODEL = Table(
+    name="model",
+    grain="the one model of this incident",
+    key=("name",),
+    kind=Kind.REFERENCE,
+    columns={
+        "name": _text("dental, clinic ..."),
+        "settings": _text("Splink settings JSON with m, u and prior."),
+    },
+)
+TERM_FREQUENCIES = Table(
+    name="term_frequencies",
+    grain="one value of one term-frequency column",
+    key=("field", "value"),
+    kind=Kind.REFERENCE,
+    columns={
+        "field": _text("Cleaned field."),
+        "value": _person_text("Value.", ""),
+        "frequency": Column(REAL, "Share of the non-null rows, 0..1."),
+    },
+)
+FROZEN_NONIDENTIFYING = Table(
+    name="frozen_nonidentifying",
+    grain=NONIDENTIFYING.grain,
+    key=NONIDENTIFYING.key,
+    kind=Kind.REFERENCE,
+    columns=NONIDENTIFYING.columns,
+)
+
+STEP_TABLES = (
+    INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
+    LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, PAIRS,
+    MEMBERS, PERSONS, AFFECTED, ROW_OWNERS, OWNERSHIP, ELEMENTS,
+    COUNTS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
+)  # fmt: skip
+INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES)
+REFERENCE = (MODEL, TERM_FREQUENCIES, FROZEN_NONIDENTIFYING)
+TABLES: dict[str, Table] = {t.name: t for t in (*STEP_TABLES, *INBOX, *REFERENCE)}
+"""Every table by name."""

@@ -1,0 +1,151 @@
+"""What the incident file says about the incident itself, as the notify steps read it.
+
+The models are closed: an unknown key is refused. No wall clock: `as_of` is today.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "BusinessAssociate",
+    "Closed",
+    "Counsel",
+    "Email",
+    "Hold",
+    "Incident",
+    "Mailing",
+    "Presumed",
+    "Risk",
+]
+
+
+class Closed(BaseModel):
+    """A frozen model that refuses unknown keys and never prints what it was given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Incident(Closed):
+    """`[incident]`: dates are civil; discovery is the earlier of known and should have known."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{1,40}$", description="Short id, lower case.")
+    title: str = Field(description="Name of the incident as people see it.")
+    synthetic: bool = Field(default=False, description="Made-up data: watermark, --approve-all allowed.")
+    as_of: date | None = Field(default=None, description="Today, for every age, clock and days left.")
+    breach_start: date | Literal["unknown"] = Field(description="First day of the breach.")
+    breach_end: date | Literal["unknown"] = Field(description="Last day of the breach.")
+    known_on: date = Field(description="Day the business associate knew.")
+    should_have_known_on: date | None = Field(
+        default=None, description="Day it would have known by reasonable diligence."
+    )
+    should_have_known_reason: str = Field(default="", description="Why that day.")
+    what_happened: str = Field(description="One plain paragraph for letters.")
+
+    @property
+    def discovered_on(self) -> date:
+        """First day known, or that by reasonable diligence would have been known (164.404(a)(2))."""
+        return min(self.known_on, self.should_have_known_on or self.known_on)
+
+    @model_validator(mode="after")
+    def _dates_in_order(self) -> Self:
+        start, end = self.breach_start, self.breach_end
+        if isinstance(start, date) and isinstance(end, date) and end < start:
+            raise ValueError(f"breach_end ({end}) is before breach_start ({start}); correct one of them")
+        if isinstance(start, date) and self.discovered_on < start:
+            raise ValueError(
+                f"known_on / should_have_known_on ({self.discovered_on}) is before breach_start ({start})"
+            )
+        if self.as_of and self.as_of < self.known_on:
+            raise ValueError(f"as_of ({self.as_of}) is before known_on ({self.known_on})")
+        return self
+
+
+class BusinessAssociate(Closed):
+    """`[business_associate]`: who lost the data and whom people can reach."""
+
+    name: str = Field(description="Legal name.")
+    toll_free: str = Field(description="Toll-free number of the call centre.")
+    email: str = Field(description="E-mail address for questions.")
+    website: str = Field(description="Web page of the incident.")
+    address: tuple[str, ...] = Field(min_length=1, description="Postal address, a line each.")
+
+
+class Presumed(Closed):
+    """`[[presumed]]`: people of an entity believed affected although no row was recovered."""
+
+    entity_id: str = Field(description="Entity of the roster.")
+    basis: str = Field(description="Why they are believed affected.")
+
+
+class Hold(Closed):
+    """`[[holds]]`: law-enforcement holds stop clocks; regulator and court holds stop sending only."""
+
+    kind: Literal["law_enforcement_written", "law_enforcement_oral", "regulator", "court"] = Field(
+        description="Who asked and how."
+    )
+    entity_id: str = Field(default="", description="Entity it covers; empty: all.")
+    official: str = Field(description="Name of the official.")
+    agency: str = Field(description="Agency.")
+    stated_on: date = Field(description="Day of the statement.")
+    until: date | None = Field(default=None, description="Last day; oral: at most 30 days on.")
+
+
+class Risk(Closed):
+    """`[risk]`: factors 2 to 4 of 164.402, typed by people; the default is to notify."""
+
+    factor2: str = Field(default="", description="Who received or used the data.")
+    factor2_evidence: str = Field(default="", description="Evidence number.")
+    factor3: str = Field(default="", description="Was it actually acquired or viewed.")
+    factor3_evidence: str = Field(default="", description="Evidence number.")
+    factor4: str = Field(default="", description="How far the risk was mitigated.")
+    factor4_evidence: str = Field(default="", description="Evidence number.")
+    decision: Literal["notify", "low_probability"] = Field(default="notify", description="Decision.")
+
+
+class Mailing(Closed):
+    """`[mailing]`: how letters go out."""
+
+    vendor: str = Field(default="plain", description="Profile of configs/vendors.")
+    planned_mail_on: date | None = Field(default=None, description="Day of mailing; default as_of.")
+    waves: int = Field(default=1, ge=1, description="Highest wave planned.")
+    cross_entity_addresses: bool = Field(
+        default=False, description="Use another entity's chart for an address."
+    )
+
+
+class Email(Closed):
+    """`[email]`: the relay for people who agreed to e-mail."""
+
+    host: str = Field(default="127.0.0.1", description="SMTP host.")
+    port: int = Field(default=587, description="SMTP port.")
+    tls: Literal["starttls", "tls"] = Field(default="starttls", description="Always encrypted.")
+    from_address: str = Field(default="", alias="from", description="From address.")
+    rates: dict[str, float] = Field(default_factory=dict, description="Messages a second by domain.")
+    uncertain_wait_hours: int = Field(default=48, description="Then an uncertain send becomes a letter.")
+
+
+class Counsel(Closed):
+    """`[counsel]`: decisions the program must not take, each with its cautious default."""
+
+    appointment_is_medical: bool = Field(default=True, description="An appointment time is medical data.")
+    lead_is_phi: bool = Field(default=True, description="Leads and prospects are told.")
+    returned_refused_is_notified: bool = Field(default=False, description="REF and UNC count as told.")
+    combined_letters: bool = Field(default=False, description="One letter for several entities.")
+    sold_entity_counts_at_discovery: bool = Field(
+        default=True, description="People of a sold practice count at its owner of discovery day."
+    )
+    emergency_contacts_notified: bool = Field(default=True, description="Emergency contacts are told.")
+    guarantors_notified: bool = Field(default=True, description="Guarantors on a row are told.")
+    reminder_opt_in_is_email_consent: bool = Field(default=False, description="Reminder opt-in suffices.")
+    employees_notified: bool = Field(default=False, description="Staff rows are told under HIPAA.")
+    statute_version: Literal["event", "notice"] = Field(
+        default="notice", description="Law in force on the day of the event or of the notice."
+    )
+    massachusetts_wording: Literal["hipaa", "state"] = Field(default="hipaa", description="MA letters.")
+    unreachable_entity: Literal["wait", "ba_notifies"] = Field(
+        default="wait", description="What happens when a covered entity cannot be reached."
+    )
