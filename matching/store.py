@@ -32,6 +32,7 @@ from matching.errors import (
     UsageError,
 )
 from matching.keys import Keys, default_key_file
+from matching.log import log_counts
 from matching.schema import Kind, Table
 from matching.tables import TABLES
 
@@ -47,6 +48,8 @@ __all__ = [
     "UsageError",
     "Workspace",
     "Writer",
+    "locked",
+    "log_counts",
     "replacing",
     "sha256_file",
 ]
