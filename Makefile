@@ -1,0 +1,46 @@
+# Everything a newcomer needs: `make demo` and `make test` set themselves up on Python 3.11 and make alone.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# packages the tests open files with; missing ones only skip what needs them
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export DO_NOT_TRACK = 1
+
+.PHONY: install demo test check fix bench docs clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $(STAMP)
+
+demo: install
+	$(BIN)/affected demo
+
+test: install
+	$(BIN)/python -m pytest
+
+# every check runs, then the target fails if one did
+check: install
+	@failed=0; \
+	for step in "ruff format --check ." "ruff check ." "mypy" "python -m flows.docs --check"; do \
+	  echo "== $$step"; $(BIN)/$$step || failed=1; done; \
+	$(BIN)/python -m pytest tests/contracts || failed=1; \
+	exit $$failed
+
+fix: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: install
+	$(BIN)/python -m flows.docs
+
+bench: install
+	$(BIN)/python -m benchmarks.difficulty
+	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.pipeline
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo
