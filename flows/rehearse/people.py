@@ -85,14 +85,14 @@ def _ages(rng: np.random.Generator, kind: Ints, household: Ints, sizes: Ints) ->
     grown = np.where(sizes >= 3, rng.uniform(25, 57, len(sizes)), rng.uniform(20, 91, len(sizes)))
     head = grown[household]
     luck = rng.random(count)
-    gap = 19 + 22 * luck
+    gap = 19 + np.minimum(22.0, head - 20) * luck
     age = np.select(
         [kind == SPOUSE, kind == CHILD, kind == SIBLING, kind == PARENT, kind == OTHER],
-        [head + rng.normal(0, 3, count), head - gap, head + 12 * (luck - 0.5), head + gap,
+        [head + rng.normal(0, 3, count), head - gap, head + 12 * (luck - 0.5), head + 20 + 20 * luck,
          19 + 50 * luck],
         head,
     )  # fmt: skip
-    youngest = np.where(kind == CHILD, 0.0, 18.0)
+    youngest = np.where(kind == CHILD, 0.9, 18.0)
     young = (kind == CHILD) & (head < 46) & (rng.random(count) < _NEWBORN)
     age = np.where(young, rng.uniform(0, 0.7, count), np.clip(age, youngest + luck, 99))
     return (age * YEAR).astype(np.int64)

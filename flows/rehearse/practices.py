@@ -112,7 +112,7 @@ def _hints(name: pl.Series, legal: pl.Series) -> pl.Series:
 def _owners(count: int) -> tuple[Ints, NDArray[np.bool_]]:
     """Which practices were taken over (by the next larger one) and which closed."""
     at = np.arange(count)
-    cycle = min(25, count)
+    cycle = min(14, count)  # one in fourteen
     sold, closed = at % cycle == cycle - 5, at % 20 == min(16, count - 3)
     return np.where(sold, at - 1, at), closed & ~sold
 
