@@ -13,7 +13,7 @@ import polars as pl
 from matching.fields import CANONICAL_FIELDS
 from matching.schema import Column, Kind, Privacy, Table
 
-__all__ = ["INBOX", "REFERENCE", "ROLE_NUMBER", "STEP_TABLES", "TABLES", "UNOWNED"]
+__all__ = ["INBOX", "MAIL_V1", "REFERENCE", "ROLE_NUMBER", "STEP_TABLES", "TABLES", "UNOWNED"]
 
 UNOWNED = "UNOWNED"
 """The entity id of people whom no evidence gives to a covered entity."""
@@ -466,7 +466,7 @@ PACKETS = Table(
 NOTICES = Table(
     name="notices",
     grain="one notice owed to one person on behalf of one covered entity",
-    key=("notice_id",),
+    key=("person_id", "entity_id", "wave"),
     columns={
         "notice_id": _id("Digest of person, entity, wave."),
         "person_id": _PERSON,
@@ -479,6 +479,11 @@ NOTICES = Table(
         "address_source": _text("CE_MASTER, LEAK, CE_REPLY, NCOA.", "no address"),
         "address_as_of": _date("Day the address was known good."),
         "address_member": Column(INT, "mention_id or chart_id whose address is used.", "no address", Privacy.ID),
+        "address_kind": _text("home, alternate or representative: which address of that member.", "no address"),
+        "name_member": Column(INT, "mention_id or chart_id whose name is printed.", "no name", Privacy.ID),
+        "state": _text("State of the address, ZZ foreign.", "no address"),
+        "longest_line": _count("Characters of the longest line of the address block.", "no address"),
+        "reference_no": _id("9 characters and a check: what a caller reads out, the same in every wave."),
         "mail_by": _date("Earliest due date that the notice must meet.", ""),
     },
 )
@@ -506,17 +511,35 @@ BATCHES = Table(
         "content": _text("Digest over the rows: what an approval binds."),
     },
 )
+_MAIL_IDS = ("mailpiece_id", "batch_id", "seq_no", "is_seed", "letter_version", "letter_sha8",
+             "row_seal", "addr_seal", "reference_no", "remail_of")  # fmt: skip
+MAIL_V1 = (
+    "mailpiece_id", "batch_id", "seq_no", "wave", "remail_of", "letter_version", "letter_sha8",
+    "language", "variant", "salutation_line", "recipient_name", "name_prefix", "name_first",
+    "name_middle", "name_last", "name_suffix", "care_of", "delivery_line", "delivery_line2",
+    "urbanization", "city", "state", "zip5", "zip4", "country_iso2", "intl_line1", "intl_line2",
+    "intl_line3", "intl_line4", "country_line", "address_source", "moveupdate_date", "dpv",
+    "no_ncoa", "no_household", "ce_id", "ce_print_name", "ce_return_address_code",
+    "element_set_code", "breach_date_text", "discovery_date_text", "toll_free", "reference_no",
+    "cm_code", "cm_months", "cm_enroll_by", "state_addenda", "insert_codes", "mail_class",
+    "endorsement", "imb_mid", "imb_serial", "mail_by", "is_seed", "row_seal", "addr_seal",
+)  # fmt: skip
+"""Columns of a vendor's mail file, in their order: fixed, and sealed in this order."""
 PIECES = Table(
     name="pieces",
-    grain="one mail piece of a planned batch; columns after `notice_id` are MAIL v1",
+    grain="one mail piece of a planned batch: the row of MAIL v1 and whom it is for",
     key=("batch_id", "seq_no"),
     columns={
         "batch_id": _id("Batch."),
         "seq_no": _count("1..N without gaps."),
         "notice_id": _id("Notice.", "a seed"),
         "person_id": _id("Person.", "a seed"),
-        "mailpiece_id": _id("15 characters and a check."),
-        "row": Column(TEXT, "The 56 MAIL v1 values as a JSON list, null empty.", "", Privacy.PERSON),
+        "entity_id": _entity_text("Covered entity.", "a seed"),
+        **{
+            name: _id("As in MAIL v1.", "empty") if name in _MAIL_IDS else _person_text("As in MAIL v1.", "empty")
+            for name in MAIL_V1
+            if name not in {"batch_id", "seq_no"}
+        },
     },
 )
 OUTBOX = Table(
