@@ -1,0 +1,414 @@
+"""The command line. Documents go to stdout, everything said on the way to stderr.
+
+Heavy libraries are imported inside the commands: `affected --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from matching.errors import OperatorError, UsageError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="After a health-data breach: who is affected, whose patients they are, what is owed, and the notices.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+WorkspacePath = Annotated[Path, typer.Argument(help="Workspace of the incident.", show_default=False)]
+IncidentPath = Annotated[Path, typer.Argument(help="Incident file (TOML).", show_default=False)]
+
+
+def main() -> None:
+    """Run the command; operators' errors become one line and their exit code."""
+    os.umask(0o077)  # everything this process writes is its owner's alone
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("affected").setLevel(logging.INFO if sys.stderr.isatty() else logging.WARNING)
+    try:
+        app()
+    except OperatorError as error:
+        print(f"affected: {error}", file=sys.stderr)  # noqa: T201 - the one line an operator reads
+        sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 - our bug: where it happened, without its message
+        frames = traceback.extract_tb(error.__traceback__)
+        shown = f": {error}" if type(error).__name__ == "StepFailed" else ""
+        print(f"affected: internal error {type(error).__name__}{shown}", file=sys.stderr)  # noqa: T201
+        for frame in frames:
+            print(f"  {frame.filename}:{frame.lineno} {frame.name}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+
+
+def _show(document: dict[str, Any], *, as_json: bool, text: Callable[[dict[str, Any]], str]) -> None:
+    if as_json:
+        typer.echo(json.dumps(document, indent=1, default=str))
+    else:
+        typer.echo(text(document))
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@app.command()
+def check(incident: IncidentPath, as_json: AsJson = False) -> None:
+    """Validate an incident, name every problem at once, forecast disk and memory.
+
+    Example: affected check northwind/incident.toml
+    """
+    from flows.check import check_incident
+    from flows.show import check_text
+
+    document = check_incident(incident)
+    if document["problems"] and not as_json:
+        raise OperatorError("\n".join(document["problems"]))
+    _show(document, as_json=as_json, text=check_text)
+    if document["problems"]:
+        raise typer.Exit(OperatorError.exit_code)
+
+
+@app.command()
+def run(
+    incident: IncidentPath,
+    workspace: Annotated[
+        Path | None, typer.Option(help="Default: the incident's id, beside its file.", show_default=False)
+    ] = None,
+    until: Annotated[str, typer.Option(help="Stop after this step.")] = "",
+    engine: Annotated[str, typer.Option(help="prefect or local.")] = "prefect",
+    workers: Annotated[int, typer.Option(min=1, help="Threads; default all cores.")] = os.cpu_count() or 1,
+    memory_gib: Annotated[float, typer.Option(min=1, help="Bound on the memory of joins.")] = 6.0,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The round's today.", show_default=False)
+    ] = None,
+    approve_all: Annotated[
+        str, typer.Option(metavar="NAME", help="Approve every gate as NAME; synthetic incidents only.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Run one round, or resume the last one: from delivered files to what can be told today.
+
+    Example: affected run northwind/incident.toml --workspace northwind/ws
+    """
+    _limits(workers, memory_gib)
+    from flows.run import run_round
+    from flows.show import run_text
+
+    document = run_round(
+        incident,
+        workspace=workspace,
+        until=until,
+        engine=engine,
+        as_of=as_of.date() if as_of else None,
+        approve_as=approve_all,
+    )
+    if "key_file_made" in document:
+        _say(f"key file made: {document['key_file_made']} (keep a copy away from this machine)")
+    _show(document, as_json=as_json, text=run_text)
+    if document["stopped_at"]:
+        _say(f"affected: {document['needs']}")
+        raise typer.Exit(5)
+
+
+def _limits(workers: int, memory_gib: float) -> None:
+    """Worker count and memory reach the steps by environment: they never change results."""
+    os.environ["AFFECTED_WORKERS"] = str(workers)
+    os.environ["AFFECTED_MEMORY_GIB"] = str(memory_gib)
+    os.environ.setdefault("POLARS_MAX_THREADS", str(workers))
+
+
+@app.command()
+def status(workspace: WorkspacePath, as_json: AsJson = False) -> None:
+    """Steps, gates, clocks (days left or overdue), what waits for whom, content digests.
+
+    Example: affected status northwind/ws
+    """
+    from flows.show import status_text
+    from flows.status import status as read
+
+    _show(read(workspace), as_json=as_json, text=status_text)
+
+
+@app.command()
+def approve(
+    workspace: WorkspacePath,
+    gate: Annotated[str, typer.Argument(help="thresholds, owners, letters or send:BATCH.")],
+    by: Annotated[str, typer.Option(help="Who approves, as named in [people].")],
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Approve what a gate guards as it is now; a change closes it again.
+
+    Example: affected approve northwind/ws owners --by "R. Vance" --note "read the ownership page"
+    """
+    from flows.gates import approve as record
+    from flows.rounds import open_round
+
+    opened, current = open_round(workspace)
+    digest = record(opened, current, gate, by=by, note=note)
+    document = {"schema": "affected.approve/1", "gate": gate, "by": by, "subject": digest}
+    _show(document, as_json=as_json, text=lambda d: f"gate '{d['gate']}' approved by {d['by']}")
+
+
+@app.command()
+def verify(
+    workspace: WorkspacePath,
+    against: Annotated[
+        Path | None, typer.Option(help="Another workspace that must hold the same.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the figures that must hold; 0 clean, 4, 6 or 7.
+
+    Example: affected verify northwind/ws --against northwind/second-run
+    """
+    from flows.show import verify_text
+    from flows.verify import exit_code
+    from flows.verify import verify as measure
+
+    document = measure(workspace, against=against)
+    _show(document, as_json=as_json, text=verify_text)
+    if code := exit_code(document):
+        raise typer.Exit(code)
+
+
+@app.command()
+def table(
+    workspace: WorkspacePath,
+    name: Annotated[str, typer.Argument(help="Table, see docs/tables.md.")],
+    out: Annotated[Path, typer.Option(help="FILE.parquet or FILE.csv, written in the clear.")],
+    by: Annotated[str, typer.Option(help="Who reads it (audited).")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write one table in the clear. The act is audited.
+
+    Example: affected table northwind/ws counts --out counts.csv
+    """
+    from flows.table import write_table
+
+    document = write_table(workspace, name, out, by=by or _login())
+    _show(document, as_json=as_json, text=lambda d: f"{d['rows']} rows written in the clear to {d['out']}")
+
+
+@app.command()
+def evaluate(
+    left: Annotated[Path, typer.Option(help="Parquet or CSV with a truth column.")],
+    truth: Annotated[str, typer.Option(help="Column that is equal for records of one person.")],
+    right: Annotated[Path | None, typer.Option(help="Second file; without it left is deduplicated.")] = None,
+    columns: Annotated[Path | None, typer.Option(help="MAP.toml: canonical field = column.")] = None,
+    model: Annotated[str, typer.Option(help="dental, clinic or a JSON file.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Link files whose truth is known and judge the result. The truth is never shown to the matcher.
+
+    Example: affected evaluate --left leaked.parquet --right masters.parquet --truth person_id --json
+    """
+    from flows.show import evaluate_text
+    from matching.evaluate import evaluate as judge
+
+    document = judge(left, right, truth=truth, columns=columns, model=_model_path(model))
+    document = {"schema": "affected.evaluate/1", **document}
+    _show(document, as_json=as_json, text=evaluate_text)
+
+
+@app.command()
+def score(
+    pairs: Annotated[Path, typer.Argument(help="Parquet or CSV with left_<field> and right_<field>.")],
+    out: Annotated[Path, typer.Option(help="Where the scored pairs go.")],
+    columns: Annotated[Path | None, typer.Option(help="MAP.toml: [columns], or [left] and [right].")] = None,
+    model: Annotated[str, typer.Option(help="dental, clinic or a JSON file.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Score given pairs: rows in input order, then match_weight, probability, band, reasons.
+
+    Example: affected score pairs.csv --out scored.csv --model dental
+    """
+    from matching.score import score as score_pairs
+
+    result = score_pairs(pairs, out, columns=columns, model=_model_path(model))
+    document = {"schema": "affected.score/1", "out": str(out), **(result or {})}
+    _show(document, as_json=as_json, text=lambda d: f"scored pairs written to {d['out']}")
+
+
+@app.command()
+def train(
+    incident: IncidentPath,
+    out: Annotated[Path, typer.Option(help="MODEL.json; its card goes beside it.")],
+    seed: Annotated[int, typer.Option(help="Seed of sampling.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on an incident's files (Splink EM, seeded) and write its card.
+
+    Example: affected train northwind/incident.toml --out northwind/model.json
+    """
+    from flows.train import train_on
+
+    document = train_on(incident, out, seed=seed)
+    _show(document, as_json=as_json, text=lambda d: f"model written to {d['out']}, card to {d['card']}")
+
+
+@app.command()
+def decide(
+    workspace: WorkspacePath,
+    file: Annotated[Path, typer.Argument(help="CSV of decisions on pairs.")],
+    by: Annotated[str, typer.Option(help="Who decided.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take decisions on pairs from a file; the next round honours them.
+
+    Example: affected decide northwind/ws decisions.csv --by "R. Vance"
+    """
+    from flows.audit import audit
+    from flows.rounds import open_round
+    from matching.decisions import take
+
+    opened, current = open_round(workspace)
+    if "review" not in current.incident.people.get(by, ()):
+        raise OperatorError(f"[people]: {by} may not review; add the right in the incident file")
+    taken = take(opened, file, by=by, recorded_at=datetime.now(UTC))
+    audit(opened, "decide", by=by, decisions=taken)
+    document = {"schema": "affected.decide/1", "decisions": taken}
+    _show(document, as_json=as_json, text=lambda d: f"{d['decisions']} decisions taken; run the next round")
+
+
+@app.command()
+def packets(
+    workspace: WorkspacePath,
+    entity: Annotated[str, typer.Option(help="One covered entity only.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Release the covered entities' packets (164.410); unchanged ones are not rewritten.
+
+    Example: affected packets northwind/ws --entity CE017
+    """
+    from flows.release import release_packets
+
+    document = release_packets(workspace, entity=entity or None)
+    _show(document, as_json=as_json, text=lambda d: f"{d['released']} packets released to {d['folder']}")
+
+
+@app.command()
+def letters(
+    workspace: WorkspacePath,
+    person: Annotated[str, typer.Option(help="One person's letter, with --entity; else proof packs.")] = "",
+    entity: Annotated[str, typer.Option(help="The covered entity of that letter.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write proof packs, ten letters a variant, or one person's letter.
+
+    Example: affected letters northwind/ws
+    """
+    from flows.release import write_letters
+
+    document = write_letters(workspace, person=person, entity=entity)
+    _show(document, as_json=as_json, text=lambda d: "\n".join(d["files"]))
+
+
+@app.command()
+def export(workspace: WorkspacePath, as_json: AsJson = False) -> None:
+    """Release approved vendor batches: two-phase, `.done` last, never twice.
+
+    Example: affected approve northwind/ws send:B2026A7K3M9QX --by "R. Vance" && affected export northwind/ws
+    """
+    from flows.release import export_batches
+
+    document = export_batches(workspace)
+    _show(document, as_json=as_json, text=lambda d: f"{d['batches']} batches in {d['folder']}")
+    if document["waiting"]:
+        _say(f"affected: not approved, not exported: {', '.join(document['waiting'])}")
+        raise typer.Exit(5)
+
+
+@app.command()
+def purge(
+    workspace: WorkspacePath,
+    scratch: Annotated[bool, typer.Option("--scratch", help="Empty scratch/.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Empty the scratch folder of a workspace and list what is left: nothing.
+
+    Example: affected purge northwind/ws --scratch
+    """
+    if not scratch:
+        raise UsageError("purge: say what: --scratch")
+    from matching.store import Workspace, locked
+
+    with locked(workspace / "run.lock"):
+        opened = Workspace.open(workspace)
+        removed = opened.purge_scratch()
+    document = {"schema": "affected.purge/1", "removed": removed, "left": 0}
+    _show(document, as_json=as_json, text=lambda d: f"{d['removed']} entries removed from scratch")
+
+
+@app.command()
+def rehearse(
+    directory: Annotated[Path, typer.Argument(help="New folder for the synthetic incident.")],
+    people: Annotated[int, typer.Option(min=200, help="People in the world that is made up.")],
+    seed: Annotated[int, typer.Option(help="Another seed, another incident.")] = 1,
+    profile: Annotated[str, typer.Option(help="dental, clinic or late.")] = "dental",
+    leaked: Annotated[int | None, typer.Option(help="Leaked rows, about.", show_default=False)] = None,
+    charts: Annotated[int | None, typer.Option(help="Charts, about.", show_default=False)] = None,
+    drill: Annotated[bool, typer.Option("--drill", help="With two scripted surprises.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a synthetic incident with its truth, to practise on and to measure with.
+
+    Example: affected rehearse drill-march --people 20000 --seed 7
+    """
+    from flows.rehearse import rehearse as make
+
+    if profile not in {"dental", "clinic", "late"}:
+        raise UsageError(f"--profile {profile}: dental, clinic or late")
+    summary = make(
+        directory, people=people, seed=seed, profile=profile, leaked=leaked, charts=charts, drill=drill
+    )
+    from dataclasses import asdict
+
+    document = {"schema": "affected.rehearse/1", "directory": str(directory), **asdict(summary)}
+    _show(document, as_json=as_json, text=lambda d: f"synthetic incident in {d['directory']}/incident.toml")
+
+
+@app.command()
+def demo(
+    people: Annotated[int, typer.Option(min=200, help="People in the made-up incident.")] = 20_000,
+    workspace: Annotated[Path, typer.Option(help="Folder for the incident and its workspace.")] = Path("demo"),
+    as_json: AsJson = False,
+) -> None:
+    """Make a synthetic incident, run everything on it, release packets and a batch.
+
+    Example: affected demo --people 20000
+    """
+    _limits(os.cpu_count() or 1, 6.0)
+    from flows.demo import run_demo
+    from flows.show import demo_text
+
+    _show(run_demo(workspace, people=people), as_json=as_json, text=demo_text)
+
+
+def _model_path(model: str) -> Path | None:
+    if not model:
+        return None
+    if model in {"dental", "clinic"}:
+        from flows.settings import configs_folder
+
+        return configs_folder() / "models" / f"{model}.json"
+    return Path(model)
+
+
+def _login() -> str:
+    import getpass
+
+    return getpass.getuser()

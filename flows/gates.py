@@ -1,0 +1,84 @@
+"""Gates: what must be approved before it leaves, bound to the digest of what was approved.
+
+A changed subject closes its gate again; what comes back later from the world does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+import notify.letters
+from flows import step_settings
+from flows.audit import audit
+from flows.journal import Journal
+from flows.rounds import Round
+from matching.errors import ApprovalMissing, OperatorError, UsageError
+from matching.store import Workspace
+
+__all__ = ["GATES", "approve", "gate_states", "require", "subject"]
+
+GATES = ("thresholds", "owners", "letters")
+
+
+def subject(workspace: Workspace, current: Round, gate: str) -> str | None:
+    """Digest of what the gate's approval speaks of; None where it does not exist yet."""
+    incident = current.incident
+    if gate == "thresholds":
+        model, pairs = workspace.digest("model"), workspace.digest("pairs")
+        return _digest([model, pairs, incident.matching.model_dump(mode="json")]) if pairs else None
+    if gate == "owners":
+        return workspace.digest("ownership")
+    if gate == "letters":
+        if not workspace.has("notices"):
+            return None
+        return notify.letters.letters_digest(workspace, step_settings.batches(incident))
+    if gate.startswith("send:"):
+        rows = workspace.read("batches")
+        found = rows.filter(batch_id=gate.removeprefix("send:"))
+        return str(found["content"][0]) if found.height else None
+    raise UsageError(f"no gate '{gate}'; one of {', '.join(GATES)}, send:BATCH")
+
+
+def approve(workspace: Workspace, current: Round, gate: str, *, by: str, note: str = "") -> str:
+    """Record one person's approval of the gate's present subject; gives its digest.
+
+    Raises OperatorError where the person may not approve or there is nothing to approve yet.
+    """
+    people = current.incident.people
+    right = "send" if gate.startswith("send:") else "approve"
+    if right not in people.get(by, ()):
+        raise OperatorError(f"[people]: {by} may not {right}; add the right in the incident file")
+    digest = subject(workspace, current, gate)
+    if digest is None:
+        raise OperatorError(f"gate '{gate}': nothing to approve yet; run `affected run` first")
+    Journal(workspace.root).approve(gate, digest, by=by, note=note, at=datetime.now(UTC))
+    audit(workspace, "approve", by=by, gate=gate, subject=digest)
+    return digest
+
+
+def require(workspace: Workspace, current: Round, gate: str) -> None:
+    """Raise ApprovalMissing unless the gate's present subject is approved."""
+    digest = subject(workspace, current, gate)
+    approved = Journal(workspace.root).approvals(gate)
+    if digest is not None and any(a.subject == digest for a in approved):
+        return
+    changed = "its subject changed since; look again, then" if approved else "look at the report, then"
+    raise ApprovalMissing(gate, f"{changed} `affected approve {workspace.root} {gate} --by NAME`")
+
+
+def gate_states(workspace: Workspace, current: Round) -> list[dict[str, str | bool]]:
+    """Every gate that has a subject: open or closed, and by whom."""
+    gates = list(GATES) + [f"send:{batch}" for batch in workspace.read("batches")["batch_id"]]
+    journal = Journal(workspace.root)
+    states: list[dict[str, str | bool]] = []
+    for gate in gates:
+        digest = subject(workspace, current, gate)
+        names = [a.by for a in journal.approvals(gate) if a.subject == digest]
+        states.append({"gate": gate, "open": bool(names), "by": ", ".join(names), "subject": digest or ""})
+    return states
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

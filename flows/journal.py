@@ -1,0 +1,116 @@
+"""What ran, what was approved: the truth lives here, in SQLite inside the workspace.
+
+Holds names, digests and times; never a person's data. WAL with synchronous FULL: a committed row
+survives a power cut. On a local disk only (WAL is not safe on network filesystems).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from matching.errors import IntegrityError
+
+__all__ = ["Approval", "Done", "Journal"]
+
+SCHEMA = """
+create table if not exists steps (
+    step text primary key,
+    version integer not null,
+    inputs text not null,
+    outputs text not null,
+    seconds real not null,
+    round integer not null
+);
+create table if not exists approvals (
+    gate text not null,
+    subject text not null,
+    by text not null,
+    note text not null,
+    approved_at text not null,
+    primary key (gate, subject, by)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished step: the digest of all it depended on, and its tables' content digests."""
+
+    step: str
+    version: int
+    inputs: str
+    outputs: dict[str, str]
+    seconds: float
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One person's approval of one subject at one gate."""
+
+    gate: str
+    subject: str
+    by: str
+    note: str
+    approved_at: str
+
+
+class Journal:
+    """Opened for each use and closed again: several processes may hold it at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / "journal.sqlite"
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            try:
+                connection.execute("pragma journal_mode = wal")
+                connection.execute("pragma synchronous = full")
+                connection.executescript(SCHEMA)
+                yield connection
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError as error:
+            raise IntegrityError(f"{self.path.name}: {error}; restore it from a copy") from None
+
+    def done(self, step: str) -> Done | None:
+        """What the journal knows of a step; None where it never finished."""
+        with self._connected() as connection:
+            row = connection.execute(
+                "select step, version, inputs, outputs, seconds, round from steps where step = ?", (step,)
+            ).fetchone()
+        return Done(row[0], row[1], row[2], json.loads(row[3]), row[4], row[5]) if row else None
+
+    def commit(self, done: Done) -> None:
+        """Record that a step finished. Calling it twice changes nothing."""
+        with self._connected() as connection:
+            connection.execute(
+                "insert or replace into steps values (?, ?, ?, ?, ?, ?)",
+                (done.step, done.version, done.inputs, json.dumps(done.outputs), done.seconds, done.round),
+            )
+
+    def approve(self, gate: str, subject: str, *, by: str, note: str, at: datetime) -> None:
+        """Record an approval; the same person approving the same subject twice counts once."""
+        with self._connected() as connection:
+            connection.execute(
+                "insert or ignore into approvals values (?, ?, ?, ?, ?)",
+                (gate, subject, by, note, at.isoformat()),
+            )
+
+    def approvals(self, gate: str | None = None) -> list[Approval]:
+        """Approvals in the order they were given."""
+        with self._connected() as connection:
+            rows = connection.execute(
+                "select gate, subject, by, note, approved_at from approvals"
+                " where ?1 is null or gate = ?1 order by approved_at, gate, by",
+                (gate,),
+            ).fetchall()
+        return [Approval(*row) for row in rows]

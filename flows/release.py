@@ -1,0 +1,87 @@
+"""What leaves the house: packets, letters, batches. The gates are asked here, once, before each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import notify.batches
+import notify.letters
+import notify.packets
+from flows import step_settings
+from flows.audit import audit
+from flows.gates import require
+from flows.rounds import Round, open_round
+from matching.errors import ApprovalMissing, OperatorError
+from matching.store import Workspace, locked
+
+__all__ = ["export_batches", "release_packets", "write_letters"]
+
+
+def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
+    """Write the packets that are ready; gives `affected.packets/1`.
+
+    Raises ApprovalMissing while `thresholds` or `owners` is not approved.
+    """
+    with locked(root / "send.lock"):
+        workspace, current = _planned(root, "packets")
+        for gate in ("thresholds", "owners"):
+            require(workspace, current, gate)
+        released = notify.packets.release(
+            workspace, step_settings.packets(current.incident), entity=entity, recorded_at=datetime.now(UTC)
+        )
+        audit(workspace, "packets", released=len(released.entities))
+    return {
+        "schema": "affected.packets/1",
+        "released": len(released.entities),
+        "unchanged": released.unchanged,
+        "folder": str(workspace.out / "packets"),
+    }
+
+
+def export_batches(root: Path) -> dict[str, Any]:
+    """Write every approved batch; gives `affected.export/1` with those that wait for approval."""
+    with locked(root / "send.lock"):
+        workspace, current = _planned(root, "batches")
+        require(workspace, current, "letters")
+        approved, waiting = [], []
+        for batch in workspace.read("batches")["batch_id"].sort():
+            try:
+                require(workspace, current, f"send:{batch}")
+                approved.append(batch)
+            except ApprovalMissing:
+                waiting.append(batch)
+        settings = step_settings.batches(current.incident)
+        exported = notify.batches.export(
+            workspace, settings, batches=approved, recorded_at=datetime.now(UTC)
+        )
+        audit(workspace, "export", batches=len(approved), pieces=exported.pieces)
+    return {
+        "schema": "affected.export/1",
+        "batches": len(approved),
+        "pieces": exported.pieces,
+        "waiting": waiting,
+        "folder": str(workspace.out / "batches"),
+    }
+
+
+def write_letters(root: Path, *, person: str = "", entity: str = "") -> dict[str, Any]:
+    """Write the proof packs, or one person's letter; gives `affected.letters/1`."""
+    workspace, current = _planned(root, "notices")
+    settings = step_settings.batches(current.incident)
+    if person:
+        pdf = notify.letters.letter(workspace, settings, person_id=person, entity_id=entity)
+        files = [workspace.put_output(f"letters/{person}-{entity}.pdf", pdf, personal=True)]
+        audit(workspace, "letter", person=person, entity=entity)
+    else:
+        files = notify.letters.proof_pack(workspace, settings)
+    return {"schema": "affected.letters/1", "files": [str(path) for path in files]}
+
+
+def _planned(root: Path, table: str) -> tuple[Workspace, Round]:
+    workspace, current = open_round(root)
+    if not workspace.has(table):
+        raise OperatorError(f"nothing planned yet: table '{table}' is missing; run `affected run` first")
+    workspace.inbox_parts = None  # what was released a moment ago must be seen
+    return workspace, current

@@ -1,0 +1,188 @@
+"""`affected run`: one round, or its resumption."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows import gates
+from flows.check import problems
+from flows.measure import PeakMemory, disk_gib
+from flows.respond import prepare_prefect, respond
+from flows.rounds import FINISHED, STOPPED, Round, begin, latest, open_round, save, today
+from flows.settings import IncidentFile, load_incident
+from flows.steps import STEPS, Step, run_steps, step_named
+from matching.errors import OperatorError
+from matching.store import Workspace, locked
+
+__all__ = ["round_outcome", "run_round"]
+
+Wrap = Callable[[Callable[[str, str], dict[str, Any]], str], Callable[[str, str], dict[str, Any]]]
+
+
+def run_round(
+    incident_file: Path,
+    *,
+    workspace: Path | None = None,
+    until: str = "",
+    engine: str = "prefect",
+    as_of: date | None = None,
+    approve_as: str = "",
+) -> dict[str, Any]:
+    """Run one round and give its document (`affected.run/1`).
+
+    Raises OperatorError (bad input, before anything is written), TryAgainLater (another run).
+    """
+    incident = load_incident(incident_file, as_of=as_of, today=_recorded_day(incident_file, workspace))
+    found = problems(incident, incident_file)
+    if found:
+        raise OperatorError("\n".join(found))
+    if until:
+        step_named(until)
+    if approve_as and not incident.incident.synthetic:
+        raise OperatorError("--approve-all: only where [incident] synthetic = true; approve each gate")
+    root = workspace or incident_file.parent / incident.incident.id
+    opened, key_made = Workspace.create(
+        root,
+        incident_id=incident.incident.id,
+        synthetic=incident.incident.synthetic,
+        key_file=_key_file(incident),
+    )
+    with locked(root / "run.lock"):
+        opened.purge_scratch()
+        current = begin(opened, incident_file, incident, as_of_given=as_of is not None)
+        document = _measured(opened, current, until=until, engine=engine, approve_as=approve_as)
+    if key_made:
+        document["key_file_made"] = opened.identity["key_file"]
+    return document
+
+
+def _recorded_day(incident_file: Path, workspace: Path | None) -> date:
+    """A resumed round keeps its day; otherwise today."""
+    root = workspace
+    if root is None:
+        try:
+            root = incident_file.parent / load_incident(incident_file).incident.id
+        except OperatorError:
+            return today()  # said again, with every problem, by the caller
+    last = latest(root) if (root / "runs").is_dir() else None
+    return last.incident.as_of if last and last.state != FINISHED else today()
+
+
+def _key_file(incident: IncidentFile) -> Path | None:
+    named = incident.security.key_file
+    return (incident.root / named) if named else None
+
+
+def _measured(
+    opened: Workspace, current: Round, *, until: str, engine: str, approve_as: str
+) -> dict[str, Any]:
+    started = time.perf_counter()
+    try:
+        with PeakMemory() as memory:
+            outcome = _engine(engine, opened.root)(opened.root, until, approve_as)
+    finally:
+        opened.purge_scratch()
+    measured = {
+        "seconds": round(time.perf_counter() - started, 2),
+        "peak_rss_gib": round(memory.gib, 3),
+        "peak_disk_gib": round(disk_gib(opened.root), 3),
+    }
+    whole = outcome["stopped_at"] is None and not until
+    if whole:
+        opened.publish_complete()
+    state = FINISHED if whole else STOPPED
+    document = {
+        "schema": "affected.run/1",
+        "workspace": str(opened.root),
+        "engine": engine,
+        "round": current.number,
+        **measured,
+        "steps": outcome["results"],
+        **_totals(open_round(opened.root)[0]),
+        "stopped_at": outcome["stopped_at"],
+        "needs": outcome["needs"],
+    }
+    save(opened.root, replace(current, state=state, stopped_at=outcome["stopped_at"], result=document))
+    return document
+
+
+def _engine(engine: str, root: Path) -> Callable[[Path, str, str], dict[str, Any]]:
+    if engine == "local":
+        return lambda root, until, name: round_outcome(root, until=until, approve_as=name, wrap=_plain)
+    if engine == "prefect":
+        prepare_prefect(root / "prefect")
+        return lambda root, until, name: respond(str(root), until, name)
+    raise OperatorError(f"--engine {engine}: prefect or local")
+
+
+def _plain(
+    function: Callable[[str, str], dict[str, Any]], name: str
+) -> Callable[[str, str], dict[str, Any]]:
+    del name
+    return function
+
+
+def round_outcome(root: Path, *, until: str, approve_as: str, wrap: Wrap) -> dict[str, Any]:
+    """Run the steps of the current round up to `until`; `{results, stopped_at, needs}`."""
+
+    def open_gate(gate: str) -> None:
+        workspace, current = open_round(root)
+        if approve_as:
+            gates.approve(workspace, current, gate, by=approve_as, note="--approve-all")
+        gates.require(workspace, current, gate)
+
+    outcome = run_steps(root, _chosen(until), wrap, open_gate=open_gate)
+    return {
+        "results": list(outcome.results),
+        "stopped_at": outcome.stopped.gate if outcome.stopped else None,
+        "needs": str(outcome.stopped) if outcome.stopped else None,
+    }
+
+
+def _chosen(until: str) -> tuple[Step, ...]:
+    names = [step.name for step in STEPS]
+    return STEPS[: names.index(until) + 1] if until in names else STEPS
+
+
+def _totals(workspace: Workspace) -> dict[str, Any]:
+    """The counts that a lead asks for first; 0 where a step has not run yet."""
+    inventory = workspace.read("inventory").filter(pl.col("repeats").is_null())
+    leaked_files = inventory.filter(side="leaked")
+    union = workspace.read("counts").filter(pl.col("entity_id").is_null() & pl.col("state").is_null())
+    persons = workspace.scan("persons").select(pl.col("orphan").sum()).collect()
+    owned = workspace.scan("ownership").filter(pl.col("entity_id") != "UNOWNED")
+    review = workspace.scan("pairs").filter(pl.col("band") == "review").select(pl.len()).collect()
+    channels = workspace.scan("notices").group_by("channel").len().collect()
+    by_channel = dict(zip(channels["channel"], channels["len"], strict=True))
+    return {
+        "leaked_rows": int(leaked_files["rows"].sum()),
+        "leaked_rejected": int(leaked_files["rejected"].sum()),
+        "mentions": workspace.rows("leaked"),
+        "mentions_distinct": workspace.scan("identities").select(pl.col("identity_id").n_unique()).collect().item(),
+        "charts": workspace.rows("charts"),
+        "persons": {
+            "confirmed": int(union["confirmed"].sum()),
+            "expected": float(union["expected"].sum()),
+            "upper": int(union["upper"].sum()),
+            "orphans": int(persons.item() or 0),
+        },
+        "review_pairs": int(review.item()),
+        "entities_with_persons": owned.select(pl.col("entity_id").n_unique()).collect().item(),
+        "duties": workspace.rows("duties"),
+        "notices": {
+            "mail": by_channel.get("mail", 0),
+            "email": by_channel.get("email", 0),
+            "substitute": by_channel.get("substitute", 0),
+            "waiting_ce": by_channel.get("waiting_ce", 0),
+            "none": by_channel.get("none", 0) + by_channel.get("ce", 0),
+        },
+    }
+
+

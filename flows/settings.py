@@ -1,0 +1,220 @@
+"""The incident file as one closed model, and each step's own settings made from it.
+
+Every section's model lives beside the step that reads it; this module composes them, reads the TOML
+and says what is wrong in lines that name the file, the key and the fix, all at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from matching.errors import OperatorError
+from matching.sources import LeakedSource, MasterSource
+from notify.facts import (
+    BusinessAssociate,
+    Closed,
+    Counsel,
+    Email,
+    Hold,
+    Incident,
+    Mailing,
+    Presumed,
+    Risk,
+)
+
+__all__ = [
+    "Dask",
+    "Entities",
+    "IncidentFile",
+    "Matching",
+    "Security",
+    "Suppression",
+    "configs_folder",
+    "load_incident",
+]
+
+
+class Entities(Closed):
+    """`[entities]`: the roster as of the incident."""
+
+    path: str = Field(description="Roster CSV, one covered entity a row.")
+    delegation: str = Field(default="", description="CSV of who performs which duty.")
+
+
+class Suppression(Closed):
+    """`[[suppressions]]`: records whose person must not be sent a notice."""
+
+    path: str = Field(description="CSV with record_id, and reason and authority where they differ.")
+    reason: str = Field(default="", description="Reason code for rows without one.")
+    authority: str = Field(default="", description="Who decided it.")
+
+
+class Matching(Closed):
+    """`[matching]`: model and thresholds, in bits of match weight."""
+
+    model: str = Field(default="", description="dental, clinic or a JSON file; default by the fields.")
+    train: Literal["auto", "never"] = Field(
+        default="auto", description="Re-estimate m, u and prior on this data, or take the file as it is."
+    )
+    merge_at_bits: float = Field(default=12.0, description="At or above: one person.")
+    include_at_bits: float = Field(default=3.0, description="At or above: perhaps the same; review.")
+    attribute_at_bits: float = Field(
+        default=14.0, description="At or above: a chart may give its entity to the leaked row."
+    )
+    floor_bits: float = Field(default=-3.0, description="Pairs below are not kept.")
+    pair_budget: int = Field(
+        default=400_000_000, gt=0, description="Most pairs that one blocking rule may make."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.floor_bits <= self.include_at_bits - 6:
+            raise ValueError(
+                f"floor_bits ({self.floor_bits}) must be at least 6 below include_at_bits"
+                f" ({self.include_at_bits})"
+            )
+        if self.include_at_bits >= self.merge_at_bits:
+            raise ValueError(
+                f"include_at_bits ({self.include_at_bits}) must be below merge_at_bits"
+                f" ({self.merge_at_bits})"
+            )
+        if self.attribute_at_bits < self.merge_at_bits:
+            raise ValueError(
+                f"attribute_at_bits ({self.attribute_at_bits}) must not be below merge_at_bits"
+                f" ({self.merge_at_bits}): a wrong entity is a new breach"
+            )
+        return self
+
+
+class Security(Closed):
+    """`[security]`: where the incident's key lives."""
+
+    key_file: str = Field(default="", description="Key file outside the workspace; default announced.")
+    recipients: tuple[str, ...] = Field(default=(), description="Named people the key is wrapped for.")
+
+
+class Dask(Closed):
+    """`[dask]`: certificates of a cluster."""
+
+    tls_ca: str = Field(default="", description="CA certificate.")
+    tls_cert: str = Field(default="", description="Client certificate.")
+    tls_key: str = Field(default="", description="Client key.")
+
+
+Right = Literal["review", "approve", "send", "reveal", "purge"]
+
+
+class IncidentFile(Closed):
+    """The whole incident file. Paths are relative to it."""
+
+    incident: Incident = Field(description="What happened and when.")
+    business_associate: BusinessAssociate = Field(description="Who lost the data.")
+    leaked: tuple[LeakedSource, ...] = Field(min_length=1, description="Leaked files.")
+    masters: tuple[MasterSource, ...] = Field(default=(), description="Patient master files.")
+    entities: Entities = Field(description="The roster.")
+    presumed: tuple[Presumed, ...] = Field(default=(), description="People believed affected.")
+    holds: tuple[Hold, ...] = Field(default=(), description="Law-enforcement and court holds.")
+    suppressions: tuple[Suppression, ...] = Field(default=(), description="Who must not be written to.")
+    risk: Risk = Field(default=Risk(), description="The four-factor assessment.")
+    matching: Matching = Field(default=Matching(), description="Model and thresholds.")
+    mailing: Mailing = Field(default=Mailing(), description="Letters.")
+    email: Email = Field(default=Email(), description="E-mail.")
+    people: dict[str, tuple[Right, ...]] = Field(
+        default_factory=dict, description="NAME = what that person may do."
+    )
+    counsel: Counsel = Field(default=Counsel(), description="Counsel's decisions.")
+    security: Security = Field(default=Security(), description="Keys.")
+    dask: Dask = Field(default=Dask(), description="Cluster.")
+    folder: str = Field(default=".", description="Set by the program: the incident file's folder.")
+
+    @property
+    def as_of(self) -> date:
+        """The round's today; set when the file is loaded for a round."""
+        assert self.incident.as_of is not None
+        return self.incident.as_of
+
+    @property
+    def root(self) -> Path:
+        """Folder that paths are relative to."""
+        return Path(self.folder)
+
+    @property
+    def digest(self) -> str:
+        """Digest of what the round depends on: all but its day, places and keys."""
+        data = self.model_dump(mode="json", by_alias=True, exclude={"folder", "security", "dask"})
+        data["incident"].pop("as_of")
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+    def dump(self) -> dict[str, Any]:
+        """JSON-ready, and back through `model_validate`."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def configs_folder() -> Path:
+    """The operators' data: beside the packages in a checkout, inside `flows` in a wheel."""
+    here = Path(__file__).parent
+    inside = here / "configs"
+    return inside if inside.is_dir() else here.parent / "configs"
+
+
+def load_incident(path: Path, *, as_of: date | None = None, today: date | None = None) -> IncidentFile:
+    """Read and validate an incident file; `as_of` overrides the file's, `today` is the last resort.
+
+    Raises OperatorError with one line a problem, each naming the file, the key and the fix.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise OperatorError(f"{path}: not found; name an incident file (see configs/example)") from None
+    except UnicodeDecodeError as error:
+        raise OperatorError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise OperatorError(f"{path}: no valid TOML: {error}") from None
+    raw.setdefault("folder", str(path.resolve().parent))
+    try:
+        loaded = IncidentFile.model_validate(raw)
+    except ValidationError as error:
+        raise OperatorError("\n".join(_lines(path, raw, error))) from None
+    day = as_of or loaded.incident.as_of or today
+    if day is None:
+        return loaded
+    if day < loaded.incident.known_on:
+        raise OperatorError(f"{path}: incident.as_of: {day} is before known_on; correct one of them")
+    incident = loaded.incident.model_copy(update={"as_of": day})
+    return loaded.model_copy(update={"incident": incident})
+
+
+def _lines(path: Path, raw: dict[str, Any], error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        keys = [str(key) for key in problem["loc"]]
+        where = ".".join(keys) or "file"
+        if problem["type"] == "extra_forbidden":
+            text = "unknown key; remove it" + _closest(keys)
+        elif problem["type"] == "missing":
+            text = "missing; add it"
+        else:
+            text = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{path}: {where}: {text}")
+    return lines
+
+
+def _closest(keys: list[str]) -> str:
+    """`, or did you mean ...` from the declared keys of the section the unknown one stands in."""
+    model: Any = IncidentFile
+    for key in keys[:-1]:
+        if key.isdigit():
+            continue
+        annotation = model.model_fields[key].annotation
+        arguments = getattr(annotation, "__args__", ())
+        model = arguments[0] if arguments and hasattr(arguments[0], "model_fields") else annotation
+    found = difflib.get_close_matches(keys[-1], getattr(model, "model_fields", {}), n=1)
+    return f", or did you mean '{found[0]}'?" if found else " or see docs/configuration.md"

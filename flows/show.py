@@ -1,0 +1,84 @@
+"""The documents of the commands as a person reads them in a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["check_text", "demo_text", "evaluate_text", "run_text", "status_text", "verify_text"]
+
+Document = dict[str, Any]
+
+
+def check_text(document: Document) -> str:
+    """One line: fit to run, and what it will need."""
+    need = document["forecast"]
+    return (
+        f"{document['incident']}: no problems. About {need['rows']:,.0f} rows; needs some"
+        f" {need['disk_gib']} GiB of disk ({need['disk_free_gib']} free) and {need['memory_gib']} GiB of memory."
+    )
+
+
+def run_text(document: Document) -> str:
+    """Steps with seconds, then the numbers a lead asks for."""
+    lines = [
+        f"  {step['name']:<12} {'unchanged' if step['skipped'] else format(step['seconds'], '.1f') + ' s':>10}"
+        for step in document["steps"]
+    ]
+    persons, notices = document["persons"], document["notices"]
+    lines += [
+        f"round {document['round']}: {document['seconds']} s, {document['peak_rss_gib']} GiB",
+        f"  leaked rows {document['leaked_rows']:,} ({document['leaked_rejected']:,} unreadable),"
+        f" mentions {document['mentions']:,}, charts {document['charts']:,}",
+        f"  people: {persons['confirmed']:,} confirmed, {persons['expected']:,.0f} expected,"
+        f" {persons['upper']:,} upper; {persons['orphans']:,} without a chart",
+        f"  {document['entities_with_persons']:,} covered entities, {document['duties']:,} duties",
+        "  notices: " + ", ".join(f"{name} {count:,}" for name, count in notices.items()),
+        f"  report: {document['workspace']}/out/report.html",
+    ]
+    return "\n".join(lines)
+
+
+def status_text(document: Document) -> str:
+    """Steps, gates, clocks and what waits."""
+    lines = [f"{document['incident']} round {document['round']} ({document['state']}), as of {document['as_of']}"]
+    lines += [f"  {step['name']:<12} {step['state']}" for step in document["steps"]]
+    lines += [
+        f"  gate {gate['gate']:<22} {'open, ' + str(gate['by']) if gate['open'] else 'closed'}"
+        for gate in document["gates"]
+    ]
+    lines += [
+        f"  {clock['recipient']:<12} {clock['hypothesis']:<12} {clock['duties']:>6} duties, first due"
+        f" {clock['first_due_on']} ({_days(clock['days_left'])}), {clock['overdue']} overdue"
+        for clock in document["clocks"]
+    ]
+    for row in document["waiting"]:
+        count = row.get("people", row.get("entities"))
+        lines.append(f"  {row['of']:<8} {row['state']:<34} {count:>10,}")
+    return "\n".join(lines)
+
+
+def _days(left: int) -> str:
+    return f"{left} days left" if left >= 0 else f"{-left} days overdue"
+
+
+def verify_text(document: Document) -> str:
+    """One line a figure."""
+    names = [name for name in ("R", "P", "L", "C", "D", "U", "I", "T") if name in document]
+    lines = [f"  {name} {document[name]}" for name in names]
+    return "\n".join(lines + [f"  {name}" for name in document["damaged"]])
+
+
+def evaluate_text(document: Document) -> str:
+    """Best and default threshold in one line each."""
+    best = document["best"]
+    return (
+        f"model {document['model']}: {document['pairs_true']:,} true pairs; best F1 {best['f1']:.4f}"
+        f" (precision {best['precision']:.4f}, recall {best['recall']:.4f} at {best['threshold_bits']:.1f} bits)"
+    )
+
+
+def demo_text(document: Document) -> str:
+    """The run, then where to look."""
+    lines = [run_text(document), "", "look at:"]
+    lines += [f"  {name:<8} {path}" for name, path in document["paths"].items()]
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""`affected status`: steps, gates, clocks, what waits for whom, content digests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.audit import audit_head
+from flows.gates import gate_states
+from flows.journal import Journal
+from flows.rounds import open_round
+from flows.steps import REPORT, STEPS, inputs_digest, is_done
+from matching.store import Workspace
+from matching.tables import STEP_TABLES
+
+__all__ = ["status"]
+
+
+def status(root: Path) -> dict[str, Any]:
+    """The document of `affected status` (`affected.status/1`)."""
+    workspace, current = open_round(root)
+    journal = Journal(workspace.root)
+    steps = []
+    for step in STEPS:
+        done = journal.done(step.name)
+        fresh = is_done(step, workspace, journal, inputs_digest(step, workspace, step.settings(current.incident)))
+        state = "done" if fresh else ("outdated" if done else "not run")
+        steps.append({"name": step.name, "state": state, "seconds": done.seconds if done else None})
+    digests = {t.name: workspace.digest(t.name) for t in STEP_TABLES if workspace.has(t.name)}
+    return {
+        "schema": "affected.status/1",
+        "incident": workspace.incident_id,
+        "round": current.number,
+        "state": current.state,
+        "stopped_at": current.stopped_at,
+        "as_of": current.incident.as_of.isoformat(),
+        "steps": steps,
+        "report": REPORT.name if (workspace.out / "report.html").exists() else None,
+        "gates": gate_states(workspace, current),
+        "clocks": _clocks(workspace, current.incident.as_of),
+        "waiting": _waiting(workspace),
+        "content_digests": digests,
+        "audit_head": audit_head(workspace),
+    }
+
+
+def _clocks(workspace: Workspace, as_of: Any) -> list[dict[str, Any]]:
+    """Per recipient and hypothesis: duties, the earliest due date and its days left (negative: overdue)."""
+    owed = workspace.scan("duties").filter(
+        (pl.col("status") != "not_required") & pl.col("due_on").is_not_null()
+    )
+    days_left = (pl.col("due_on") - pl.lit(as_of)).dt.total_days()
+    clocks = (
+        owed.group_by("recipient", "hypothesis")
+        .agg(
+            duties=pl.len(),
+            first_due_on=pl.col("due_on").min(),
+            days_left=days_left.min(),
+            overdue=(days_left < 0).sum(),
+        )
+        .sort("recipient", "hypothesis")
+        .collect()
+    )
+    return [{**row, "first_due_on": row["first_due_on"].isoformat()} for row in clocks.to_dicts()]
+
+
+def _waiting(workspace: Workspace) -> list[dict[str, Any]]:
+    """People and entities by what they wait for."""
+    ledger = workspace.scan("ledger").group_by("state").agg(people=pl.len()).sort("state").collect()
+    packets = workspace.scan("packets").group_by("state").agg(entities=pl.len()).sort("state").collect()
+    return [{"of": "ledger", **row} for row in ledger.to_dicts()] + [
+        {"of": "packets", **row} for row in packets.to_dicts()
+    ]

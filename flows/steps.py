@@ -1,0 +1,232 @@
+"""The steps in their order: this list is the table of contents of a round.
+
+One loop runs them; a step is skipped when its outputs are whole and nothing it depends on changed,
+which is also how a round resumes after a crash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+import matching.intake
+import matching.link
+import matching.owners
+import matching.people
+import matching.standardise
+import notify.batches
+import notify.counts
+import notify.duties
+import notify.notices
+import notify.packets
+import notify.report
+from flows import step_settings
+from flows.journal import Done, Journal
+from flows.rounds import open_round
+from flows.settings import IncidentFile
+from matching.errors import ApprovalMissing, OperatorError, TryAgainLater
+from matching.store import Workspace
+
+__all__ = ["REPORT", "STEPS", "Outcome", "Step", "StepFailed", "run_one", "run_steps", "step_named"]
+
+Result = dict[str, Any]
+Wrap = Callable[[Callable[[str, str], Result], str], Callable[[str, str], Result]]
+
+NOT_IN_DIGEST = frozenset({"workers", "memory_gib", "threads", "chunk_rows", "root", "configs"})
+"""Settings that change how a step works, never what it writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step reads and writes. `gates` must be open before it runs."""
+
+    name: str
+    run: Callable[[Workspace, Any], None]
+    settings: Callable[[IncidentFile], BaseModel]
+    version: int
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    gates: tuple[str, ...] = ()
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        "intake", matching.intake.run, step_settings.intake, 1,
+        reads=("files", "decisions"),
+        writes=("inventory", "leaked", "charts", "rejects", "entities", "delegation", "suppressions"),
+    ),
+    Step(
+        "standardise", matching.standardise.run, step_settings.standardise, 1,
+        reads=("inventory", "leaked", "charts"),
+        writes=("leaked_std", "charts_std", "nonidentifying", "changes"),
+    ),
+    Step(
+        "link", matching.link.run, step_settings.link, 1,
+        reads=("leaked_std", "charts_std", "nonidentifying"),
+        writes=("identities", "pairs"),
+    ),
+    Step(
+        "people", matching.people.run, step_settings.people, 1,
+        reads=("files", "inventory", "leaked", "charts", "identities", "pairs", "leaked_std",
+               "charts_std", "decisions", "registry"),
+        writes=("members", "persons", "affected"),
+    ),
+    Step(
+        "owners", matching.owners.run, step_settings.owners, 1,
+        reads=("leaked", "charts", "entities", "identities", "pairs", "members", "persons",
+               "affected", "leaked_std", "charts_std", "decisions", "responses"),
+        writes=("row_owners", "ownership", "elements"),
+    ),
+    Step(
+        "counts", notify.counts.run, step_settings.counts, 1,
+        reads=("inventory", "leaked", "rejects", "identities", "pairs", "members", "persons",
+               "affected", "row_owners", "ownership", "leaked_std", "charts_std", "entities",
+               "events", "responses"),
+        writes=("counts", "bridge"),
+    ),
+    Step(
+        "duties", notify.duties.run, step_settings.duties, 1,
+        reads=("counts", "entities", "delegation", "events", "responses", "facts"),
+        writes=("duties",),
+    ),
+    Step(
+        "packets", notify.packets.run, step_settings.packets, 1,
+        reads=("persons", "affected", "members", "ownership", "row_owners", "elements", "entities",
+               "delegation", "leaked_std", "charts_std", "counts", "duties", "events",
+               "responses", "facts"),
+        writes=("packets",),
+        gates=("thresholds", "owners"),
+    ),
+    Step(
+        "notices", notify.notices.run, step_settings.notices, 1,
+        reads=("persons", "affected", "members", "ownership", "row_owners", "leaked_std",
+               "charts_std", "entities", "delegation", "suppressions", "duties", "events",
+               "responses", "facts"),
+        writes=("notices", "ledger"),
+    ),
+    Step(
+        "batches", notify.batches.run, step_settings.batches, 1,
+        reads=("notices", "persons", "members", "elements", "entities", "leaked_std", "charts_std",
+               "events"),
+        writes=("batches", "pieces", "outbox"),
+        gates=("letters",),
+    ),
+)  # fmt: skip
+REPORT = Step(
+    "report", notify.report.run, step_settings.report, 1,
+    reads=tuple(name for step in STEPS for name in step.writes) + ("events", "responses", "facts"),
+    writes=(),
+)  # fmt: skip
+"""Always runs, also when a gate stopped the round."""
+
+
+class StepFailed(Exception):
+    """A step raised: its type and where, never its message, which may hold a person's data."""
+
+
+def step_named(name: str) -> Step:
+    """The step of that name. Raises OperatorError naming those there are."""
+    for step in (*STEPS, REPORT):
+        if step.name == name:
+            return step
+    known = ", ".join(step.name for step in (*STEPS, REPORT))
+    raise OperatorError(f"no step '{name}'; one of {known}")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a round did: one result a step, and the closed gate that stopped it, if any."""
+
+    results: tuple[Result, ...]
+    stopped: ApprovalMissing | None = None
+
+
+def run_steps(
+    root: Path, steps: Iterable[Step], wrap: Wrap, *, open_gate: Callable[[str], None]
+) -> Outcome:
+    """Run steps in order on a workspace, each wrapped (Prefect's task, or nothing), then the report.
+
+    `open_gate` raises ApprovalMissing where an approval is missing; the round then ends there.
+    """
+    results: list[Result] = []
+    stopped = None
+    try:
+        for step in steps:
+            for gate in step.gates:
+                open_gate(gate)
+            results.append(wrap(run_one, step.name)(str(root), step.name))
+    except ApprovalMissing as missing:
+        stopped = missing
+    results.append(wrap(run_one, REPORT.name)(str(root), REPORT.name))
+    return Outcome(tuple(results), stopped)
+
+
+def run_one(workspace: str, step_name: str) -> Result:
+    """Run one step of the current round, or skip it; gives `{name, seconds, skipped, rows}`.
+
+    Raises OperatorError as the step did, else StepFailed with the type and place of our bug.
+    """
+    opened, current = open_round(Path(workspace))
+    step = step_named(step_name)
+    settings = step.settings(current.incident)
+    journal = Journal(opened.root)
+    inputs = inputs_digest(step, opened, settings)
+    if is_done(step, opened, journal, inputs):
+        return {"name": step.name, "seconds": 0.0, "skipped": True, "rows": _rows(step, opened)}
+    started = time.perf_counter()
+    failure = _attempt(step, opened, settings)
+    if failure is not None:
+        raise failure
+    seconds = round(time.perf_counter() - started, 3)
+    outputs = {name: opened.digest(name) or "" for name in step.writes}
+    journal.commit(Done(step.name, step.version, inputs, outputs, seconds, current.number))
+    return {"name": step.name, "seconds": seconds, "skipped": False, "rows": _rows(step, opened)}
+
+
+def inputs_digest(step: Step, workspace: Workspace, settings: BaseModel) -> str:
+    """Digest of a step's version, settings and inputs: what its outputs depend on."""
+    dumped = settings.model_dump(mode="json", exclude=set(NOT_IN_DIGEST))
+    tables = {name: workspace.digest(name) for name in step.reads}
+    text = json.dumps([step.name, step.version, dumped, tables], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_done(step: Step, workspace: Workspace, journal: Journal, inputs: str) -> bool:
+    """The step's outputs are there, whole, and made from exactly these inputs."""
+    done = journal.done(step.name)
+    if not step.writes or done is None or done.inputs != inputs or done.version != step.version:
+        return False
+    return all(workspace.digest(name) == done.outputs.get(name) for name in step.writes)
+
+
+def _attempt(step: Step, workspace: Workspace, settings: BaseModel) -> Exception | None:
+    """The failure to raise, built here and raised by the caller so that no cause hangs on it."""
+    try:
+        step.run(workspace, settings)
+    except OperatorError as error:
+        return error.with_traceback(None)
+    except OSError as error:
+        if error.errno in {28, 122}:  # ENOSPC, EDQUOT
+            return TryAgainLater(f"step {step.name}: the disk is full; free space and run again")
+        return _failed(step, error)
+    except Exception as error:  # noqa: BLE001 - everything else is our bug, told without its message
+        return _failed(step, error)
+    return None
+
+
+def _failed(step: Step, error: Exception) -> StepFailed:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-6:]))
+    return StepFailed(f"step {step.name} failed: {type(error).__name__} at {where}")
+
+
+def _rows(step: Step, workspace: Workspace) -> dict[str, int]:
+    return {name: workspace.rows(name) for name in step.writes}

@@ -1,0 +1,32 @@
+"""`affected table`: one table in the clear, for people who may see it. Audited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flows.audit import audit
+from matching.errors import OperatorError, UsageError
+from matching.store import Workspace, replacing
+from matching.tables import TABLES
+
+__all__ = ["write_table"]
+
+
+def write_table(root: Path, name: str, out: Path, *, by: str) -> dict[str, Any]:
+    """Stream a table to Parquet or CSV (mode 0600) as the last complete round left it.
+
+    Raises OperatorError for an unknown or unwritten table, UsageError for another ending.
+    """
+    workspace = Workspace.open(root)
+    if name not in TABLES:
+        raise OperatorError(f"no table '{name}'; see docs/tables.md")
+    if not workspace.has(name):
+        raise OperatorError(f"table '{name}': not written yet; run `affected run` first")
+    if out.suffix not in {".parquet", ".csv"}:
+        raise UsageError(f"--out {out}: must end in .parquet or .csv")
+    rows = workspace.scan(name)
+    with replacing(out) as draft:
+        rows.sink_parquet(draft) if out.suffix == ".parquet" else rows.sink_csv(draft)
+    audit(workspace, "table", by=by, table=name, rows=workspace.rows(name))
+    return {"schema": "affected.table/1", "table": name, "rows": workspace.rows(name), "out": str(out)}

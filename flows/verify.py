@@ -1,0 +1,106 @@
+"""`affected verify`: the figures that must hold, each measured from what is stored.
+
+R rows conserved; P each mention in one person; L and C each in one state; D nothing twice;
+U uncertain sends; I bytes as written; T (with another workspace) equal content.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import notify.ledger
+from flows.audit import broken_links
+from flows.rounds import open_round
+from matching.errors import IntegrityError
+from matching.schema import Kind
+from matching.store import Workspace
+from matching.tables import STEP_TABLES, TABLES
+
+__all__ = ["exit_code", "verify"]
+
+
+def verify(root: Path, *, against: Path | None = None) -> dict[str, Any]:
+    """The document of `affected verify` (`affected.verify/1`); 0 everywhere means clean."""
+    workspace, _ = open_round(root)
+    damaged = integrity(workspace)
+    document: dict[str, Any] = {"schema": "affected.verify/1", "I": len(damaged), "damaged": damaged}
+    if damaged:
+        return document
+    document |= {
+        "R": conservation(workspace),
+        "P": partition(workspace),
+        "L": notify.ledger.figure_l(workspace),
+        "C": notify.ledger.figure_c(workspace),
+        "D": notify.ledger.figure_d(workspace),
+        "U": 0,
+    }
+    if against is not None:
+        document["T"] = differing(workspace, open_round(against)[0])
+    return document
+
+
+def exit_code(document: dict[str, Any]) -> int:
+    """0 clean, 7 damaged, 6 uncertain sends, 4 any other figure."""
+    if document["I"]:
+        return 7
+    figures = [document["R"], document["P"], document["C"], document["D"], *document["L"].values()]
+    figures += [len(document.get("T", []))]
+    if any(figures):
+        return 4
+    return 6 if document["U"] else 0
+
+
+def integrity(workspace: Workspace) -> list[str]:
+    """Names of durable files that are missing or changed, and of a broken audit log."""
+    damaged = []
+    for name in TABLES:
+        manifest = workspace.manifest(name)
+        for part in manifest.parts if manifest else ():
+            try:
+                workspace.check_part(name, part)
+            except IntegrityError as error:
+                damaged.append(str(error))
+    try:
+        broken = broken_links(workspace)
+    except (IntegrityError, ValueError, KeyError):
+        broken = 1
+    return damaged + ([f"evidence/audit.jsonl: {broken} broken links"] if broken else [])
+
+
+def conservation(workspace: Workspace) -> int:
+    """R: rows that are neither parsed nor rejected, and bytes that nothing accounts for."""
+    inventory = workspace.read("inventory").filter(pl.col("repeats").is_null())
+    rows = (inventory["rows"] - inventory["parsed"] - inventory["rejected"]).abs().sum()
+    uncovered = (inventory["bytes"] - inventory["covered_bytes"]).abs().sum()
+    rejects = workspace.rows("rejects") if workspace.has("rejects") else 0
+    return int(rows) + int(uncovered) + abs(rejects - int(inventory["rejected"].sum()))
+
+
+def partition(workspace: Workspace) -> int:
+    """P: included mentions and reached charts that are not in exactly one person."""
+    if not workspace.has("members"):
+        return 0
+    members = workspace.scan("members").select("mention_id", "side")
+    twice = members.group_by("mention_id").len().filter(pl.col("len") > 1)
+    included = workspace.scan("leaked").filter(pl.col("exclusion").is_null()).select("mention_id")
+    leaked_members = members.filter(pl.col("side") == "leaked")
+    missing = included.join(leaked_members, on="mention_id", how="anti")
+    surplus = leaked_members.join(included, on="mention_id", how="anti")
+    reached = _reached_charts(workspace)
+    lost = reached.join(members, left_on="right", right_on="mention_id", how="anti")
+    frames = pl.collect_all([f.select(pl.len()) for f in (twice, missing, surplus, lost)])
+    return sum(int(frame.item()) for frame in frames)
+
+
+def _reached_charts(workspace: Workspace) -> pl.LazyFrame:
+    reaching = (pl.col("kind") == "leaked_master") & (pl.col("band") != "no")
+    return workspace.scan("pairs").filter(reaching).select("right").unique()
+
+
+def differing(one: Workspace, other: Workspace) -> list[str]:
+    """T: step tables whose content digests differ."""
+    names = [table.name for table in STEP_TABLES if table.kind is Kind.STEP]
+    return [name for name in names if one.digest(name) != other.digest(name)]
