@@ -11,12 +11,12 @@ from flows.rehearse import rehearse
 from flows.release import export_batches, release_packets, write_letters
 from flows.rounds import open_round
 from flows.run import run_round
+from flows.settings import load_incident
 from matching.errors import OperatorError
 
 __all__ = ["run_demo"]
 
 SEED = 1
-APPROVER = "demo"
 
 
 def run_demo(folder: Path, *, people: int) -> dict[str, Any]:
@@ -33,12 +33,13 @@ def run_demo(folder: Path, *, people: int) -> dict[str, Any]:
     if not incident.exists():
         rehearse(folder, people=people, seed=SEED, profile="dental")
         marker.touch()
-    document = run_round(incident, workspace=folder / "ws", approve_as=APPROVER)
+    approver = _approver(incident)
+    document = run_round(incident, workspace=folder / "ws", approve_as=approver)
     workspace, current = open_round(folder / "ws")
     release_packets(folder / "ws")
     letters = write_letters(folder / "ws")["files"]
     for batch in workspace.read("batches")["batch_id"]:
-        gates.approve(workspace, current, f"send:{batch}", by=APPROVER, note="demo")
+        gates.approve(workspace, current, f"send:{batch}", by=approver, note="demo")
     exported = export_batches(folder / "ws")
     packet = _first(workspace.out / "packets", "*/v*/notice_letter.pdf")
     batch = _first(Path(exported["folder"]), "*/MAIL_v1.csv")
@@ -52,6 +53,11 @@ def run_demo(folder: Path, *, people: int) -> dict[str, Any]:
         "schema": "affected.demo/1",
         "demo_seconds": round(time.perf_counter() - started, 2),
     }
+
+
+def _approver(incident_file: Path) -> str:
+    people = load_incident(incident_file).people
+    return next(name for name, rights in sorted(people.items()) if {"approve", "send"} <= set(rights))
 
 
 def _first(folder: Path, pattern: str) -> str:

@@ -13,7 +13,7 @@ import polars as pl
 
 from flows import gates
 from flows.check import problems
-from flows.measure import PeakMemory, disk_gib
+from flows.measure import disk_gib
 from flows.respond import prepare_prefect, respond
 from flows.rounds import FINISHED, STOPPED, Round, begin, latest, open_round, save, today
 from flows.settings import IncidentFile, load_incident
@@ -85,13 +85,12 @@ def _measured(
 ) -> dict[str, Any]:
     started = time.perf_counter()
     try:
-        with PeakMemory() as memory:
-            outcome = _engine(engine, opened.root)(opened.root, until, approve_as)
+        outcome = _engine(engine, opened.root)(opened.root, until, approve_as)
     finally:
         opened.purge_scratch()
     measured = {
         "seconds": round(time.perf_counter() - started, 2),
-        "peak_rss_gib": round(memory.gib, 3),
+        "peak_rss_gib": max(step["peak_rss_gib"] for step in outcome["results"]),
         "peak_disk_gib": round(disk_gib(opened.root), 3),
     }
     whole = outcome["stopped_at"] is None and not until

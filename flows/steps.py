@@ -30,6 +30,7 @@ import notify.packets
 import notify.report
 from flows import step_settings
 from flows.journal import Done, Journal
+from flows.measure import PeakMemory
 from flows.rounds import open_round
 from flows.settings import IncidentFile
 from matching.errors import ApprovalMissing, OperatorError, TryAgainLater
@@ -170,7 +171,7 @@ def run_steps(
 
 
 def run_one(workspace: str, step_name: str) -> Result:
-    """Run one step of the current round, or skip it; gives `{name, seconds, skipped, rows}`.
+    """Run one step of the current round, or skip it; gives `{name, seconds, peak_rss_gib, skipped, rows}`.
 
     Raises OperatorError as the step did, else StepFailed with the type and place of our bug.
     """
@@ -180,15 +181,16 @@ def run_one(workspace: str, step_name: str) -> Result:
     journal = Journal(opened.root)
     inputs = inputs_digest(step, opened, settings)
     if is_done(step, opened, journal, inputs):
-        return {"name": step.name, "seconds": 0.0, "skipped": True, "rows": _rows(step, opened)}
+        return _result(step, opened, skipped=True)
     started = time.perf_counter()
-    failure = _attempt(step, opened, settings)
+    with PeakMemory() as memory:
+        failure = _attempt(step, opened, settings)
     if failure is not None:
         raise failure
     seconds = round(time.perf_counter() - started, 3)
     outputs = {name: opened.digest(name) or "" for name in step.writes}
     journal.commit(Done(step.name, step.version, inputs, outputs, seconds, current.number))
-    return {"name": step.name, "seconds": seconds, "skipped": False, "rows": _rows(step, opened)}
+    return _result(step, opened, skipped=False, seconds=seconds, gib=memory.gib)
 
 
 def inputs_digest(step: Step, workspace: Workspace, settings: BaseModel) -> str:
@@ -228,5 +230,13 @@ def _failed(step: Step, error: Exception) -> StepFailed:
     return StepFailed(f"step {step.name} failed: {type(error).__name__} at {where}")
 
 
-def _rows(step: Step, workspace: Workspace) -> dict[str, int]:
-    return {name: workspace.rows(name) for name in step.writes}
+def _result(
+    step: Step, workspace: Workspace, *, skipped: bool, seconds: float = 0.0, gib: float = 0.0
+) -> Result:
+    return {
+        "name": step.name,
+        "seconds": seconds,
+        "peak_rss_gib": round(gib, 3),
+        "skipped": skipped,
+        "rows": {name: workspace.rows(name) for name in step.writes},
+    }

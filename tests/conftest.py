@@ -1,0 +1,22 @@
+"""Shared fixtures: an empty workspace, and one small synthetic incident run once per session."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from matching.store import Workspace
+
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty synthetic workspace with its key beside it."""
+    made, _ = Workspace.create(
+        tmp_path / "ws", incident_id="test", synthetic=True, key_file=tmp_path / "key.json"
+    )
+    return made
