@@ -362,6 +362,19 @@ AFFECTED = Table(
         "maybe_same_as": _id("The person who may be the same."),
     },
 )
+MAYBE_SAME = Table(
+    name="maybe_same",
+    grain="two persons whom a link in the review band joins: perhaps one person",
+    key=("person_a", "person_b"),
+    columns={
+        "person_a": _id("The lower person_id."),
+        "person_b": _id("The higher person_id."),
+        "probability": Column(REAL, "Posterior probability of the likeliest link, 0..1."),
+        "match_weight": _BITS,
+        "member_a": Column(INT, "mention_id or chart_id of person_a on that link.", privacy=Privacy.ID),
+        "member_b": Column(INT, "mention_id or chart_id of person_b on that link.", privacy=Privacy.ID),
+    },
+)
 ROW_OWNERS = Table(
     name="row_owners",
     grain="one leaked mention and one covered entity it may belong to",
@@ -697,7 +710,7 @@ FROZEN_NONIDENTIFYING = Table(
 STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, PAIRS,
-    MEMBERS, PERSONS, AFFECTED, ROW_OWNERS, OWNERSHIP, ELEMENTS,
+    MEMBERS, PERSONS, AFFECTED, MAYBE_SAME, ROW_OWNERS, OWNERSHIP, ELEMENTS,
     COUNTS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
 INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES)
