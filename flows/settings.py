@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from matching.errors import OperatorError
+from matching.intake.settings import SuppressionSource
 from matching.sources import LeakedSource, MasterSource
 from notify.facts import (
     BusinessAssociate,
@@ -36,7 +37,6 @@ __all__ = [
     "IncidentFile",
     "Matching",
     "Security",
-    "Suppression",
     "configs_folder",
     "load_incident",
 ]
@@ -47,14 +47,6 @@ class Entities(Closed):
 
     path: str = Field(description="Roster CSV, one covered entity a row.")
     delegation: str = Field(default="", description="CSV of who performs which duty.")
-
-
-class Suppression(Closed):
-    """`[[suppressions]]`: records whose person must not be sent a notice."""
-
-    path: str = Field(description="CSV with record_id, and reason and authority where they differ.")
-    reason: str = Field(default="", description="Reason code for rows without one.")
-    authority: str = Field(default="", description="Who decided it.")
 
 
 class Matching(Closed):
@@ -122,7 +114,7 @@ class IncidentFile(Closed):
     entities: Entities = Field(description="The roster.")
     presumed: tuple[Presumed, ...] = Field(default=(), description="People believed affected.")
     holds: tuple[Hold, ...] = Field(default=(), description="Law-enforcement and court holds.")
-    suppressions: tuple[Suppression, ...] = Field(default=(), description="Who must not be written to.")
+    suppressions: tuple[SuppressionSource, ...] = Field(default=(), description="Who must not be written to.")
     risk: Risk = Field(default=Risk(), description="The four-factor assessment.")
     matching: Matching = Field(default=Matching(), description="Model and thresholds.")
     mailing: Mailing = Field(default=Mailing(), description="Letters.")

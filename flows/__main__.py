@@ -1,0 +1,5 @@
+"""`python -m flows` is `affected`."""
+
+from flows.cli import main
+
+main()

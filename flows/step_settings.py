@@ -1,0 +1,169 @@
+"""Each step's own settings from the incident file: one function a step, named as the step.
+
+Worker count and memory come from the environment (`affected run --workers --memory-gib`): they change
+how a step works, never what it writes, and are left out of its digest.
+"""
+
+from __future__ import annotations
+
+import os
+
+from flows.settings import IncidentFile, configs_folder
+from matching.intake import IntakeSettings
+from matching.link import LinkSettings
+from matching.owners import OwnersSettings
+from matching.people import PeopleSettings
+from matching.standardise import StandardiseSettings
+from notify.batches import BatchesSettings
+from notify.counts import CountsSettings
+from notify.duties import DutiesSettings
+from notify.notices import NoticesSettings
+from notify.packets import PacketsSettings
+from notify.report import ReportSettings
+
+__all__ = [
+    "batches",
+    "counts",
+    "duties",
+    "intake",
+    "link",
+    "notices",
+    "owners",
+    "packets",
+    "people",
+    "report",
+    "standardise",
+]
+
+_DEFAULT_MEMORY_GIB = 6.0
+
+
+def workers() -> int:
+    """Threads a step may use."""
+    return int(os.environ.get("AFFECTED_WORKERS") or os.cpu_count() or 1)
+
+
+def memory_gib() -> float:
+    """Bound on the memory of joins."""
+    return float(os.environ.get("AFFECTED_MEMORY_GIB") or _DEFAULT_MEMORY_GIB)
+
+
+def intake(file: IncidentFile) -> IntakeSettings:
+    """Delivered files and counsel's word on roles."""
+    return IntakeSettings(
+        root=file.root,
+        leaked=file.leaked,
+        masters=file.masters,
+        entities=file.entities.path,
+        delegation=file.entities.delegation or None,
+        suppressions=file.suppressions,
+        lead_is_phi=file.counsel.lead_is_phi,
+        employees_notified=file.counsel.employees_notified,
+        emergency_contacts_notified=file.counsel.emergency_contacts_notified,
+        guarantors_notified=file.counsel.guarantors_notified,
+    )
+
+
+def standardise(file: IncidentFile) -> StandardiseSettings:
+    """Date orders by file."""
+    sources = (*file.leaked, *file.masters)
+    return StandardiseSettings(
+        date_order_by_path={source.path: source.date_order for source in sources}
+    )
+
+
+def link(file: IncidentFile) -> LinkSettings:
+    """Model, training and thresholds."""
+    mapped = {field for source in file.leaked for field in source.columns}
+    chosen = file.matching.model or ("clinic" if "ssn" in mapped else "dental")
+    model = configs_folder() / "models" / f"{chosen}.json"
+    return LinkSettings(
+        model=str(model if chosen in {"dental", "clinic"} else file.root / chosen),
+        train=file.matching.train,
+        merge_at_bits=file.matching.merge_at_bits,
+        include_at_bits=file.matching.include_at_bits,
+        attribute_at_bits=file.matching.attribute_at_bits,
+        floor_bits=file.matching.floor_bits,
+        pair_budget=file.matching.pair_budget,
+        threads=workers(),
+        memory_gib=memory_gib(),
+    )
+
+
+def people(file: IncidentFile) -> PeopleSettings:
+    """Thresholds, and entities whose people are presumed affected."""
+    return PeopleSettings(
+        merge_at_bits=file.matching.merge_at_bits,
+        include_at_bits=file.matching.include_at_bits,
+        as_of=file.as_of,
+        presumed_entities=tuple(entry.entity_id for entry in file.presumed),
+    )
+
+
+def owners(file: IncidentFile) -> OwnersSettings:
+    """The attribution threshold and the day that decides who owned a sold practice."""
+    return OwnersSettings(
+        attribute_at_bits=file.matching.attribute_at_bits,
+        as_of=file.as_of,
+        discovered_on=file.incident.discovered_on,
+        sold_entity_counts_at_discovery=file.counsel.sold_entity_counts_at_discovery,
+    )
+
+
+def counts(file: IncidentFile) -> CountsSettings:
+    """Nothing but the frame: counts depend on tables."""
+    del file
+    return CountsSettings()
+
+
+def duties(file: IncidentFile) -> DutiesSettings:
+    """Dates, holds, rule rows."""
+    return DutiesSettings(
+        incident=file.incident,
+        as_of=file.as_of,
+        holds=file.holds,
+        mailing=file.mailing,
+        jurisdictions=configs_folder() / "jurisdictions",
+    )
+
+
+def packets(file: IncidentFile) -> PacketsSettings:
+    """What a letter to a covered entity says."""
+    return PacketsSettings(
+        incident=file.incident,
+        business_associate=file.business_associate,
+        as_of=file.as_of,
+        holds=file.holds,
+    )
+
+
+def notices(file: IncidentFile) -> NoticesSettings:
+    """Channel rules: mailing, holds, counsel's decisions."""
+    return NoticesSettings(
+        incident=file.incident,
+        mailing=file.mailing,
+        as_of=file.as_of,
+        holds=file.holds,
+        counsel=file.counsel,
+    )
+
+
+def batches(file: IncidentFile) -> BatchesSettings:
+    """What letters and vendor files say."""
+    return BatchesSettings(
+        incident=file.incident,
+        business_associate=file.business_associate,
+        mailing=file.mailing,
+        as_of=file.as_of,
+        vendors=configs_folder() / "vendors",
+        letters=configs_folder() / "letters",
+    )
+
+
+def report(file: IncidentFile) -> ReportSettings:
+    """Title and day of the report."""
+    return ReportSettings(
+        incident=file.incident,
+        business_associate_name=file.business_associate.name,
+        as_of=file.as_of,
+    )
