@@ -1,0 +1,65 @@
+"""What people decided about pairs, as record ids of this workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from matching.people.partition import Ints
+from matching.store import Workspace
+from matching.tables import ROLE_NUMBER
+
+__all__ = ["Decided", "read_decided", "record_number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Pairs of record ids, one row a pair, by the last decision that nobody took back."""
+
+    match: Ints
+    no: Ints
+    unsure: Ints
+
+
+def record_number(row: str, role: str) -> pl.Expr:
+    """mention_id or chart_id from `file_no`, a row and a role column (`chart` for charts)."""
+    number = pl.col(role).replace_strict(ROLE_NUMBER, default=0, return_dtype=pl.Int64)
+    return pl.col("file_no").cast(pl.Int64) * 2**40 + pl.col(row) * 8 + number
+
+
+def read_decided(workspace: Workspace) -> Decided:
+    """Pair decisions in force. Decisions on files that were never delivered are left out."""
+    decisions = workspace.read("decisions")
+    undone = decisions["supersedes"].drop_nulls().to_list()
+    last = decisions.filter(pl.col("subject") == "pair", ~pl.col("decision_id").is_in(undone)).sort(
+        "recorded_at", "decision_id"
+    )
+    files = workspace.read("files", ["file_no", "file_sha256"])
+    ends = [
+        last.join(
+            files,
+            left_on=f"{side}_file_sha256",
+            right_on="file_sha256",
+            how="left",
+            maintain_order="left",
+        )
+        .select(record_number(f"{side}_row_no", f"{side}_role"))
+        .to_series()
+        .alias(side)
+        for side in ("left", "right")
+    ]
+    one, other = ends
+    pairs = pl.DataFrame({"one": one, "other": other, "value": last["value"]}).drop_nulls()
+    kept = pairs.select(
+        pl.min_horizontal("one", "other").alias("low"),
+        pl.max_horizontal("one", "other").alias("high"),
+        "value",
+    ).unique(["low", "high"], keep="last", maintain_order=True)
+    return Decided(*(_pairs(kept, value) for value in ("match", "no", "unsure")))
+
+
+def _pairs(kept: pl.DataFrame, value: str) -> Ints:
+    chosen = kept.filter(pl.col("value") == value).select("low", "high").to_numpy()
+    return chosen.astype(np.int64).reshape(-1, 2)
