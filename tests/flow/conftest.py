@@ -1,0 +1,76 @@
+"""One small synthetic incident, made and run once per session with the local engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PEOPLE = 500
+SEED = 3
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished run: its incident file, workspace and document."""
+
+    incident: Path
+    workspace: Path
+    document: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def keys_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keys of this test session's incidents."""
+    folder = tmp_path_factory.mktemp("keys")
+    before = os.environ.get("AFFECTED_KEYS")
+    os.environ["AFFECTED_KEYS"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["AFFECTED_KEYS"]
+    else:
+        os.environ["AFFECTED_KEYS"] = before
+
+
+@pytest.fixture(scope="session")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory, keys_folder: Path) -> Path:
+    """Folder of a synthetic incident; copy it before changing it."""
+    from flows.rehearse import rehearse
+
+    folder = tmp_path_factory.mktemp("rehearsal") / "incident"
+    rehearse(folder, people=PEOPLE, seed=SEED, profile="dental")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def approver(rehearsal: Path) -> str:
+    """Someone who may approve and send."""
+    from flows.settings import load_incident
+
+    people = load_incident(rehearsal / "incident.toml").people
+    return next(name for name, rights in people.items() if {"approve", "send"} <= set(rights))
+
+
+@pytest.fixture(scope="session")
+def ran(rehearsal: Path, approver: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The whole way once; read only."""
+    from flows.run import run_round
+
+    incident = rehearsal / "incident.toml"
+    workspace = tmp_path_factory.mktemp("ran") / "ws"
+    document = run_round(incident, workspace=workspace, engine="local", approve_as=approver)
+    return Ran(incident, workspace, document)
+
+
+@pytest.fixture
+def own(ran: Ran, tmp_path: Path) -> Ran:
+    """A copy of the finished run that a test may change."""
+    folder = tmp_path / "incident"
+    shutil.copytree(ran.incident.parent, folder)
+    shutil.copytree(ran.workspace, tmp_path / "ws")
+    return Ran(folder / "incident.toml", tmp_path / "ws", ran.document)
