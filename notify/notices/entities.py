@@ -1,0 +1,89 @@
+"""What holds for a covered entity as a whole: who tells its patients, holds, and the last day.
+
+Each function gives one row per entity. Later inbox rows supersede the incident file's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import polars as pl
+
+from matching.store import Workspace
+from notify.facts import Hold
+from notify.notices.settings import NoticesSettings
+
+__all__ = ["due_dates", "holds", "told_by"]
+
+_INDIVIDUAL_DAYS = 60
+"""45 CFR 164.404(b): the outer limit, used where no duty was computed."""
+_ORAL_DAYS = 30
+"""45 CFR 164.412(b): an oral statement holds for 30 days from the statement."""
+
+
+def told_by(workspace: Workspace) -> pl.DataFrame:
+    """`entity_id, told_by`: ba or ce performs the individual notice; anything else is undecided."""
+    signed = workspace.read("delegation").filter(pl.col("duty") == "individual")
+    answers = workspace.read("responses").filter(
+        pl.col("answer") == "delegate",
+        pl.col("field").is_null() | (pl.col("field") == "individual"),
+    )
+    later = answers.sort("recorded_at", "response_id").select("entity_id", told_by="value")
+    first = signed.select("entity_id", told_by="by")
+    both = pl.concat([first, later]).with_columns(
+        pl.col("told_by").str.strip_chars().str.to_lowercase()
+    )
+    return both.unique("entity_id", keep="last", maintain_order=True)
+
+
+def holds(workspace: Workspace, settings: NoticesSettings) -> pl.DataFrame:
+    """`entity_id, hold`: what stops sending today; entity_id is null for a hold on all."""
+    facts = workspace.read("facts").filter(pl.col("kind") == "hold")
+    undone = facts["supersedes"].drop_nulls().implode()
+    kept = facts.filter(~pl.col("fact_id").is_in(undone))
+    recorded = [
+        Hold.model_validate({**json.loads(row["value"]), "entity_id": row["entity_id"] or ""})
+        for row in kept.sort("recorded_at", "fact_id").iter_rows(named=True)
+    ]
+    active = _active([*settings.holds, *recorded], settings.as_of)
+    rows = [(hold.entity_id or None, hold.kind) for hold in active]
+    frame = pl.DataFrame(rows, schema={"entity_id": pl.String, "hold": pl.String}, orient="row")
+    return frame.group_by("entity_id").agg(pl.col("hold").min()).sort("entity_id")
+
+
+def _active(all_holds: Iterable[Hold], today: date) -> list[Hold]:
+    return [hold for hold in all_holds if hold.stated_on <= today <= _last_day(hold)]
+
+
+def _last_day(hold: Hold) -> date:
+    if hold.kind == "law_enforcement_oral":
+        latest = hold.stated_on + timedelta(days=_ORAL_DAYS)
+        return min(hold.until or latest, latest)
+    return hold.until or date.max
+
+
+def due_dates(workspace: Workspace, settings: NoticesSettings) -> pl.DataFrame:
+    """`entity_id, state, due_on`: earliest individual duty; state null where it covers everyone.
+
+    Both hypotheses of agency count, and rules nobody reviewed: they may only make a plan earlier.
+    """
+    due = workspace.scan("duties").filter(
+        pl.col("recipient") == "individual",
+        pl.col("due_on").is_not_null(),
+        pl.col("status") != "not_required",
+    )
+    nationwide = pl.col("jurisdiction") == "US"
+    return (
+        due.with_columns(state=pl.when(~nationwide).then("jurisdiction"))
+        .group_by("entity_id", "state")
+        .agg(pl.col("due_on").min())
+        .sort("entity_id", "state")
+        .collect()
+    )
+
+
+def default_due(settings: NoticesSettings) -> date:
+    """Sixty days after discovery (164.404(b)), for an entity without a computed duty."""
+    return settings.incident.discovered_on + timedelta(days=_INDIVIDUAL_DAYS)
