@@ -455,7 +455,7 @@ DUTIES = Table(
         "due_on": _date("Last day."),
         "owed_by": _text("ba or ce."),
         "performed_by": _text("ba, ce or undecided."),
-        "status": _text("due, overdue, planned, waiting_receipt, held or not_required."),
+        "status": _text("due, overdue, planned (only upper passes), waiting_receipt, held, met or not_required."),
         "reviewed": Column(FLAG, "The rule row has a reviewer."),
         "explanation": _text("How the date came about."),
     },

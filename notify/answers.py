@@ -1,0 +1,118 @@
+"""What covered entities and people have answered since: receipts, delegations, holds.
+
+The roster and the incident file say it first; a later row of the inbox (`responses`, `events`, `facts`)
+supersedes them. Every step that needs one of these asks here, so that all see the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import polars as pl
+
+from matching.store import Workspace
+from notify.facts import Hold
+
+__all__ = ["current_facts", "current_holds", "delegations", "receipts"]
+
+
+def receipts(workspace: Workspace) -> pl.DataFrame:
+    """One row per entity whose receipt of the notice is known: `entity_id, received_on`.
+
+    The first packet starts the clock, so the earliest day over versions; a later answer on the same
+    version corrects an earlier one. Without any answer it is the roster's `received_on`.
+    """
+    answered = (
+        pl.concat([_responses(workspace), _deliveries(workspace), _acknowledgements(workspace)])
+        .filter(pl.col("received_on").is_not_null())
+        .sort("recorded_at", "received_on")
+        .group_by("entity_id", "version")
+        .agg(pl.col("received_on").last())
+        .group_by("entity_id")
+        .agg(answered_on=pl.col("received_on").min())
+    )
+    roster = workspace.read("entities", ["entity_id", "received_on"])
+    return (
+        roster.join(answered, on="entity_id", how="left")
+        .select("entity_id", received_on=pl.coalesce("answered_on", "received_on"))
+        .drop_nulls()
+        .sort("entity_id")
+    )
+
+
+def delegations(workspace: Workspace) -> pl.DataFrame:
+    """One row per entity and duty that someone decided: `entity_id, duty, by, document, signed_on`.
+
+    An entity's later answer supersedes the delegation file; what has no row is undecided.
+    """
+    answered = (
+        workspace.scan("responses")
+        .filter((pl.col("answer") == "delegate") & pl.col("person_id").is_null())
+        .sort("recorded_at", "response_id")
+        .group_by("entity_id", pl.col("field").alias("duty"), maintain_order=True)
+        .agg(
+            by=pl.col("value").last(),
+            document=pl.lit("packet response").first(),
+            signed_on=pl.col("dated_on").last(),
+        )
+        .filter(pl.col("by").is_in(["ba", "ce", "undecided"]) & pl.col("duty").is_not_null())
+        .collect()
+    )
+    roster = workspace.read("delegation")
+    kept = roster.join(answered, on=["entity_id", "duty"], how="anti")
+    return pl.concat([kept, answered.select(kept.columns)]).sort("entity_id", "duty")
+
+
+def current_holds(workspace: Workspace, typed: Iterable[Hold]) -> tuple[Hold, ...]:
+    """The incident file's holds and the recorded ones that nothing superseded."""
+    recorded = [
+        Hold.model_validate(
+            {
+                "stated_on": fact["dated_on"],
+                **json.loads(fact["value"]),
+                "entity_id": fact["entity_id"] or "",
+            }
+        )
+        for fact in current_facts(workspace, "hold").to_dicts()
+    ]
+    return (*typed, *recorded)
+
+
+def current_facts(workspace: Workspace, kind: str) -> pl.DataFrame:
+    """Facts of one kind that no later fact supersedes, in the order of recording."""
+    facts = workspace.read("facts")
+    undone = facts["supersedes"].drop_nulls().to_list()
+    of_kind = facts.filter((pl.col("kind") == kind) & ~pl.col("fact_id").is_in(undone))
+    return of_kind.sort("recorded_at", "fact_id")
+
+
+def _responses(workspace: Workspace) -> pl.DataFrame:
+    return (
+        workspace.scan("responses")
+        .filter(pl.col("answer") == "receipt")
+        .select("entity_id", "recorded_at", version="packet_version", received_on="dated_on")
+        .collect()
+    )
+
+
+def _deliveries(workspace: Workspace) -> pl.DataFrame:
+    """A carrier or portal that says the packet was accepted."""
+    return (
+        workspace.scan("events")
+        .filter((pl.col("channel") == "packet") & (pl.col("kind") == "accepted"))
+        .select("entity_id", "recorded_at", version="notice_version", received_on="dated_on")
+        .collect()
+    )
+
+
+def _acknowledgements(workspace: Workspace) -> pl.DataFrame:
+    """An acknowledgement of a packet that someone recorded: `{"of": "packet", "version": 1}`."""
+    facts = current_facts(workspace, "acknowledgement")
+    value = facts["value"].str.json_decode(pl.Struct({"of": pl.String, "version": pl.Int32}))
+    return (
+        facts.with_columns(value=value)
+        .unnest("value")
+        .filter((pl.col("of") == "packet") & pl.col("entity_id").is_not_null())
+        .select("entity_id", "recorded_at", "version", received_on="dated_on")
+    )
