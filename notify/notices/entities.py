@@ -5,17 +5,17 @@ Each function gives one row per entity. Later inbox rows supersede the incident 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import date, timedelta
 
 import polars as pl
 
 from matching.store import Workspace
+from notify.answers import current_holds, delegations
 from notify.facts import Hold
 from notify.notices.settings import NoticesSettings
 
-__all__ = ["due_dates", "holds", "told_by"]
+__all__ = ["default_due", "due_dates", "holds", "told_by"]
 
 _INDIVIDUAL_DAYS = 60
 """45 CFR 164.404(b): the outer limit, used where no duty was computed."""
@@ -25,29 +25,13 @@ _ORAL_DAYS = 30
 
 def told_by(workspace: Workspace) -> pl.DataFrame:
     """`entity_id, told_by`: ba or ce performs the individual notice; anything else is undecided."""
-    signed = workspace.read("delegation").filter(pl.col("duty") == "individual")
-    answers = workspace.read("responses").filter(
-        pl.col("answer") == "delegate",
-        pl.col("field").is_null() | (pl.col("field") == "individual"),
-    )
-    later = answers.sort("recorded_at", "response_id").select("entity_id", told_by="value")
-    first = signed.select("entity_id", told_by="by")
-    both = pl.concat([first, later]).with_columns(
-        pl.col("told_by").str.strip_chars().str.to_lowercase()
-    )
-    return both.unique("entity_id", keep="last", maintain_order=True)
+    individual = delegations(workspace).filter(pl.col("duty") == "individual")
+    return individual.select("entity_id", told_by="by")
 
 
 def holds(workspace: Workspace, settings: NoticesSettings) -> pl.DataFrame:
     """`entity_id, hold`: what stops sending today; entity_id is null for a hold on all."""
-    facts = workspace.read("facts").filter(pl.col("kind") == "hold")
-    undone = facts["supersedes"].drop_nulls().implode()
-    kept = facts.filter(~pl.col("fact_id").is_in(undone))
-    recorded = [
-        Hold.model_validate({**json.loads(row["value"]), "entity_id": row["entity_id"] or ""})
-        for row in kept.sort("recorded_at", "fact_id").iter_rows(named=True)
-    ]
-    active = _active([*settings.holds, *recorded], settings.as_of)
+    active = _active(current_holds(workspace, settings.holds), settings.as_of)
     rows = [(hold.entity_id or None, hold.kind) for hold in active]
     frame = pl.DataFrame(rows, schema={"entity_id": pl.String, "hold": pl.String}, orient="row")
     return frame.group_by("entity_id").agg(pl.col("hold").min()).sort("entity_id")
@@ -64,7 +48,7 @@ def _last_day(hold: Hold) -> date:
     return hold.until or date.max
 
 
-def due_dates(workspace: Workspace, settings: NoticesSettings) -> pl.DataFrame:
+def due_dates(workspace: Workspace) -> pl.DataFrame:
     """`entity_id, state, due_on`: earliest individual duty; state null where it covers everyone.
 
     Both hypotheses of agency count, and rules nobody reviewed: they may only make a plan earlier.

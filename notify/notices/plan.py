@@ -52,7 +52,7 @@ def run(workspace: Workspace, settings: NoticesSettings) -> None:
         numbers=_numbers(workspace, earlier),
         told_by=told_by(workspace),
         holds=holds(workspace, settings),
-        due=due_dates(workspace, settings),
+        due=due_dates(workspace),
     )
     states: dict[str, int] = {}
     with workspace.writer("notices") as notices, workspace.writer("ledger") as ledger:
