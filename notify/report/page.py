@@ -1,0 +1,68 @@
+"""The page itself: sections in the order a manager asks, set by one template with its style inside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from matching.store import Workspace
+from notify.report.doubt import doubts, method
+from notify.report.leak import bridge, inventory
+from notify.report.owed import duty_section
+from notify.report.parts import Section, shown
+from notify.report.people import entity_section, headline, state_section
+from notify.report.sure import ownership_section, weight_section
+from notify.report.told import notice_section, packet_section, waiting_section
+
+if TYPE_CHECKING:
+    from notify.report import ReportSettings
+
+__all__ = ["report_html", "sections"]
+
+HERE = Path(__file__).parent
+
+
+def report_html(workspace: Workspace, settings: ReportSettings) -> str:
+    """The whole page as text; nothing in it is fetched, and the browser is told to fetch nothing."""
+    style = (HERE / "page.css").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["shown"] = shown
+    template = environment.from_string((HERE / "page.html").read_text(encoding="utf-8"))
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return template.render(
+        incident=settings.incident,
+        business_associate=settings.business_associate_name,
+        as_of=settings.as_of,
+        synthetic=workspace.synthetic or settings.incident.synthetic,
+        sections=sections(workspace, settings),
+        style=style,
+        style_digest=digest,
+    )
+
+
+def sections(workspace: Workspace, settings: ReportSettings) -> tuple[Section, ...]:
+    """Every section, also those that can only say "not yet"."""
+    as_of = settings.as_of
+    return (
+        headline(workspace),
+        waiting_section(workspace, as_of=as_of, gates=settings.gates),
+        inventory(workspace),
+        bridge(workspace),
+        entity_section(workspace),
+        state_section(workspace),
+        weight_section(
+            workspace, include_at=settings.include_at_bits, merge_at=settings.merge_at_bits
+        ),
+        ownership_section(workspace),
+        duty_section(workspace, as_of=as_of),
+        packet_section(workspace),
+        notice_section(workspace),
+        doubts(workspace),
+        method(workspace, as_of=as_of),
+    )
