@@ -1,0 +1,78 @@
+"""Rows as the matcher sees them: numbered, with non-identifying values taken out, loaded in DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from matching.model.definition import CLEANED_COLUMNS
+from matching.model.frequencies import tf_columns, with_frequencies
+
+__all__ = ["connect", "load_rows", "numbered", "without_nonidentifying"]
+
+_TAKEN_OUT = {
+    "phone": ("phone", "phone2"),
+    "email": ("email",),
+    "ssn": ("ssn",),
+    "member_id": ("member_id",),
+    "street": ("street_number", "street_name"),
+}
+"""Field of `nonidentifying` -> columns that are nulled where the row bears such a value."""
+
+
+@contextmanager
+def connect(*, threads: int, memory_gib: float, spill: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A private in-memory DuckDB; spill goes to the given scratch folder and nowhere else."""
+    con = duckdb.connect(":memory:")
+    try:
+        con.execute(f"set threads = {threads}")
+        con.execute(f"set memory_limit = '{memory_gib:.3f}GiB'")
+        con.execute("set preserve_insertion_order = false")
+        if spill is not None:
+            con.execute("set temp_directory = $spill", {"spill": str(spill)})
+        yield con
+    finally:
+        con.close()
+
+
+def without_nonidentifying(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> pl.LazyFrame:
+    """Null for matching what too many people share: a practice's own telephone, a shelter."""
+    for field, columns in _TAKEN_OUT.items():
+        values = nonidentifying.filter(pl.col("field") == field)["value"]
+        if values.is_empty():
+            continue
+        if field == "street":
+            shared = pl.col("street").is_in(values.implode())
+            rows = rows.with_columns(pl.when(~shared.fill_null(value=False)).then(pl.col(*columns)))
+        else:
+            each = [pl.when(~pl.col(c).is_in(values.implode())).then(c).alias(c) for c in columns]
+            rows = rows.with_columns(each)
+    return rows
+
+
+def numbered(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> pl.LazyFrame:
+    """Row numbers `rid` 0, 1, ... in the present order and the matching columns."""
+    kept = without_nonidentifying(rows, nonidentifying)
+    place = (pl.col("street_number") + " " + pl.col("street_name")).alias("place")
+    number = pl.int_range(pl.len(), dtype=pl.Int32).alias("rid")
+    return kept.select(number, *CLEANED_COLUMNS, place)
+
+
+def load_rows(
+    con: duckdb.DuckDBPyConnection,
+    side: str,
+    rows: pl.DataFrame,
+    *,
+    settings: dict[str, Any],
+    frequencies: pl.DataFrame,
+) -> None:
+    """Make `rows_<side>` with `rid`, the matching columns and their term frequencies."""
+    loaded = with_frequencies(rows, frequencies, tf_columns(settings))
+    con.register("loading", loaded.to_arrow())
+    con.execute(f"create table rows_{side} as select * from loading")
+    con.unregister("loading")

@@ -1,0 +1,191 @@
+"""From cleaned records to scored pairs: leaked identities with charts, with each other, charts with charts.
+
+Reads leaked_std, charts_std and nonidentifying; writes identities and pairs, and at the first run the
+reference (model, term frequencies, non-identifying values). A part of `pairs` is one kind and one
+range of left rows: a kill loses the part in hand, and no size of part changes a row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from matching.link.blocking import BLOCKING, Sides, candidates, limit_blocks, make_keys, rule_names
+from matching.link.identities import collapse, second_mentions
+from matching.link.reference import MatchRows, frozen_model, match_rows
+from matching.link.rows import connect, load_rows
+from matching.link.scorer import Scorer, SplinkScorer
+from matching.link.settings import LinkSettings
+from matching.log import log_counts
+from matching.store import Workspace, Writer
+from matching.tables import TABLES
+
+__all__ = ["run"]
+
+SAME_VALUES = "same_values"
+"""Reason of a group's pair with itself: is the agreement of these values enough?"""
+_SAME_VALUES_BIT = len(BLOCKING)
+_RUN_SHARE = 0.6
+"""Share of the step's memory that DuckDB may use: frames in polars take the rest."""
+_PROBABILITY_DECIMALS = 9
+_VERSION = 1
+"""Raise when the same inputs give other rows: parts of a killed run are then made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One kind of pairs: which loaded sides, whose ids, and where its parts begin."""
+
+    name: str
+    sides: Sides
+    left_ids: pl.Series
+    right_ids: pl.Series
+    first_part: int
+    parts: int
+
+
+def run(workspace: Workspace, settings: LinkSettings) -> None:
+    """Write `identities` and `pairs` at or above the floor; freeze the reference at the first run."""
+    identities = collapse(workspace)
+    workspace.write("identities", identities)
+    rows = match_rows(workspace, identities)
+    model, frequencies = frozen_model(workspace, settings, rows)
+    seconds = second_mentions(identities)
+    log_counts("link", mentions=identities.height, identities=rows.leaked.height, charts=rows.charts.height)
+    key = _resume_key(workspace, settings)
+    with (
+        workspace.scratch() as spill,
+        connect(threads=settings.threads, memory_gib=settings.memory_gib * _RUN_SHARE, spill=spill) as con,
+        workspace.writer("pairs", resume_key=key) as writer,
+    ):
+        for side, frame in (("leaked", rows.leaked), ("charts", rows.charts)):
+            load_rows(con, side, frame, settings=model, frequencies=frequencies)
+            make_keys(con, side)
+        scorer = SplinkScorer(con, model)
+        _Linking(workspace, settings, con, scorer, writer, _with_ids_only(rows), seconds).all_kinds()
+
+
+def _with_ids_only(rows: MatchRows) -> MatchRows:
+    """Drop the frames: DuckDB holds them now."""
+    return MatchRows(rows.leaked.clear(), rows.leaked_ids, rows.charts.clear(), rows.chart_ids)
+
+
+def _resume_key(workspace: Workspace, settings: LinkSettings) -> str:
+    inputs = ("leaked_std", "charts_std", "frozen_nonidentifying", "model", "term_frequencies")
+    text = json.dumps([
+        _VERSION,
+        [workspace.digest(name) for name in inputs],
+        settings.model_dump(exclude={"memory_gib", "threads", "model", "train", "seed"}),
+    ])  # fmt: skip
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class _Linking:
+    """The parts of one run."""
+
+    workspace: Workspace
+    settings: LinkSettings
+    con: duckdb.DuckDBPyConnection
+    scorer: Scorer
+    writer: Writer
+    rows: MatchRows
+    seconds: pl.DataFrame
+
+    def all_kinds(self) -> None:
+        """Leaked with charts first: it says which charts are compared with each other."""
+        leaked, charts = self.rows.leaked_ids, self.rows.chart_ids
+        chunks = -(-len(leaked) // self.settings.chunk_rows)
+        across = _Kind("leaked_master", Sides("leaked", "charts"), leaked, charts, chunks, chunks)
+        within = _Kind("leaked_leaked", Sides("leaked", "leaked"), leaked, leaked, 0, chunks)
+        self._one_kind(across)
+        self._one_kind(within)
+        reached = self._reached(across)
+        self._load_reached(reached)
+        parts = -(-len(charts) // self.settings.chunk_rows)
+        self._one_kind(_Kind("master_master", Sides("reached", "reached"), charts, charts, 2 * chunks, parts))
+
+    def _one_kind(self, kind: _Kind) -> None:
+        waiting = [i for i in range(kind.parts) if not self.writer.has(kind.first_part + i)]
+        if not waiting:
+            return
+        limit_blocks(self.con, kind.sides, pair_budget=self.settings.pair_budget, step=f"link {kind.name}")
+        compared = kept = 0
+        for i in waiting:
+            start = i * self.settings.chunk_rows
+            pairs = candidates(self.con, kind.sides, start=start, stop=start + self.settings.chunk_rows)
+            if kind.name == "leaked_leaked":
+                pairs = pl.concat([pairs, self._self_pairs(start)])
+            rows = self._scored(kind, pairs)
+            self.writer.put(kind.first_part + i, rows)
+            compared, kept = compared + pairs.height, kept + rows.height
+        log_counts(f"link {kind.name}", compared=compared, kept=kept)
+
+    def _self_pairs(self, start: int) -> pl.DataFrame:
+        """Groups of several mentions in this range, paired with themselves."""
+        ids = self.rows.leaked_ids.slice(start, self.settings.chunk_rows)
+        rids = pl.DataFrame({"identity_id": ids, "rid": np.arange(start, start + len(ids), dtype=np.int32)})
+        found = rids.join(self.seconds, on="identity_id", how="semi").sort("rid")
+        bit = pl.lit(1 << _SAME_VALUES_BIT, dtype=pl.Int64)
+        return found.select(left_rid="rid", right_rid="rid", rules=bit)
+
+    def _scored(self, kind: _Kind, pairs: pl.DataFrame) -> pl.DataFrame:
+        scored = self.scorer.score(
+            pairs, left=kind.sides.left, right=kind.sides.right, floor_bits=self.settings.floor_bits
+        )
+        rows = scored.with_columns(
+            kind=pl.lit(kind.name),
+            left=kind.left_ids.gather(scored["left_rid"]),
+            right=kind.right_ids.gather(scored["right_rid"]),
+            probability=(1 / (1 + 2.0 ** -pl.col("match_weight"))).round(_PROBABILITY_DECIMALS),
+            band=_band(self.settings),
+            reasons=_reasons(pl.col("rules")),
+        )
+        if kind.name == "leaked_leaked":
+            rows = rows.join(self.seconds, left_on="left", right_on="identity_id", how="left")
+            own = pl.col("left") == pl.col("right")
+            rows = rows.with_columns(right=pl.when(own).then("second").otherwise("right"))
+        return rows.select(list(TABLES["pairs"].columns)).sort("left", "right")
+
+    def _reached(self, across: _Kind) -> pl.Series:
+        """Charts that a leaked identity may be: at or above the include threshold."""
+        frames = self._written(range(across.first_part, across.first_part + across.parts))
+        near = [
+            frame.filter(pl.col("match_weight") >= self.settings.include_at_bits)["right"].unique()
+            for frame in frames
+        ]
+        return pl.concat(near).unique().sort() if near else pl.Series("right", [], dtype=pl.Int64)
+
+    def _written(self, indexes: range) -> Iterator[pl.DataFrame]:
+        for index in indexes:
+            part = self.writer._parts[index]
+            yield self.workspace._scan_part("pairs", part).select("right", "match_weight").collect()
+
+    def _load_reached(self, reached: pl.Series) -> None:
+        rids = self.rows.chart_ids.search_sorted(reached).cast(pl.Int32)
+        self.con.register("reached_rids", pl.DataFrame({"rid": rids}).to_arrow())
+        for table in ("rows", "keys"):
+            self.con.execute(
+                f"create table {table}_reached as select * from {table}_charts "
+                "where rid in (select rid from reached_rids)"
+            )
+
+
+def _band(settings: LinkSettings) -> pl.Expr:
+    weight = pl.col("match_weight")
+    return (
+        pl.when(weight >= settings.merge_at_bits).then(pl.lit("match"))
+        .when(weight >= settings.include_at_bits).then(pl.lit("review"))
+        .otherwise(pl.lit("no"))
+    )  # fmt: skip
+
+
+def _reasons(rules: pl.Expr) -> pl.Expr:
+    own = rules & (1 << _SAME_VALUES_BIT) != 0
+    return pl.when(own).then(pl.lit(SAME_VALUES)).otherwise(rule_names(rules))
