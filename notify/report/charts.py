@@ -25,7 +25,7 @@ INK, BLUE, TEAL, AMBER, RED, GREY = (
 )  # fmt: skip
 FONT = "Source Sans 3, Segoe UI, Helvetica, Arial, sans-serif"
 FONTS = Path(__file__).parents[1] / "fonts"
-WIDTH = 560
+WIDTH = 640
 """Pixels of the plotting area; labels take what is left of the page's 900."""
 LABELS = 230
 BAR = 20
@@ -58,10 +58,12 @@ def bars(
     return Chart(_svg(alt.layer(drawn, text), height=_height(rows)), caption)
 
 
-def ranges(rows: Sequence[Row], *, caption: str) -> Chart:
+def ranges(rows: Sequence[Row], *, caption: str, from_zero: bool = True) -> Chart:
     """Per `label` a thin line from confirmed to upper, a thick one over the interval, a dot expected."""
     base = alt.Chart(_data(rows)).encode(y=_labels(rows))
-    axis = alt.X("confirmed:Q", title="people", axis=_counts_axis(), scale=alt.Scale(zero=False))
+    axis = alt.X(
+        "confirmed:Q", title="people", axis=_counts_axis(), scale=alt.Scale(zero=from_zero)
+    )
     span = base.mark_rule(color=GREY, strokeWidth=3).encode(x=axis, x2="upper:Q")
     ends = [
         base.mark_tick(color=GREY, thickness=3, height=10).encode(
@@ -89,23 +91,28 @@ def weights(
         legend=alt.Legend(title=None, orient="top"),
     )
     kinds = sorted({str(row["kind"]) for row in rows})
+    ends = [min(row["bits"] for row in rows), max(row["bits_to"] for row in rows)]
     lines = [at for at in (include_at, merge_at) if at is not None]
     panels = [
-        _weight_panel([row for row in rows if row["kind"] == kind], kind, colour, lines)
+        _weight_panel([row for row in rows if row["kind"] == kind], kind, colour, lines, ends)
         for kind in kinds
     ]
     return Chart(_svg(alt.vconcat(*panels, spacing=14), height=None), caption)
 
 
 def _weight_panel(
-    rows: Sequence[Row], kind: str, colour: alt.Color, lines: Sequence[float]
+    rows: Sequence[Row], kind: str, colour: alt.Color, lines: Sequence[float], ends: Sequence[float]
 ) -> alt.LayerChart | alt.FacetChart:
     histogram = (
         alt.Chart(_data(rows))
         .mark_bar()
         .encode(
             x=alt.X(
-                "bits:Q", bin="binned", title="match weight, bits", axis=alt.Axis(tickCount=12)
+                "bits:Q",
+                bin="binned",
+                scale=alt.Scale(domain=list(ends)),
+                title="match weight, bits",
+                axis=alt.Axis(tickCount=12),
             ),
             x2="bits_to:Q",
             y=alt.Y("pairs:Q", title="pairs", axis=_counts_axis(grid=True), stack="zero"),
@@ -116,7 +123,7 @@ def _weight_panel(
     rule = marks.mark_rule(color=RED, strokeDash=[4, 3], strokeWidth=1.4).encode(x="at:Q")
     layered = alt.layer(histogram, rule) if lines else alt.layer(histogram)
     title = alt.Title(kind.replace("_", " to "), anchor="start", fontSize=12)
-    return layered.properties(width=WIDTH + 130, height=110, title=title)
+    return layered.properties(width=WIDTH + 190, height=110, title=title)
 
 
 def due_dates(rows: Sequence[Row], *, as_of: date, caption: str) -> Chart:
@@ -164,7 +171,7 @@ def _labels(rows: Sequence[Row]) -> alt.Y:
 
 
 def _counts_axis(*, grid: bool = True) -> alt.Axis:
-    return alt.Axis(format="~s", tickCount=5, grid=grid, ticks=False, domain=False)
+    return alt.Axis(format=",", tickCount=5, grid=grid, ticks=False, domain=False)
 
 
 def _height(rows: Sequence[Row], *, least: int = 0, each: int = BAR) -> int:

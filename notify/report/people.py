@@ -111,6 +111,7 @@ def headline(workspace: Workspace) -> Section:
     chart = ranges(
         [{"label": "All people", **people}],
         caption="From confirmed to upper (grey), the 95 % interval (blue), expected (dot).",
+        from_zero=False,
     )
     return Section(
         anchor="glance",

@@ -145,7 +145,11 @@ def _overdue(workspace: Workspace, as_of: date) -> list[Line]:
         .collect()
     )
     return [
-        (in_words(by), f"overdue: notice to {in_words(to)}, up to {number(worst)} days", duties)
+        (
+            "all parties: nobody is named" if by == "undecided" else in_words(by),
+            f"overdue: notice to {in_words(to)}, up to {number(worst)} days",
+            duties,
+        )
         for by, to, duties, worst in late.rows()
     ]
 
