@@ -68,7 +68,7 @@ def chart_frame(
     who, practice = members.who[rows], members.practice[rows]
     owner = block.practices.owner[practice]
     frame = record_frame(
-        block, rng, who, owner, rates=block.profile.rates.scaled(_FAULTS), old_share=0.22,
+        block, rng, who, owner, rates=block.profile.rates.scaled(_FAULTS), old_share=0.15,
         dates="iso", phones=0,
     )  # fmt: skip
     number = block.first_no + who

@@ -249,7 +249,7 @@ def _write_leaked(
     if kind == len(LEAKED_FILES) - 1:
         copy = _truth(truth, REPEAT, first)
         sinks.truth_leaked.append(
-            copy.with_columns(exclusion=pl.col("exclusion").fill_null(pl.lit("repeated_file")))
+            copy.with_columns(exclusion=pl.lit("repeated_file"))
         )
 
 

@@ -53,7 +53,8 @@ LEAKED_FILES: Final = (
         columns={
             "record_id": "appt_id", "tenant_id": "account", "location_id": "office",
             "mrn": "chart_no", "first_name": "fname", "last_name": "lname",
-            "date_of_birth": "birthdate", "sex": "gender", "phone": "cell", "zip": "zip_code",
+            "date_of_birth": "birthdate", "sex": "gender", "ssn": "ssn", "member_id": "plan_id",
+            "phone": "cell", "street": "addr", "city": "town", "zip": "zip_code",
             "last_visit_on": "appt_date", "provider": "provider", "elements": "data_kinds",
         },
         extra=("procedure", "notes"),
@@ -119,7 +120,7 @@ def patient_frames(
     file = LEAKED_FILES[kind]
     who, practice = members.who[rows], members.practice[rows]
     frame = record_frame(
-        block, rng, who, practice, rates=block.profile.rates.scaled(file.faults), old_share=0.5,
+        block, rng, who, practice, rates=block.profile.rates.scaled(file.faults), old_share=0.35,
         dates=file.dates, phones=file.phones,
     )  # fmt: skip
     facts, guardian = _facts(block, rng, who, kind)
@@ -213,7 +214,7 @@ def _appointments(
     return [
         blank(block.practices.tenant.gather(practice), luck > 0.70).alias("tenant_id"),
         blank(_location(block, members, rows), (luck < 0.5) | (luck > 0.9)).alias("location_id"),
-        blank(_mrn(block, rng, members, rows), (luck < 0.6) | (luck > 0.96)).alias("mrn"),
+        blank(_mrn(block, rng, members, rows), (luck < 0.36) | (luck > 0.96)).alias("mrn"),
         shown.alias("last_visit_on"),
         provider_names(block.practices, practice, members.who[rows]).alias("provider"),
         procedures.gather(rng.integers(0, len(procedures), size)).alias("procedure"),

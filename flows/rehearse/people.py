@@ -26,7 +26,7 @@ YEAR: Final = 365.25
 _SIZE_SHARES: Final = (0.26, 0.33, 0.16, 0.15, 0.07, 0.03)  # households of 1 to 6 (ACS, rounded)
 _PARTNER: Final = 0.80
 _TWIN: Final = 0.035  # of younger siblings; about 3 % of births are twins
-_NAMESAKE: Final = 0.085  # sons named after the father in one household
+_NAMESAKE: Final = 0.06  # sons named after the father in one household
 _NEWBORN: Final = 0.03
 
 

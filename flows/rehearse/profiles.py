@@ -16,25 +16,26 @@ ProfileName = Literal["dental", "clinic", "late"]
 class Rates:
     """Shares of rows (0-1) that carry each fault, before the factor of the file they are in."""
 
-    nickname: float = 0.06
-    first_typo: float = 0.028
-    last_typo: float = 0.026
+    nickname: float = 0.065
+    first_typo: float = 0.042
+    last_typo: float = 0.038
     ocr: float = 0.007
-    initial_only: float = 0.012
-    swapped_names: float = 0.010
-    first_missing: float = 0.006
+    initial_only: float = 0.008
+    swapped_names: float = 0.006
+    first_missing: float = 0.003
     plain_letters: float = 0.4  # of names that carry diacritics at all
     half_hyphen: float = 0.35  # of hyphenated surnames
-    birth_missing: float = 0.055
+    sex_wrong: float = 0.006
+    birth_missing: float = 0.022
     birth_swapped: float = 0.012
-    birth_slip: float = 0.020
+    birth_slip: float = 0.032
     birth_year: float = 0.010
     birth_placeholder: float = 0.005
     street_missing: float = 0.05
     street_typo: float = 0.03
     zip_slip: float = 0.012
     id_slip: float = 0.015
-    phone_missing: float = 0.10
+    phone_missing: float = 0.05
     phone_slip: float = 0.012
     practice_phone: float = 0.022
     email_missing: float = 0.30
@@ -83,7 +84,7 @@ _DENTAL: Final = Profile(
     known_on=date(2026, 3, 5),
     received_on=date(2026, 3, 5),
     planned_mail_on=date(2026, 4, 10),
-    moved_share=0.22,
+    moved_share=0.18,
     what_happened=(
         "Between December 21 and December 23, 2025 an unauthorized party copied files from a "
         "server of our practice software."

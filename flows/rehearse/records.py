@@ -186,7 +186,8 @@ def _birth(
     struck = strikes(rng, size, rates.birth_placeholder)
     text = change(text, struck, lambda s: pl.Series([empty] * len(s)))
     text = blank(text, strikes(rng, size, rates.birth_missing))
-    sex = pl.Series(["F", "M"]).gather(block.people.sex[who])
+    wrong = strikes(rng, size, rates.sex_wrong).astype(np.int64)
+    sex = pl.Series(["F", "M"]).gather(block.people.sex[who] ^ wrong)
     return {"date_of_birth": text, "sex": blank(sex, strikes(rng, size, 0.05))}
 
 
@@ -218,7 +219,9 @@ def _contact(
 ) -> dict[str, pl.Series]:
     homes, size = block.homes, len(who)
     line = homes.landline[who]
-    number = np.where((line >= 0) & strikes(rng, size, 0.4), line, homes.mobile[who])
+    mobile = homes.mobile[who]
+    at_home = (line >= 0) & strikes(rng, size, 0.4)
+    number, second = np.where(at_home, line, mobile), np.where(at_home, mobile, line)
     own = block.practices.phone[practice]
     number = np.where(strikes(rng, size, rates.practice_phone), own, number)
     number = np.where(strikes(rng, size, rates.placeholder_contact), 5555555555, number)
@@ -232,7 +235,7 @@ def _contact(
                    lambda s: pl.Series(["noemail@example.com"] * len(s)))  # fmt: skip
     email = change(email, strikes(rng, size, rates.email_typo), _mistyped(rng))
     email = blank(email, strikes(rng, size, rates.email_missing))
-    named = {"phone": phone, "phone2": phone_text(line, style=style), "email": email}
+    named = {"phone": phone, "phone2": phone_text(second, style=style), "email": email}
     if not block.profile.has_ssn:
         return named
     return named | _numbers(block, rng, who, rates)
