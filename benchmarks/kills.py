@@ -100,7 +100,7 @@ def kill_each(people: int, steps: list[str]) -> dict[str, Any]:
         if spawn(incident, str(whole), "", "", "", "0"):
             raise SystemExit("the undisturbed run failed")
         lines = (folder / "writes.json").read_text().splitlines()
-        writes = {step: count for step, count in map(json.loads, lines)}
+        writes = dict(map(json.loads, lines))
         kills, different = 0, []
         for step in [s.name for s in STEPS]:
             for moment in MOMENTS if not steps or step in steps else ():
@@ -113,7 +113,12 @@ def kill_each(people: int, steps: list[str]) -> dict[str, Any]:
                     forget(killed, step)
         spawn(incident, str(killed), "", "", "", "0")
         figures = verify(killed, against=whole)
-    return {"kills": kills, "different": different, "verify": figures, "exit_code": exit_code(figures)}
+    return {
+        "kills": kills,
+        "different": different,
+        "verify": figures,
+        "exit_code": exit_code(figures),
+    }
 
 
 def main() -> None:
@@ -122,7 +127,9 @@ def main() -> None:
         incident, workspace, until, step, moment, writes = sys.argv[2:]
         child(Path(incident), Path(workspace), until, step, moment, int(writes))
         return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--people", type=int, default=500)
     parser.add_argument("--steps", default="")
     parser.add_argument("--json", action="store_true")

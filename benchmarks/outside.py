@@ -80,8 +80,12 @@ def write_incident(data: Path, folder: Path) -> None:
         folder / "masters.parquet"
     )
     ids = masters["ce_id"].unique().sort()
-    pl.DataFrame({"entity_id": ids, "legal_name": "Practice " + ids}).write_csv(folder / "entities.csv")
-    pl.DataFrame({"entity_id": ids, "duty": "individual", "by": "ba"}).write_csv(folder / "delegation.csv")
+    pl.DataFrame({"entity_id": ids, "legal_name": "Practice " + ids}).write_csv(
+        folder / "entities.csv"
+    )
+    pl.DataFrame({"entity_id": ids, "duty": "individual", "by": "ba"}).write_csv(
+        folder / "delegation.csv"
+    )
     (folder / "incident.toml").write_text(INCIDENT.format(columns=COLUMNS))
 
 
@@ -103,7 +107,9 @@ def judge(root: Path, data: Path) -> dict[str, Any]:
     return {
         "pairs": _pairs(workspace, truth_leaked, truth_charts),
         "pairs_within_persons": _rates(
-            leaked.join(charts, on="person_id").select(same=pl.col("truth_id") == pl.col("truth_id_right")),
+            leaked.join(charts, on="person_id").select(
+                same=pl.col("truth_id") == pl.col("truth_id_right")
+            ),
             _true_pairs(truth_leaked, truth_charts),
         ),
         "people_affected": truth_leaked["truth_id"].n_unique(),
@@ -128,7 +134,9 @@ def _rates(same: pl.DataFrame, pairs_true: int) -> dict[str, float]:
 
 def _pairs(workspace: Any, leaked: pl.DataFrame, charts: pl.DataFrame) -> dict[str, float]:
     """Leaked x chart pairs of band match, identities expanded to their mentions."""
-    pairs = workspace.read("pairs").filter((pl.col("kind") == "leaked_master") & (pl.col("band") == "match"))
+    pairs = workspace.read("pairs").filter(
+        (pl.col("kind") == "leaked_master") & (pl.col("band") == "match")
+    )
     mentions = workspace.read("leaked", ["mention_id", "record_id"]).join(leaked, on="record_id")
     owned = workspace.read("charts", ["chart_id", "record_id"]).join(charts, on="record_id")
     made = (
@@ -146,34 +154,45 @@ def _found(leaked: pl.DataFrame) -> pl.DataFrame:
     majority = share.join(leaked.group_by("person_id").len(name="all"), on="person_id").filter(
         pl.col("own") * 2 > pl.col("all")
     )
-    return majority.sort("own", "person_id", descending=[True, False]).unique("truth_id", keep="first")
+    return majority.sort("own", "person_id", descending=[True, False]).unique(
+        "truth_id", keep="first"
+    )
 
 
 def _false_people(workspace: Any, charts: pl.DataFrame, leaked: pl.DataFrame) -> int:
     """People due a notice none of whose true people leaked (charts only, wrongly reached)."""
     possible = workspace.read("persons").filter(affected="possible").select("person_id")
-    theirs = charts.join(possible, on="person_id").join(leaked, on="truth_id", how="left", suffix="_l")
-    return theirs.group_by("person_id").agg(pl.col("record_id_l").is_null().all()).filter("record_id_l").height
+    theirs = charts.join(possible, on="person_id").join(
+        leaked, on="truth_id", how="left", suffix="_l"
+    )
+    return (
+        theirs.group_by("person_id")
+        .agg(pl.col("record_id_l").is_null().all())
+        .filter("record_id_l")
+        .height
+    )
 
 
 def _entity_sets(
     workspace: Any, found: pl.DataFrame, leaked: pl.DataFrame, charts: pl.DataFrame
 ) -> dict[str, Any]:
     """Found people whose set of entities (confirmed and possible) is exactly the right one."""
-    unique_mrn = charts.group_by("mrn").agg(ce=pl.col("ce_id").unique()).filter(pl.col("ce").list.len() == 1)
-    numbered = leaked.join(unique_mrn.select("mrn", ce=pl.col("ce").list.first()), on="mrn", how="inner")
-    known = set(charts["ce_id"])
-    right = pl.concat([
-        charts.select("truth_id", "ce_id"),
-        leaked.filter(pl.col("hint").is_in(known)).select("truth_id", ce_id="hint"),
-        numbered.select("truth_id", ce_id="ce"),
-    ]).unique()
-    expected = right.group_by("truth_id").agg(expected=pl.col("ce_id").sort())
-    given = (
-        workspace.read("ownership")
-        .group_by("person_id")
-        .agg(given=pl.col("entity_id").sort())
+    unique_mrn = (
+        charts.group_by("mrn").agg(ce=pl.col("ce_id").unique()).filter(pl.col("ce").list.len() == 1)
     )
+    numbered = leaked.join(
+        unique_mrn.select("mrn", ce=pl.col("ce").list.first()), on="mrn", how="inner"
+    )
+    known = set(charts["ce_id"])
+    right = pl.concat(
+        [
+            charts.select("truth_id", "ce_id"),
+            leaked.filter(pl.col("hint").is_in(known)).select("truth_id", ce_id="hint"),
+            numbered.select("truth_id", ce_id="ce"),
+        ]
+    ).unique()
+    expected = right.group_by("truth_id").agg(expected=pl.col("ce_id").sort())
+    given = workspace.read("ownership").group_by("person_id").agg(given=pl.col("entity_id").sort())
     compared = (
         found.join(expected, on="truth_id", how="left")
         .join(given, on="person_id", how="left")
@@ -192,7 +211,9 @@ def _entity_sets(
 
 def main() -> None:
     """Make the incident, run it, judge it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--json", action="store_true")
@@ -209,7 +230,15 @@ def main() -> None:
             folder / "incident.toml", workspace=folder / "ws", engine="local", approve_as="LEAD"
         )
         judged = judge(folder / "ws", data)
-    kept = ("seconds", "peak_rss_gib", "leaked_rows", "charts", "persons", "notices", "review_pairs")
+    kept = (
+        "seconds",
+        "peak_rss_gib",
+        "leaked_rows",
+        "charts",
+        "persons",
+        "notices",
+        "review_pairs",
+    )
     record("outside", judged | {name: document[name] for name in kept}, show=options.json)
 
 

@@ -1,6 +1,6 @@
 """A whole synthetic incident through the program: seconds and memory of every step.
 
-    python -m benchmarks.pipeline [--people 1000000] [--until counts] [--engine local] [--json]
+python -m benchmarks.pipeline [--people 1000000] [--until counts] [--engine local] [--json]
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from benchmarks.results import record
 
 def main() -> None:
     """Generate, run in a fresh process, record."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--profile", default="dental")
     parser.add_argument("--until", default="counts")

@@ -38,7 +38,9 @@ def audit(workspace: Workspace, act: str, *, by: str = "", **details: str | int)
             handle.write(line + "\n")
         head = _hash(line)
         with replacing(folder / "audit.head.json") as draft:
-            draft.write_text(json.dumps({"head": head, "lines": len(lines) + 1, "seal": _seal(workspace, head)}))
+            draft.write_text(
+                json.dumps({"head": head, "lines": len(lines) + 1, "seal": _seal(workspace, head)})
+            )
     return head
 
 

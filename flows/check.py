@@ -12,9 +12,10 @@ from typing import Any
 import polars as pl
 
 import matching.intake
-import notify.rules
+from notify.rules import load_rules
 from flows.settings import IncidentFile, configs_folder, load_incident
 from flows.step_settings import intake as intake_settings
+from matching.errors import OperatorError
 
 __all__ = ["check_incident", "forecast", "problems"]
 
@@ -32,10 +33,8 @@ def problems(incident: IncidentFile, path: Path) -> list[str]:
         for section in ("presumed", "holds"):
             for entry in getattr(incident, section):
                 if entry.entity_id and entry.entity_id not in roster:
-                    found.append(
-                        f"{path}: {section}.entity_id: '{entry.entity_id}' is not in"
-                        f" {incident.entities.path}; add it to the roster or correct it"
-                    )
+                    where = f"{path}: {section}.entity_id: '{entry.entity_id}'"
+                    found += [f"{where} is not in {incident.entities.path}; add it or correct it"]
     found += _config_problems(incident, path)
     return list(dict.fromkeys(found))
 
@@ -53,11 +52,18 @@ def _config_problems(incident: IncidentFile, path: Path) -> list[str]:
     found = []
     model = incident.matching.model
     if model and model not in {"dental", "clinic"} and not (incident.root / model).is_file():
-        found.append(f"{path}: matching.model: '{model}' is neither dental, clinic nor a file; correct it")
+        found.append(
+            f"{path}: matching.model: '{model}' is neither dental, clinic nor a file; correct it"
+        )
     vendor = configs_folder() / "vendors" / f"{incident.mailing.vendor}.toml"
     if not vendor.is_file():
-        found.append(f"{path}: mailing.vendor: no profile '{incident.mailing.vendor}'; see configs/vendors")
-    found += notify.rules.problems(configs_folder() / "jurisdictions")
+        found.append(
+            f"{path}: mailing.vendor: no profile '{incident.mailing.vendor}'; see configs/vendors"
+        )
+    try:
+        load_rules(configs_folder() / "jurisdictions")
+    except OperatorError as error:
+        found.append(str(error))
     return found
 
 

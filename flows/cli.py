@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -29,8 +29,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+ProfileName = Literal["dental", "clinic", "late"]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-WorkspacePath = Annotated[Path, typer.Argument(help="Workspace of the incident.", show_default=False)]
+WorkspacePath = Annotated[
+    Path, typer.Argument(help="Workspace of the incident.", show_default=False)
+]
 IncidentPath = Annotated[Path, typer.Argument(help="Incident file (TOML).", show_default=False)]
 
 
@@ -53,7 +56,9 @@ def main() -> None:
         sys.exit(1)
 
 
-def _show(document: dict[str, Any], *, as_json: bool, text: Callable[[dict[str, Any]], str]) -> None:
+def _show(
+    document: dict[str, Any], *, as_json: bool, text: Callable[[dict[str, Any]], str]
+) -> None:
     if as_json:
         typer.echo(json.dumps(document, indent=1, default=str))
     else:
@@ -85,17 +90,22 @@ def check(incident: IncidentPath, as_json: AsJson = False) -> None:
 def run(
     incident: IncidentPath,
     workspace: Annotated[
-        Path | None, typer.Option(help="Default: the incident's id, beside its file.", show_default=False)
+        Path | None,
+        typer.Option(help="Default: the incident's id, beside its file.", show_default=False),
     ] = None,
     until: Annotated[str, typer.Option(help="Stop after this step.")] = "",
     engine: Annotated[str, typer.Option(help="prefect or local.")] = "prefect",
-    workers: Annotated[int, typer.Option(min=1, help="Threads; default all cores.")] = os.cpu_count() or 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Threads; default all cores.")
+    ] = os.cpu_count() or 1,
     memory_gib: Annotated[float, typer.Option(min=1, help="Bound on the memory of joins.")] = 6.0,
     as_of: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The round's today.", show_default=False)
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The round's today.", show_default=False),
     ] = None,
     approve_all: Annotated[
-        str, typer.Option(metavar="NAME", help="Approve every gate as NAME; synthetic incidents only.")
+        str,
+        typer.Option(metavar="NAME", help="Approve every gate as NAME; synthetic incidents only."),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -167,7 +177,8 @@ def approve(
 def verify(
     workspace: WorkspacePath,
     against: Annotated[
-        Path | None, typer.Option(help="Another workspace that must hold the same.", show_default=False)
+        Path | None,
+        typer.Option(help="Another workspace that must hold the same.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -200,15 +211,23 @@ def table(
     from flows.table import write_table
 
     document = write_table(workspace, name, out, by=by or _login())
-    _show(document, as_json=as_json, text=lambda d: f"{d['rows']} rows written in the clear to {d['out']}")
+    _show(
+        document,
+        as_json=as_json,
+        text=lambda d: f"{d['rows']} rows written in the clear to {d['out']}",
+    )
 
 
 @app.command()
 def evaluate(
     left: Annotated[Path, typer.Option(help="Parquet or CSV with a truth column.")],
     truth: Annotated[str, typer.Option(help="Column that is equal for records of one person.")],
-    right: Annotated[Path | None, typer.Option(help="Second file; without it left is deduplicated.")] = None,
-    columns: Annotated[Path | None, typer.Option(help="MAP.toml: canonical field = column.")] = None,
+    right: Annotated[
+        Path | None, typer.Option(help="Second file; without it left is deduplicated.")
+    ] = None,
+    columns: Annotated[
+        Path | None, typer.Option(help="MAP.toml: canonical field = column.")
+    ] = None,
     model: Annotated[str, typer.Option(help="dental, clinic or a JSON file.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -226,9 +245,13 @@ def evaluate(
 
 @app.command()
 def score(
-    pairs: Annotated[Path, typer.Argument(help="Parquet or CSV with left_<field> and right_<field>.")],
+    pairs: Annotated[
+        Path, typer.Argument(help="Parquet or CSV with left_<field> and right_<field>.")
+    ],
     out: Annotated[Path, typer.Option(help="Where the scored pairs go.")],
-    columns: Annotated[Path | None, typer.Option(help="MAP.toml: [columns], or [left] and [right].")] = None,
+    columns: Annotated[
+        Path | None, typer.Option(help="MAP.toml: [columns], or [left] and [right].")
+    ] = None,
     model: Annotated[str, typer.Option(help="dental, clinic or a JSON file.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -257,7 +280,11 @@ def train(
     from flows.train import train_on
 
     document = train_on(incident, out, seed=seed)
-    _show(document, as_json=as_json, text=lambda d: f"model written to {d['out']}, card to {d['card']}")
+    _show(
+        document,
+        as_json=as_json,
+        text=lambda d: f"model written to {d['out']}, card to {d['card']}",
+    )
 
 
 @app.command()
@@ -281,7 +308,11 @@ def decide(
     taken = take(opened, file, by=by, recorded_at=datetime.now(UTC))
     audit(opened, "decide", by=by, decisions=taken)
     document = {"schema": "affected.decide/1", "decisions": taken}
-    _show(document, as_json=as_json, text=lambda d: f"{d['decisions']} decisions taken; run the next round")
+    _show(
+        document,
+        as_json=as_json,
+        text=lambda d: f"{d['decisions']} decisions taken; run the next round",
+    )
 
 
 @app.command()
@@ -297,13 +328,19 @@ def packets(
     from flows.release import release_packets
 
     document = release_packets(workspace, entity=entity or None)
-    _show(document, as_json=as_json, text=lambda d: f"{d['released']} packets released to {d['folder']}")
+    _show(
+        document,
+        as_json=as_json,
+        text=lambda d: f"{d['released']} packets released to {d['folder']}",
+    )
 
 
 @app.command()
 def letters(
     workspace: WorkspacePath,
-    person: Annotated[str, typer.Option(help="One person's letter, with --entity; else proof packs.")] = "",
+    person: Annotated[
+        str, typer.Option(help="One person's letter, with --entity; else proof packs.")
+    ] = "",
     entity: Annotated[str, typer.Option(help="The covered entity of that letter.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -358,8 +395,10 @@ def rehearse(
     directory: Annotated[Path, typer.Argument(help="New folder for the synthetic incident.")],
     people: Annotated[int, typer.Option(min=200, help="People in the world that is made up.")],
     seed: Annotated[int, typer.Option(help="Another seed, another incident.")] = 1,
-    profile: Annotated[str, typer.Option(help="dental, clinic or late.")] = "dental",
-    leaked: Annotated[int | None, typer.Option(help="Leaked rows, about.", show_default=False)] = None,
+    profile: Annotated[ProfileName, typer.Option(help="What kind of vendor lost it.")] = "dental",
+    leaked: Annotated[
+        int | None, typer.Option(help="Leaked rows, about.", show_default=False)
+    ] = None,
     charts: Annotated[int | None, typer.Option(help="Charts, about.", show_default=False)] = None,
     drill: Annotated[bool, typer.Option("--drill", help="With two scripted surprises.")] = False,
     as_json: AsJson = False,
@@ -370,21 +409,31 @@ def rehearse(
     """
     from flows.rehearse import rehearse as make
 
-    if profile not in {"dental", "clinic", "late"}:
-        raise UsageError(f"--profile {profile}: dental, clinic or late")
     summary = make(
-        directory, people=people, seed=seed, profile=profile, leaked=leaked, charts=charts, drill=drill
+        directory,
+        people=people,
+        seed=seed,
+        profile=profile,
+        leaked=leaked,
+        charts=charts,
+        drill=drill,
     )
     from dataclasses import asdict
 
     document = {"schema": "affected.rehearse/1", "directory": str(directory), **asdict(summary)}
-    _show(document, as_json=as_json, text=lambda d: f"synthetic incident in {d['directory']}/incident.toml")
+    _show(
+        document,
+        as_json=as_json,
+        text=lambda d: f"synthetic incident in {d['directory']}/incident.toml",
+    )
 
 
 @app.command()
 def demo(
     people: Annotated[int, typer.Option(min=200, help="People in the made-up incident.")] = 20_000,
-    workspace: Annotated[Path, typer.Option(help="Folder for the incident and its workspace.")] = Path("demo"),
+    workspace: Annotated[
+        Path, typer.Option(help="Folder for the incident and its workspace.")
+    ] = Path("demo"),
     as_json: AsJson = False,
 ) -> None:
     """Make a synthetic incident, run everything on it, release packets and a batch.

@@ -20,8 +20,9 @@ SEED = 1
 
 
 def run_demo(folder: Path, *, people: int) -> dict[str, Any]:
-    """Rehearse, run with Prefect, approve as synthetic incidents may, release; gives the run's
-    document plus `paths` and `demo_seconds`.
+    """Rehearse, run with Prefect, approve as synthetic incidents may, release.
+
+    Gives the run's document plus `paths` and `demo_seconds`.
 
     A folder made by an earlier demo of the same size is used again: everything unchanged is skipped.
     """
@@ -57,7 +58,9 @@ def run_demo(folder: Path, *, people: int) -> dict[str, Any]:
 
 def _approver(incident_file: Path) -> str:
     people = load_incident(incident_file).people
-    return next(name for name, rights in sorted(people.items()) if {"approve", "send"} <= set(rights))
+    return next(
+        name for name, rights in sorted(people.items()) if {"approve", "send"} <= set(rights)
+    )
 
 
 def _first(folder: Path, pattern: str) -> str:

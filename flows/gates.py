@@ -64,7 +64,9 @@ def require(workspace: Workspace, current: Round, gate: str) -> None:
     approved = Journal(workspace.root).approvals(gate)
     if digest is not None and any(a.subject == digest for a in approved):
         return
-    changed = "its subject changed since; look again, then" if approved else "look at the report, then"
+    changed = (
+        "its subject changed since; look again, then" if approved else "look at the report, then"
+    )
     raise ApprovalMissing(gate, f"{changed} `affected approve {workspace.root} {gate} --by NAME`")
 
 
@@ -76,7 +78,9 @@ def gate_states(workspace: Workspace, current: Round) -> list[dict[str, str | bo
     for gate in gates:
         digest = subject(workspace, current, gate)
         names = [a.by for a in journal.approvals(gate) if a.subject == digest]
-        states.append({"gate": gate, "open": bool(names), "by": ", ".join(names), "subject": digest or ""})
+        states.append(
+            {"gate": gate, "open": bool(names), "by": ", ".join(names), "subject": digest or ""}
+        )
     return states
 
 

@@ -85,7 +85,8 @@ class Journal:
         """What the journal knows of a step; None where it never finished."""
         with self._connected() as connection:
             row = connection.execute(
-                "select step, version, inputs, outputs, seconds, round from steps where step = ?", (step,)
+                "select step, version, inputs, outputs, seconds, round from steps where step = ?",
+                (step,),
             ).fetchone()
         return Done(row[0], row[1], row[2], json.loads(row[3]), row[4], row[5]) if row else None
 
@@ -94,7 +95,14 @@ class Journal:
         with self._connected() as connection:
             connection.execute(
                 "insert or replace into steps values (?, ?, ?, ?, ?, ?)",
-                (done.step, done.version, done.inputs, json.dumps(done.outputs), done.seconds, done.round),
+                (
+                    done.step,
+                    done.version,
+                    done.inputs,
+                    json.dumps(done.outputs),
+                    done.seconds,
+                    done.round,
+                ),
             )
 
     def approve(self, gate: str, subject: str, *, by: str, note: str, at: datetime) -> None:

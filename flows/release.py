@@ -29,7 +29,10 @@ def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
         for gate in ("thresholds", "owners"):
             require(workspace, current, gate)
         released = notify.packets.release(
-            workspace, step_settings.packets(current.incident), entity=entity, recorded_at=datetime.now(UTC)
+            workspace,
+            step_settings.packets(current.incident),
+            entity=entity,
+            recorded_at=datetime.now(UTC),
         )
         audit(workspace, "packets", released=len(released.entities))
     return {
@@ -82,6 +85,8 @@ def write_letters(root: Path, *, person: str = "", entity: str = "") -> dict[str
 def _planned(root: Path, table: str) -> tuple[Workspace, Round]:
     workspace, current = open_round(root)
     if not workspace.has(table):
-        raise OperatorError(f"nothing planned yet: table '{table}' is missing; run `affected run` first")
+        raise OperatorError(
+            f"nothing planned yet: table '{table}' is missing; run `affected run` first"
+        )
     workspace.inbox_parts = None  # what was released a moment ago must be seen
     return workspace, current

@@ -13,11 +13,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from flows.settings import IncidentFile
 from matching.errors import OperatorError
 from matching.intake import register_files
 from matching.store import Workspace, replacing
 from matching.tables import INBOX
-from flows.settings import IncidentFile
 
 __all__ = ["Round", "begin", "latest", "open_round", "save"]
 
@@ -44,7 +44,9 @@ class Round:
         return IncidentFile.model_validate(self.config)
 
 
-def begin(workspace: Workspace, incident_file: Path, incident: IncidentFile, *, as_of_given: bool) -> Round:
+def begin(
+    workspace: Workspace, incident_file: Path, incident: IncidentFile, *, as_of_given: bool
+) -> Round:
     """Resume the last unfinished round where nothing changed, else start the next.
 
     Registers delivered files in the inbox first, so that their numbers are settled.
@@ -71,7 +73,7 @@ def begin(workspace: Workspace, incident_file: Path, incident: IncidentFile, *, 
 
 def intake_settings(incident: IncidentFile) -> Any:
     """Imported late: the steps import this module."""
-    from flows.step_settings import intake
+    from flows.step_settings import intake  # noqa: PLC0415 - steps import this module
 
     return intake(incident)
 

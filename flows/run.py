@@ -39,14 +39,18 @@ def run_round(
 
     Raises OperatorError (bad input, before anything is written), TryAgainLater (another run).
     """
-    incident = load_incident(incident_file, as_of=as_of, today=_recorded_day(incident_file, workspace))
+    incident = load_incident(
+        incident_file, as_of=as_of, today=_recorded_day(incident_file, workspace)
+    )
     found = problems(incident, incident_file)
     if found:
         raise OperatorError("\n".join(found))
     if until:
         step_named(until)
     if approve_as and not incident.incident.synthetic:
-        raise OperatorError("--approve-all: only where [incident] synthetic = true; approve each gate")
+        raise OperatorError(
+            "--approve-all: only where [incident] synthetic = true; approve each gate"
+        )
     root = workspace or incident_file.parent / incident.incident.id
     opened, key_made = Workspace.create(
         root,
@@ -108,13 +112,18 @@ def _measured(
         "stopped_at": outcome["stopped_at"],
         "needs": outcome["needs"],
     }
-    save(opened.root, replace(current, state=state, stopped_at=outcome["stopped_at"], result=document))
+    save(
+        opened.root,
+        replace(current, state=state, stopped_at=outcome["stopped_at"], result=document),
+    )
     return document
 
 
 def _engine(engine: str, root: Path) -> Callable[[Path, str, str], dict[str, Any]]:
     if engine == "local":
-        return lambda root, until, name: round_outcome(root, until=until, approve_as=name, wrap=_plain)
+        return lambda root, until, name: round_outcome(
+            root, until=until, approve_as=name, wrap=_plain
+        )
     if engine == "prefect":
         prepare_prefect(root / "prefect")
         return lambda root, until, name: respond(str(root), until, name)
@@ -154,7 +163,9 @@ def _totals(workspace: Workspace) -> dict[str, Any]:
     """The counts that a lead asks for first; 0 where a step has not run yet."""
     inventory = workspace.read("inventory").filter(pl.col("repeats").is_null())
     leaked_files = inventory.filter(side="leaked")
-    union = workspace.read("counts").filter(pl.col("entity_id").is_null() & pl.col("state").is_null())
+    union = workspace.read("counts").filter(
+        pl.col("entity_id").is_null() & pl.col("state").is_null()
+    )
     persons = workspace.scan("persons").select(pl.col("orphan").sum()).collect()
     owned = workspace.scan("ownership").filter(pl.col("entity_id") != "UNOWNED")
     review = workspace.scan("pairs").filter(pl.col("band") == "review").select(pl.len()).collect()
@@ -164,7 +175,10 @@ def _totals(workspace: Workspace) -> dict[str, Any]:
         "leaked_rows": int(leaked_files["rows"].sum()),
         "leaked_rejected": int(leaked_files["rejected"].sum()),
         "mentions": workspace.rows("leaked"),
-        "mentions_distinct": workspace.scan("identities").select(pl.col("identity_id").n_unique()).collect().item(),
+        "mentions_distinct": workspace.scan("identities")
+        .select(pl.col("identity_id").n_unique())
+        .collect()
+        .item(),
         "charts": workspace.rows("charts"),
         "persons": {
             "confirmed": int(union["confirmed"].sum()),
@@ -183,5 +197,3 @@ def _totals(workspace: Workspace) -> dict[str, Any]:
             "none": by_channel.get("none", 0) + by_channel.get("ce", 0),
         },
     }
-
-

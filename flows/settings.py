@@ -52,12 +52,17 @@ class Entities(Closed):
 class Matching(Closed):
     """`[matching]`: model and thresholds, in bits of match weight."""
 
-    model: str = Field(default="", description="dental, clinic or a JSON file; default by the fields.")
+    model: str = Field(
+        default="", description="dental, clinic or a JSON file; default by the fields."
+    )
     train: Literal["auto", "never"] = Field(
-        default="auto", description="Re-estimate m, u and prior on this data, or take the file as it is."
+        default="auto",
+        description="Re-estimate m, u and prior on this data, or take the file as it is.",
     )
     merge_at_bits: float = Field(default=12.0, description="At or above: one person.")
-    include_at_bits: float = Field(default=3.0, description="At or above: perhaps the same; review.")
+    include_at_bits: float = Field(
+        default=3.0, description="At or above: perhaps the same; review."
+    )
     attribute_at_bits: float = Field(
         default=14.0, description="At or above: a chart may give its entity to the leaked row."
     )
@@ -89,8 +94,12 @@ class Matching(Closed):
 class Security(Closed):
     """`[security]`: where the incident's key lives."""
 
-    key_file: str = Field(default="", description="Key file outside the workspace; default announced.")
-    recipients: tuple[str, ...] = Field(default=(), description="Named people the key is wrapped for.")
+    key_file: str = Field(
+        default="", description="Key file outside the workspace; default announced."
+    )
+    recipients: tuple[str, ...] = Field(
+        default=(), description="Named people the key is wrapped for."
+    )
 
 
 class Dask(Closed):
@@ -114,7 +123,9 @@ class IncidentFile(Closed):
     entities: Entities = Field(description="The roster.")
     presumed: tuple[Presumed, ...] = Field(default=(), description="People believed affected.")
     holds: tuple[Hold, ...] = Field(default=(), description="Law-enforcement and court holds.")
-    suppressions: tuple[SuppressionSource, ...] = Field(default=(), description="Who must not be written to.")
+    suppressions: tuple[SuppressionSource, ...] = Field(
+        default=(), description="Who must not be written to."
+    )
     risk: Risk = Field(default=Risk(), description="The four-factor assessment.")
     matching: Matching = Field(default=Matching(), description="Model and thresholds.")
     mailing: Mailing = Field(default=Mailing(), description="Letters.")
@@ -157,7 +168,9 @@ def configs_folder() -> Path:
     return inside if inside.is_dir() else here.parent / "configs"
 
 
-def load_incident(path: Path, *, as_of: date | None = None, today: date | None = None) -> IncidentFile:
+def load_incident(
+    path: Path, *, as_of: date | None = None, today: date | None = None
+) -> IncidentFile:
     """Read and validate an incident file; `as_of` overrides the file's, `today` is the last resort.
 
     Raises OperatorError with one line a problem, each naming the file, the key and the fix.
@@ -165,7 +178,9 @@ def load_incident(path: Path, *, as_of: date | None = None, today: date | None =
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise OperatorError(f"{path}: not found; name an incident file (see configs/example)") from None
+        raise OperatorError(
+            f"{path}: not found; name an incident file (see configs/example)"
+        ) from None
     except UnicodeDecodeError as error:
         raise OperatorError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
@@ -179,7 +194,9 @@ def load_incident(path: Path, *, as_of: date | None = None, today: date | None =
     if day is None:
         return loaded
     if day < loaded.incident.known_on:
-        raise OperatorError(f"{path}: incident.as_of: {day} is before known_on; correct one of them")
+        raise OperatorError(
+            f"{path}: incident.as_of: {day} is before known_on; correct one of them"
+        )
     incident = loaded.incident.model_copy(update={"as_of": day})
     return loaded.model_copy(update={"incident": incident})
 

@@ -25,12 +25,12 @@ def run_text(document: Document) -> str:
         for step in document["steps"]
     ]
     persons, notices = document["persons"], document["notices"]
+    delivered = f"leaked rows {document['leaked_rows']:,} ({document['leaked_rejected']:,} unreadable)"
+    people = f"{persons['confirmed']:,} confirmed, {persons['expected']:,.0f} expected"
     lines += [
         f"round {document['round']}: {document['seconds']} s, {document['peak_rss_gib']} GiB",
-        f"  leaked rows {document['leaked_rows']:,} ({document['leaked_rejected']:,} unreadable),"
-        f" mentions {document['mentions']:,}, charts {document['charts']:,}",
-        f"  people: {persons['confirmed']:,} confirmed, {persons['expected']:,.0f} expected,"
-        f" {persons['upper']:,} upper; {persons['orphans']:,} without a chart",
+        f"  {delivered}, mentions {document['mentions']:,}, charts {document['charts']:,}",
+        f"  people: {people}, {persons['upper']:,} upper; {persons['orphans']:,} without a chart",
         f"  {document['entities_with_persons']:,} covered entities, {document['duties']:,} duties",
         "  notices: " + ", ".join(f"{name} {count:,}" for name, count in notices.items()),
         f"  report: {document['workspace']}/out/report.html",
@@ -40,7 +40,9 @@ def run_text(document: Document) -> str:
 
 def status_text(document: Document) -> str:
     """Steps, gates, clocks and what waits."""
-    lines = [f"{document['incident']} round {document['round']} ({document['state']}), as of {document['as_of']}"]
+    lines = [
+        f"{document['incident']} round {document['round']} ({document['state']}), as of {document['as_of']}"
+    ]
     lines += [f"  {step['name']:<12} {step['state']}" for step in document["steps"]]
     lines += [
         f"  gate {gate['gate']:<22} {'open, ' + str(gate['by']) if gate['open'] else 'closed'}"

@@ -25,7 +25,12 @@ def status(root: Path) -> dict[str, Any]:
     steps = []
     for step in STEPS:
         done = journal.done(step.name)
-        fresh = is_done(step, workspace, journal, inputs_digest(step, workspace, step.settings(current.incident)))
+        fresh = is_done(
+            step,
+            workspace,
+            journal,
+            inputs_digest(step, workspace, step.settings(current.incident)),
+        )
         state = "done" if fresh else ("outdated" if done else "not run")
         steps.append({"name": step.name, "state": state, "seconds": done.seconds if done else None})
     digests = {t.name: workspace.digest(t.name) for t in STEP_TABLES if workspace.has(t.name)}
@@ -69,7 +74,9 @@ def _clocks(workspace: Workspace, as_of: Any) -> list[dict[str, Any]]:
 def _waiting(workspace: Workspace) -> list[dict[str, Any]]:
     """People and entities by what they wait for."""
     ledger = workspace.scan("ledger").group_by("state").agg(people=pl.len()).sort("state").collect()
-    packets = workspace.scan("packets").group_by("state").agg(entities=pl.len()).sort("state").collect()
+    packets = (
+        workspace.scan("packets").group_by("state").agg(entities=pl.len()).sort("state").collect()
+    )
     return [{"of": "ledger", **row} for row in ledger.to_dicts()] + [
         {"of": "packets", **row} for row in packets.to_dicts()
     ]

@@ -123,7 +123,7 @@ STEPS: tuple[Step, ...] = (
 )  # fmt: skip
 REPORT = Step(
     "report", notify.report.run, step_settings.report, 1,
-    reads=tuple(name for step in STEPS for name in step.writes) + ("events", "responses", "facts"),
+    reads=(*(name for step in STEPS for name in step.writes), "events", "responses", "facts"),
     writes=(),
 )  # fmt: skip
 """Always runs, also when a gate stopped the round."""
@@ -226,7 +226,9 @@ def _attempt(step: Step, workspace: Workspace, settings: BaseModel) -> Exception
 
 def _failed(step: Step, error: Exception) -> StepFailed:
     frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-6:]))
+    where = " < ".join(
+        f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-6:])
+    )
     return StepFailed(f"step {step.name} failed: {type(error).__name__} at {where}")
 
 

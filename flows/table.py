@@ -29,4 +29,9 @@ def write_table(root: Path, name: str, out: Path, *, by: str) -> dict[str, Any]:
     with replacing(out) as draft:
         rows.sink_parquet(draft) if out.suffix == ".parquet" else rows.sink_csv(draft)
     audit(workspace, "table", by=by, table=name, rows=workspace.rows(name))
-    return {"schema": "affected.table/1", "table": name, "rows": workspace.rows(name), "out": str(out)}
+    return {
+        "schema": "affected.table/1",
+        "table": name,
+        "rows": workspace.rows(name),
+        "out": str(out),
+    }

@@ -26,7 +26,11 @@ def verify(root: Path, *, against: Path | None = None) -> dict[str, Any]:
     """The document of `affected verify` (`affected.verify/1`); 0 everywhere means clean."""
     workspace, _ = open_round(root)
     damaged = integrity(workspace)
-    document: dict[str, Any] = {"schema": "affected.verify/1", "I": len(damaged), "damaged": damaged}
+    document: dict[str, Any] = {
+        "schema": "affected.verify/1",
+        "I": len(damaged),
+        "damaged": damaged,
+    }
     if damaged:
         return document
     document |= {

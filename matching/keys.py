@@ -65,7 +65,9 @@ class Keys:
             stored = json.loads(path.read_text())
             return cls(bytes.fromhex(stored["store_key"]), bytes.fromhex(stored["id_key"]))
         except FileNotFoundError:
-            raise OperatorError(f"key file {path}: not found; put the incident's key there") from None
+            raise OperatorError(
+                f"key file {path}: not found; put the incident's key there"
+            ) from None
         except (ValueError, KeyError, TypeError):
             raise OperatorError(f"key file {path}: damaged; restore it from its backup") from None
 

@@ -31,8 +31,12 @@ class Source(BaseModel):
     encoding: str = Field(default="utf-8", description="Text encoding.")
     delimiter: str = Field(default="", max_length=1, description="Default: , for csv, tab for tsv.")
     quote: str = Field(default='"', max_length=1, description="Quote character; empty: none.")
-    escape: str = Field(default="", max_length=1, description="Escape character; empty: doubled quotes.")
-    header: bool = Field(default=True, description="First row names the columns; else they are c0, c1 ...")
+    escape: str = Field(
+        default="", max_length=1, description="Escape character; empty: doubled quotes."
+    )
+    header: bool = Field(
+        default=True, description="First row names the columns; else they are c0, c1 ..."
+    )
     sheet: str = Field(default="", description="Sheet of a workbook.")
     table: str = Field(default="", description="Table of a dump.")
     date_order: Literal["mdy", "dmy", "ymd"] = Field(
@@ -60,7 +64,9 @@ class Source(BaseModel):
     @model_validator(mode="after")
     def _readable(self) -> Self:
         if self.format not in READABLE:
-            raise ValueError(f"format {self.format} cannot be read yet; convert {self.path} to CSV or Parquet")
+            raise ValueError(
+                f"format {self.format} cannot be read yet; convert {self.path} to CSV or Parquet"
+            )
         return self
 
 

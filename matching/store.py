@@ -130,7 +130,9 @@ class Workspace:
         if target.exists():
             return cls.open(root), made
         if any(p.name not in _FOLDERS for p in root.iterdir()):
-            raise OperatorError(f"workspace {root}: not empty and no workspace; name another --workspace")
+            raise OperatorError(
+                f"workspace {root}: not empty and no workspace; name another --workspace"
+            )
         versions = {name: table.schema_version for name, table in TABLES.items()}
         identity = {
             "schema": "affected.workspace/1",
@@ -150,14 +152,22 @@ class Workspace:
         try:
             identity = json.loads((root / "workspace.json").read_text())
         except FileNotFoundError:
-            raise OperatorError(f"workspace {root}: no workspace.json; run `affected run` first") from None
+            raise OperatorError(
+                f"workspace {root}: no workspace.json; run `affected run` first"
+            ) from None
         except ValueError:
             raise IntegrityError(f"workspace {root}: workspace.json is damaged") from None
         if (root.stat().st_mode & 0o077) != 0:
             raise OperatorError(f"workspace {root}: others can read it; chmod 700")
-        newer = [n for n, v in identity["schema_versions"].items() if n in TABLES and v > TABLES[n].schema_version]
+        newer = [
+            n
+            for n, v in identity["schema_versions"].items()
+            if n in TABLES and v > TABLES[n].schema_version
+        ]
         if newer:
-            raise OperatorError(f"workspace {root}: written by a newer version ({', '.join(newer)}); upgrade")
+            raise OperatorError(
+                f"workspace {root}: written by a newer version ({', '.join(newer)}); upgrade"
+            )
         keys = Keys.load(Path(os.environ.get("AFFECTED_KEY_FILE") or identity["key_file"]))
         if hashlib.sha256(keys.derived("key check")).hexdigest() != identity["key_check"]:
             raise OperatorError(f"key file {identity['key_file']}: the key of another workspace")
@@ -250,7 +260,9 @@ class Workspace:
         if seen in self._checked:
             return
         if sha256_file(path) != part.file_sha256:
-            raise IntegrityError(f"{TABLES[name].kind}/{name}/{part.file}: bytes changed since written")
+            raise IntegrityError(
+                f"{TABLES[name].kind}/{name}/{part.file}: bytes changed since written"
+            )
         self._checked.add(seen)
 
     # --- writing ----------------------------------------------------------------------------
@@ -316,7 +328,9 @@ class Workspace:
                 rows.write_parquet(draft, encryption=key, compression_level=1)
                 digest = sha256_file(draft)
         except OSError as error:
-            raise TryAgainLater(f"{TABLES[name].kind}/{name}: {error.strerror}; free space, run again") from error
+            raise TryAgainLater(
+                f"{TABLES[name].kind}/{name}: {error.strerror}; free space, run again"
+            ) from error
         return Part(file, rows.height, digest, rows_hash(rows))
 
     def _publish(self, name: str, parts: tuple[Part, ...]) -> None:
@@ -352,7 +366,9 @@ class Workspace:
         plain = self.out / relative
         if plain.exists():
             return plain.read_bytes()
-        return self.keys.decrypt(f"out/{relative}", plain.with_name(plain.name + ".enc").read_bytes())
+        return self.keys.decrypt(
+            f"out/{relative}", plain.with_name(plain.name + ".enc").read_bytes()
+        )
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -440,7 +456,9 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            raise TryAgainLater(f"{path.name}: another command is running here; wait for it") from None
+            raise TryAgainLater(
+                f"{path.name}: another command is running here; wait for it"
+            ) from None
         yield
     finally:
         os.close(handle)

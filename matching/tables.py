@@ -35,7 +35,9 @@ FLAG = pl.Boolean()
 
 _MENTION = Column(INT, "Id of (source row, role).", privacy=Privacy.ID)
 _CHART = Column(INT, "Id of a chart row of a covered entity's master file.", privacy=Privacy.ID)
-_RECORD = Column(TEXT, "The source's own id of the row, else `file_no:row_no`.", privacy=Privacy.PERSON)
+_RECORD = Column(
+    TEXT, "The source's own id of the row, else `file_no:row_no`.", privacy=Privacy.PERSON
+)
 _FILE = Column(pl.Int32(), "Number of the delivered file, by first sight of its SHA-256.")
 _ROW = Column(INT, "Row within the file, from 0, header not counted.")
 _PERSON = Column(TEXT, "Id of the person: 13 base32 characters and a check.", privacy=Privacy.ID)
@@ -126,9 +128,7 @@ _CLEANED_DATES = {
 }
 CLEANED: dict[str, Column] = {
     **{name: _person_text(doc) for name, doc in _CLEANED.items()},
-    **{
-        name: Column(DATE, doc, "unknown", Privacy.PERSON) for name, doc in _CLEANED_DATES.items()
-    },
+    **{name: Column(DATE, doc, "unknown", Privacy.PERSON) for name, doc in _CLEANED_DATES.items()},
     "deceased": Column(FLAG, "Deceased by any column.", privacy=Privacy.PERSON),
     "confidential": Column(FLAG, "Confidential-communication or ACP flag.", privacy=Privacy.PERSON),
     "flags": _text("Reason codes of odd values in this row, sorted, separated by `|`.", "none"),
@@ -174,7 +174,9 @@ LEAKED = Table(
         "row_no": _ROW,
         "role": _text("patient, guarantor, lead, employee, provider, emergency_contact."),
         "exclusion": _text("Reason code why the mention is no person owed a notice.", "included"),
-        "extra": _text("Names of unmapped source columns that hold a value, separated by `|`.", "none"),
+        "extra": _text(
+            "Names of unmapped source columns that hold a value, separated by `|`.", "none"
+        ),
         **_canonical("record_id", "role"),
     },
 )
@@ -308,9 +310,17 @@ PAIRS = Table(
     key=("kind", "left", "right"),
     columns={
         "kind": _text("leaked_master, leaked_leaked or master_master."),
-        "left": Column(INT, "mention_id or chart_id; lower than right within one side.", privacy=Privacy.ID),
-        "right": Column(INT, "mention_id or chart_id. Twice the same group: its second mention.", privacy=Privacy.ID),
-        "vector": Column(INT, "Comparison levels, 4 bits a comparison in model order, first lowest."),
+        "left": Column(
+            INT, "mention_id or chart_id; lower than right within one side.", privacy=Privacy.ID
+        ),
+        "right": Column(
+            INT,
+            "mention_id or chart_id. Twice the same group: its second mention.",
+            privacy=Privacy.ID,
+        ),
+        "vector": Column(
+            INT, "Comparison levels, 4 bits a comparison in model order, first lowest."
+        ),
         "tf_bits": Column(REAL, "Term-frequency adjustment in bits."),
         "match_weight": _BITS,
         "probability": _PROBABILITY,
@@ -330,7 +340,9 @@ MEMBERS = Table(
         "entity_id": _entity_text("Owner of the chart.", "leaked side, or unknown"),
         "file_no": _FILE,
         "row_no": _ROW,
-        "flag": _text("duplicate_chart where the person has several charts at this entity.", "none"),
+        "flag": _text(
+            "duplicate_chart where the person has several charts at this entity.", "none"
+        ),
     },
 )
 PERSONS = Table(
@@ -342,7 +354,9 @@ PERSONS = Table(
         "affected": _text("confirmed, possible or no_longer."),
         "orphan": Column(FLAG, "No chart among the members."),
         "deceased": Column(FLAG, "Deceased by any member.", privacy=Privacy.PERSON),
-        "minor_on": Column(DATE, "Eighteenth birthday: a minor before it.", "birth date unknown", Privacy.PERSON),
+        "minor_on": Column(
+            DATE, "Eighteenth birthday: a minor before it.", "birth date unknown", Privacy.PERSON
+        ),
         "language": _text("Language of notices."),
         "first_identified_on": _date("as_of of the round that first found the person.", ""),
         "mentions": _count("Leaked members."),
@@ -371,8 +385,12 @@ MAYBE_SAME = Table(
         "person_b": _id("The higher person_id."),
         "probability": Column(REAL, "Posterior probability of the likeliest link, 0..1."),
         "match_weight": _BITS,
-        "member_a": Column(INT, "mention_id or chart_id of person_a on that link.", privacy=Privacy.ID),
-        "member_b": Column(INT, "mention_id or chart_id of person_b on that link.", privacy=Privacy.ID),
+        "member_a": Column(
+            INT, "mention_id or chart_id of person_a on that link.", privacy=Privacy.ID
+        ),
+        "member_b": Column(
+            INT, "mention_id or chart_id of person_b on that link.", privacy=Privacy.ID
+        ),
     },
 )
 ROW_OWNERS = Table(
@@ -419,7 +437,9 @@ COUNTS = Table(
     columns={
         "entity_id": _entity_text("Covered entity or UNOWNED.", "the business associate's union"),
         "state": _text("State of residence, UNK or foreign ZZ.", "all states"),
-        "confirmed": _count("People when every review pair is merged, over certain inclusion and entity."),
+        "confirmed": _count(
+            "People when every review pair is merged, over certain inclusion and entity."
+        ),
         "expected": Column(REAL, "Posterior mean of distinct people."),
         "expected_low": Column(REAL, "Lower end of the 95 % interval."),
         "expected_high": Column(REAL, "Upper end of the 95 % interval."),
@@ -455,7 +475,9 @@ DUTIES = Table(
         "due_on": _date("Last day."),
         "owed_by": _text("ba or ce."),
         "performed_by": _text("ba, ce or undecided."),
-        "status": _text("due, overdue, planned (only upper passes), waiting_receipt, held, met or not_required."),
+        "status": _text(
+            "due, overdue, planned (only upper passes), waiting_receipt, held, met or not_required."
+        ),
         "reviewed": Column(FLAG, "The rule row has a reviewer."),
         "explanation": _text("How the date came about."),
     },
@@ -468,12 +490,18 @@ PACKETS = Table(
         "entity_id": _ENTITY,
         "state": _text("Figure C: ready, withheld, sent, received, accepted, disputed ..."),
         "reason": _text("Why withheld.", "not withheld"),
-        "version": Column(pl.Int32(), "Version that a release would write; the released one where unchanged."),
-        "recipient_id": _entity_text("Who receives it: the entity, its successor or custodian.", ""),
+        "version": Column(
+            pl.Int32(), "Version that a release would write; the released one where unchanged."
+        ),
+        "recipient_id": _entity_text(
+            "Who receives it: the entity, its successor or custodian.", ""
+        ),
         "content": _text("Digest of what the packet holds."),
         "confirmed": _count("Confirmed people."),
         "possible": _count("Possible people listed with this entity's own chart."),
-        "possible_unlisted": _count("Possible people without a chart here: a count and a question."),
+        "possible_unlisted": _count(
+            "Possible people without a chart here: a count and a question."
+        ),
     },
 )
 NOTICES = Table(
@@ -491,12 +519,22 @@ NOTICES = Table(
         "language": _text("en, es ..."),
         "address_source": _text("CE_MASTER, LEAK, CE_REPLY, NCOA.", "no address"),
         "address_as_of": _date("Day the address was known good."),
-        "address_member": Column(INT, "mention_id or chart_id whose address is used.", "no address", Privacy.ID),
-        "address_kind": _text("home, alternate or representative: which address of that member.", "no address"),
-        "name_member": Column(INT, "mention_id or chart_id whose name is printed.", "no name", Privacy.ID),
+        "address_member": Column(
+            INT, "mention_id or chart_id whose address is used.", "no address", Privacy.ID
+        ),
+        "address_kind": _text(
+            "home, alternate or representative: which address of that member.", "no address"
+        ),
+        "name_member": Column(
+            INT, "mention_id or chart_id whose name is printed.", "no name", Privacy.ID
+        ),
         "state": _text("State of the address, ZZ foreign.", "no address"),
-        "longest_line": _count("Characters of the longest line of the address block.", "no address"),
-        "reference_no": _id("9 characters and a check: what a caller reads out, the same in every wave."),
+        "longest_line": _count(
+            "Characters of the longest line of the address block.", "no address"
+        ),
+        "reference_no": _id(
+            "9 characters and a check: what a caller reads out, the same in every wave."
+        ),
         "mail_by": _date("Earliest due date that the notice must meet.", ""),
     },
 )
@@ -549,7 +587,9 @@ PIECES = Table(
         "person_id": _id("Person.", "a seed"),
         "entity_id": _entity_text("Covered entity.", "a seed"),
         **{
-            name: _id("As in MAIL v1.", "empty") if name in _MAIL_IDS else _person_text("As in MAIL v1.", "empty")
+            name: _id("As in MAIL v1.", "empty")
+            if name in _MAIL_IDS
+            else _person_text("As in MAIL v1.", "empty")
             for name in MAIL_V1
             if name not in {"batch_id", "seq_no"}
         },
@@ -631,7 +671,9 @@ EVENTS = Table(
     kind=Kind.INBOX,
     columns={
         "event_id": _id("Digest of the event."),
-        "kind": _text("exported, accepted, dropped, returned, moved, bounced, complained, recalled, destroyed."),
+        "kind": _text(
+            "exported, accepted, dropped, returned, moved, bounced, complained, recalled, destroyed."
+        ),
         "channel": _text("packet, mail, email ..."),
         "entity_id": _ENTITY,
         "person_id": _id("Person.", "a packet"),

@@ -53,23 +53,43 @@ def plant(folder: Path) -> None:
     path.write_text("\n".join([*lines, delimiter.join(good), delimiter.join(bad)]) + "\n")
 
 
-def run(folder: Path, workspace: Path, engine: str, *, program: list[str]) -> subprocess.CompletedProcess[bytes]:
-    arguments = ["run", str(folder / "incident.toml"), "--workspace", str(workspace), "--engine", engine]
+def run(
+    folder: Path, workspace: Path, engine: str, *, program: list[str]
+) -> subprocess.CompletedProcess[bytes]:
+    arguments = [
+        "run",
+        str(folder / "incident.toml"),
+        "--workspace",
+        str(workspace),
+        "--engine",
+        engine,
+    ]
     environment = dict(os.environ, PREFECT_LOGGING_LEVEL="DEBUG")
     return subprocess.run(
-        [*program, *arguments], cwd=ROOT, capture_output=True, check=False, env=environment, timeout=300
+        [*program, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        env=environment,
+        timeout=300,
     )
 
 
 def hits(workspace: Path, printed: bytes) -> list[str]:
     """Where the canary shows outside of encrypted tables and `out/`."""
-    needles = [text.encode() for word in (NAME, EMAIL) for text in (word, word.lower(), word.title())]
+    needles = [
+        text.encode() for word in (NAME, EMAIL) for text in (word, word.lower(), word.title())
+    ]
     found = ["printed"] if any(n in printed for n in needles) else []
     for path in workspace.rglob("*"):
         inside = str(path.relative_to(workspace))
         if any(n.decode() in inside for n in needles):
             found.append(f"name of {inside}")
-        if path.is_file() and not inside.startswith("out/") and any(n in path.read_bytes() for n in needles):
+        if (
+            path.is_file()
+            and not inside.startswith("out/")
+            and any(n in path.read_bytes() for n in needles)
+        ):
             found.append(inside)
     report = workspace / "out" / "report.html"
     if report.exists() and any(n in report.read_bytes() for n in needles):

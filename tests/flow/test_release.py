@@ -39,7 +39,9 @@ def test_packets_wait_for_their_gates(own: Ran) -> None:
         release_packets(own.workspace)
 
 
-def test_release_twice_is_release_once_and_the_next_round_renames_nobody(own: Ran, approver: str) -> None:
+def test_release_twice_is_release_once_and_the_next_round_renames_nobody(
+    own: Ran, approver: str
+) -> None:
     first = release_packets(own.workspace)
     assert first["released"] > 0
     approve_batches(own.workspace, approver)
@@ -68,5 +70,7 @@ def test_letters_come_as_proofs_and_one_by_one(own: Ran) -> None:
     assert all(Path(path).read_bytes().startswith(b"%PDF") for path in proofs)
     workspace, _ = open_round(own.workspace)
     notice = workspace.read("notices").filter(channel="mail").row(0, named=True)
-    one = write_letters(own.workspace, person=notice["person_id"], entity=notice["entity_id"])["files"]
+    one = write_letters(own.workspace, person=notice["person_id"], entity=notice["entity_id"])[
+        "files"
+    ]
     assert Path(one[0]).read_bytes().startswith(b"%PDF")

@@ -118,7 +118,11 @@ def test_a_damaged_table_is_found_before_use(own: Ran) -> None:
 def test_status_tells_steps_gates_and_clocks(ran: Ran) -> None:
     document = status(ran.workspace)
     assert {step["state"] for step in document["steps"]} == {"done"}
-    assert {g["gate"] for g in document["gates"] if g["open"]} >= {"thresholds", "owners", "letters"}
+    assert {g["gate"] for g in document["gates"] if g["open"]} >= {
+        "thresholds",
+        "owners",
+        "letters",
+    }
     assert document["clocks"]
     assert all({"days_left", "first_due_on"} <= set(clock) for clock in document["clocks"])
 

@@ -63,10 +63,18 @@ def test_the_digest_leaves_out_the_day_and_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("known_on = 2026-03-05", "knwon_on = 2026-03-05", r"incident\.knwon_on: unknown key.*'known_on'"),
+        (
+            "known_on = 2026-03-05",
+            "knwon_on = 2026-03-05",
+            r"incident\.knwon_on: unknown key.*'known_on'",
+        ),
         ("known_on = 2026-03-05", "", r"incident\.known_on: missing; add it"),
         ("breach_end = 2025-12-23", "breach_end = 2025-12-01", r"breach_end.*before breach_start"),
-        ("should_have_known_on = 2026-02-10", "should_have_known_on = 2020-01-01", "before breach_start"),
+        (
+            "should_have_known_on = 2026-02-10",
+            "should_have_known_on = 2020-01-01",
+            "before breach_start",
+        ),
         ("first_name =", "frist_name =", "no canonical field frist_name"),
         ('format = "csv"', 'format = "xlsx"', "cannot be read yet; convert"),
         ("[entities]", "[matching]\nmerge_at_bits = 1\n[entities]", "must be below merge_at_bits"),

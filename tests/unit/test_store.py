@@ -71,7 +71,7 @@ def test_a_part_does_not_open_in_anothers_place(workspace: Workspace) -> None:
     (folder / "x").rename(folder / two["file"])
     one["file_sha256"], two["file_sha256"] = two["file_sha256"], one["file_sha256"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(Exception, match="(?i)decrypt|crypt|tag|verif"):
+    with pytest.raises(Exception, match=r"(?i)decrypt|crypt|tag|verif"):
         Workspace.open(workspace.root).read("identities")
 
 
@@ -106,7 +106,9 @@ def test_inbox_only_grows_and_a_round_sees_its_start(workspace: Workspace) -> No
         row = pl.DataFrame({"fact_id": [name], "kind": ["risk"], "value": ["{}"], "by": ["x"]})
         table = TABLES["facts"]
         return table.complete(row).with_columns(
-            recorded_at=pl.lit("2026-03-20T00:00:00").str.to_datetime(time_unit="us", time_zone="UTC")
+            recorded_at=pl.lit("2026-03-20T00:00:00").str.to_datetime(
+                time_unit="us", time_zone="UTC"
+            )
         )
 
     assert workspace.append("facts", fact("a")) == 1
@@ -137,7 +139,9 @@ def test_readers_see_the_last_complete_set(workspace: Workspace) -> None:
 
 def test_a_frame_that_does_not_fit_is_told_every_difference(workspace: Workspace) -> None:
     bad = pl.DataFrame({"mention_id": ["1"]})
-    with pytest.raises(TableError, match=r"mention_id: expected Int64, found String; identity_id: .*no such"):
+    with pytest.raises(
+        TableError, match=r"mention_id: expected Int64, found String; identity_id: .*no such"
+    ):
         workspace.write("identities", bad)
 
 
