@@ -128,7 +128,9 @@ def _weight_panel(
 
 def due_dates(rows: Sequence[Row], *, as_of: date, caption: str) -> Chart:
     """When duties fall due, one line a recipient; the dashed line is the round's day."""
-    utc = alt.Scale(type="utc")  # civil dates: the machine's time zone must not shift them
+    utc = alt.Scale(
+        type="utc", padding=16
+    )  # civil dates: the machine's time zone must not shift them
     tones = {"overdue": RED, "within 14 days": AMBER, "later": TEAL}
     points = (
         alt.Chart(_data(rows))
@@ -144,7 +146,7 @@ def due_dates(rows: Sequence[Row], *, as_of: date, caption: str) -> Chart:
             size=alt.Size(
                 "duties:Q",
                 scale=alt.Scale(range=[45, 480]),
-                legend=alt.Legend(title="duties", orient="top", tickCount=3),
+                legend=None,
             ),
             color=alt.Color(
                 "tone:N",
@@ -171,7 +173,7 @@ def _labels(rows: Sequence[Row]) -> alt.Y:
 
 
 def _counts_axis(*, grid: bool = True) -> alt.Axis:
-    return alt.Axis(format=",", tickCount=5, grid=grid, ticks=False, domain=False)
+    return alt.Axis(format=",~f", tickCount=5, grid=grid, ticks=False, domain=False)
 
 
 def _height(rows: Sequence[Row], *, least: int = 0, each: int = BAR) -> int:

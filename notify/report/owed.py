@@ -90,7 +90,7 @@ def _summary_grid(summary: pl.DataFrame) -> Grid:
     heads = {
         "recipient": "owed to", "hypothesis": "vendor is", "duties": "duties", "entities": "entities",
         "first_due": "first due", "days": "days left", "overdue": "overdue", "waiting": "no date yet",
-        "unsure": "uncertain count", "unreviewed": "unreviewed rule",
+        "unsure": "uncertain", "unreviewed": "unreviewed",
     }  # fmt: skip
     return grid_of(_readable(summary), heads, caption="By recipient and hypothesis of agency.")
 
@@ -142,5 +142,7 @@ def _dates_chart(standing: pl.LazyFrame, as_of: date) -> tuple[Chart, ...]:
     )
     if points.is_empty():
         return ()
-    caption = f"Due dates by recipient; the dashed line is {as_of.isoformat()}."
+    caption = (
+        f"Due dates by recipient, larger for more duties; the dashed line is {as_of.isoformat()}."
+    )
     return (due_dates(points.to_dicts(), as_of=as_of, caption=caption),)
