@@ -1,0 +1,62 @@
+"""The step: every part of both sides cleaned, then what too many people share."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from matching.log import log_counts
+from matching.standardise.nonidentifying import shared_values
+from matching.standardise.part import ORDER, clean_part
+from matching.standardise.settings import StandardiseSettings
+from matching.store import Workspace
+from matching.tables import TABLES
+
+__all__ = ["run"]
+
+_SIDES = (("leaked", "leaked", "mention_id"), ("master", "charts", "chart_id"))
+
+
+def run(workspace: Workspace, settings: StandardiseSettings) -> None:
+    """Clean every row that is not excluded; part in, part out, so memory is that of one part."""
+    changes = [
+        frame for side, table, key in _SIDES for frame in _clean_side(workspace, settings, side, table, key)
+    ]
+    total = pl.concat([TABLES["changes"].empty(), *changes]).group_by("side", "field", "rule").agg(pl.col("rows").sum())
+    workspace.write("changes", total)
+    workspace.write("nonidentifying", shared_values(workspace, over=settings.nonidentifying_over))
+    log_counts(
+        "standardise",
+        mentions=workspace.rows("leaked_std"),
+        charts=workspace.rows("charts_std"),
+        nonidentifying=workspace.rows("nonidentifying"),
+    )
+
+
+def _clean_side(
+    workspace: Workspace, settings: StandardiseSettings, side: str, table: str, key: str
+) -> list[pl.DataFrame]:
+    orders = _date_orders(workspace, settings)
+    changes = []
+    with workspace.writer(f"{table}_std") as writer:
+        for index, part in enumerate(workspace.parts(table)):
+            rows = part.filter(pl.col("exclusion").is_null()).with_columns(
+                pl.col("file_no").replace_strict(orders, default="mdy", return_dtype=pl.String).alias(ORDER)
+            )
+            cleaned, work = clean_part(rows, pivot=settings.two_digit_year_pivot)
+            frame = pl.concat([rows.select(key), cleaned], how="horizontal")
+            writer.put(index, TABLES[f"{table}_std"].complete(frame))
+            changes.append(_change_rows(side, work.changes))
+    return changes
+
+
+def _date_orders(workspace: Workspace, settings: StandardiseSettings) -> dict[int, str]:
+    files = workspace.read("inventory", ["file_no", "path", "repeats"]).filter(pl.col("repeats").is_null())
+    return {
+        number: settings.date_order_by_path.get(path, "mdy")
+        for number, path in files.select("file_no", "path").iter_rows()
+    }
+
+
+def _change_rows(side: str, changes: dict[tuple[str, str], int]) -> pl.DataFrame:
+    rows = [(side, field, rule, count) for (field, rule), count in changes.items()]
+    return pl.DataFrame(rows, schema=dict(TABLES["changes"].polars), orient="row")
