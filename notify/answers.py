@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import date, timedelta
 
 import polars as pl
 
 from matching.store import Workspace
 from notify.facts import Hold
 
-__all__ = ["current_facts", "current_holds", "delegations", "receipts"]
+ORAL_HOLD_DAYS = 30
+"""45 CFR 164.412(b): an oral statement delays no longer than 30 days from its date."""
+
+__all__ = ["current_facts", "current_holds", "delegations", "holds_on", "receipt_rows", "receipts"]
 
 
 def receipts(workspace: Workspace) -> pl.DataFrame:
@@ -24,8 +28,7 @@ def receipts(workspace: Workspace) -> pl.DataFrame:
     version corrects an earlier one. Without any answer it is the roster's `received_on`.
     """
     answered = (
-        pl.concat([_responses(workspace), _deliveries(workspace), _acknowledgements(workspace)])
-        .filter(pl.col("received_on").is_not_null())
+        receipt_rows(workspace)
         .sort("recorded_at", "received_on")
         .group_by("entity_id", "version")
         .agg(pl.col("received_on").last())
@@ -39,6 +42,16 @@ def receipts(workspace: Workspace) -> pl.DataFrame:
         .drop_nulls()
         .sort("entity_id")
     )
+
+
+def receipt_rows(workspace: Workspace) -> pl.DataFrame:
+    """One row per receipt in the inbox: `entity_id, version, received_on, recorded_at`.
+
+    An entity's answer, a carrier's or portal's word that it was delivered, or a recorded acknowledgement.
+    """
+    found = [_responses(workspace), _deliveries(workspace), _acknowledgements(workspace)]
+    columns = ["entity_id", "version", "received_on", "recorded_at"]
+    return pl.concat([rows.select(columns) for rows in found]).drop_nulls("received_on")
 
 
 def delegations(workspace: Workspace) -> pl.DataFrame:
@@ -77,6 +90,22 @@ def current_holds(workspace: Workspace, typed: Iterable[Hold]) -> tuple[Hold, ..
         for fact in current_facts(workspace, "hold").to_dicts()
     ]
     return (*typed, *recorded)
+
+
+def holds_on(holds: Iterable[Hold], day: date) -> list[Hold]:
+    """The holds that forbid sending on that day, whoever asked: law enforcement, a regulator or a court.
+
+    An oral statement holds for 30 days (164.412(b)). Any other without an end holds until someone ends it;
+    that its clock runs again by then is the duty's matter.
+    """
+
+    def last_day(hold: Hold) -> date:
+        if hold.kind != "law_enforcement_oral":
+            return hold.until or date.max
+        latest = hold.stated_on + timedelta(days=ORAL_HOLD_DAYS)
+        return min(hold.until or latest, latest)
+
+    return [hold for hold in holds if hold.stated_on <= day <= last_day(hold)]
 
 
 def current_facts(workspace: Workspace, kind: str) -> pl.DataFrame:

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from notify.answers import ORAL_HOLD_DAYS
 from notify.facts import Hold
 
-__all__ = ["ORAL_HOLD_DAYS", "Stop", "due_on", "hold_ends_on", "is_held", "stops"]
+__all__ = ["Stop", "due_on", "hold_ends_on", "is_held", "stops"]
 
-ORAL_HOLD_DAYS = 30
-"""45 CFR 164.412(b): an oral statement delays no longer than 30 days from its date."""
 _SATURDAY = 5
 _CLOCK_STOPS = frozenset({"law_enforcement_written", "law_enforcement_oral"})
 

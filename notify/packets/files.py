@@ -1,0 +1,210 @@
+"""The files of one packet: what a covered entity receives, as bytes by name.
+
+individuals.csv and response_form.csv are opened by people in a spreadsheet, so a cell that would start a
+formula gets an apostrophe in front (README.txt says so). Lists inside a cell are separated by `|`.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Any
+
+import polars as pl
+
+from notify.packets.individuals import COLUMNS
+from notify.packets.letter import DUTIES, letter_data
+from notify.packets.settings import PacketsSettings
+from notify.typeset import render
+
+__all__ = ["PERSONAL", "packet_files"]
+
+PERSONAL = frozenset({"individuals.csv", "element_matrix.csv"})
+"""Files with a person's data: plain only in a synthetic incident."""
+
+_FORMULA = r"^[=+\-@\t\r]"
+_ENCLOSED = (
+    "individuals.csv", "element_matrix.csv", "counts.json", "response_form.csv", "README.txt", "manifest.json",
+)  # fmt: skip
+
+
+def packet_files(
+    packet: dict[str, Any],
+    people: pl.DataFrame,
+    settings: PacketsSettings,
+    *,
+    counts: pl.DataFrame,
+    duties: list[dict[str, Any]],
+    delegation: list[dict[str, Any]],
+    synthetic: bool,
+) -> dict[str, bytes]:
+    """Every file but the manifest. `people` are the listed rows of this entity alone, in order."""
+    elements = _elements(people)
+    letter = letter_data(
+        packet, settings, duties=duties, delegation=delegation,
+        elements=_labelled(elements, settings), enclosures=list(_ENCLOSED), synthetic=synthetic,
+    )  # fmt: skip
+    return {
+        "notice_letter.pdf": render(settings.template, letter, document_date=settings.as_of),
+        "individuals.csv": _csv(people.select(COLUMNS)),
+        "element_matrix.csv": _csv(_matrix(people, [e["element"] for e in elements])),
+        "counts.json": _json(_counts(packet, counts, elements)),
+        "response_form.csv": _csv(_form(packet)),
+        "README.txt": _readme(packet, letter).encode(),
+    }
+
+
+def _elements(people: pl.DataFrame) -> list[dict[str, Any]]:
+    """Kinds of PHI with the number of this entity's people, in order of the code."""
+    return (
+        people.select(element=pl.col("elements").str.split("|"))
+        .explode("element", empty_as_null=True)
+        .drop_nulls()
+        .group_by("element")
+        .agg(people=pl.len())
+        .sort("element")
+        .to_dicts()
+    )
+
+
+def _labelled(elements: list[dict[str, Any]], settings: PacketsSettings) -> list[dict[str, Any]]:
+    """In the words and order of configs/letters/elements.toml; unknown kinds count as `other`, shown last."""
+    words = tomllib.loads((settings.letters / "elements.toml").read_text(encoding="utf-8"))
+    other = {"en": "other information in the patient record", "order": 99}
+    found = [{**e, **words.get(e["element"], words.get("other", other))} for e in elements]
+    found.sort(key=lambda e: (e["order"], e["element"]))
+    return [
+        {"element": e["element"], "people": e["people"], "label": e["en"][:1].upper() + e["en"][1:]}
+        for e in found
+    ]
+
+
+def _matrix(people: pl.DataFrame, elements: list[str]) -> pl.DataFrame:
+    held = pl.col("elements").str.split("|")
+    return people.select(
+        "person_id",
+        *(
+            pl.when(held.list.contains(element))
+            .then(pl.lit("Y"))
+            .otherwise(pl.lit(""))
+            .alias(element)
+            for element in elements
+        ),
+    )
+
+
+def _counts(
+    packet: dict[str, Any], counts: pl.DataFrame, elements: list[dict[str, Any]]
+) -> dict[str, Any]:
+    numbers = ("confirmed", "expected", "expected_low", "expected_high", "upper")
+    total = counts.filter(pl.col("state").is_null()).select(numbers).to_dicts()
+    states = counts.filter(pl.col("state").is_not_null()).select("state", *numbers).sort("state")
+    return {
+        "schema": "affected.packet.counts/1",
+        "entity_id": packet["entity_id"],
+        "version": packet["version"],
+        "people": total[0] if total else None,
+        "by_state": states.to_dicts(),
+        "listed": {"confirmed": packet["confirmed"], "possible": packet["possible"]},
+        "possible_unlisted": packet["possible_unlisted"],
+        "elements": {e["element"]: e["people"] for e in elements},
+    }
+
+
+def _form(packet: dict[str, Any]) -> pl.DataFrame:
+    """One row per question on the whole packet; rows about people are added by whoever answers."""
+    whole = [
+        ("receipt", "", "", "value: the day on which you received this packet, YYYY-MM-DD"),
+        ("accept", "", "", "value: yes, if the list is right; otherwise add rows below"),
+        ("correct", "agency", "", "value: agent or independent"),
+        *(("delegate", duty, "", f"{label}; value: ba (you, for us) or ce (we ourselves)") for duty, label in DUTIES.items()),
+    ]  # fmt: skip
+    example = "for one person: person_id from individuals.csv; answer dispute, correct or flag; see README.txt"
+    return pl.DataFrame(
+        [
+            (packet["entity_id"], packet["version"], "", answer, field, value, instruction)
+            for answer, field, value, instruction in [*whole, ("", "", "", example)]
+        ],
+        schema=[
+            "entity_id",
+            "packet_version",
+            "person_id",
+            "answer",
+            "field",
+            "value",
+            "instruction",
+        ],
+        orient="row",
+    )
+
+
+def _csv(frame: pl.DataFrame) -> bytes:
+    """UTF-8, a header, CRLF as RFC 4180 has it; cells that would start a formula get an apostrophe."""
+    text = pl.col(pl.String)
+    flags = pl.col(pl.Boolean)
+    safe = frame.with_columns(
+        pl.when(text.str.contains(_FORMULA))
+        .then("'" + text)
+        .when(text != "")
+        .then(text)
+        .name.keep(),
+        pl.when(flags).then(pl.lit("Y")).otherwise(pl.lit("N")).name.keep(),
+    )
+    return safe.write_csv(line_terminator="\r\n").encode()
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _readme(packet: dict[str, Any], letter: dict[str, Any]) -> str:
+    made_up = (
+        "SYNTHETIC DATA: no real person, practice or incident.\n\n" if letter["synthetic"] else ""
+    )
+    unlisted = (
+        f"Not listed: further people, at most {packet['possible_unlisted']}, may have been your patients, but nothing\n"
+        "of yours matches them. Do you hold older patient lists, or lists of other locations?\n\n"
+        if packet["possible_unlisted"]
+        else ""
+    )
+    undecided = (
+        "Some notices are undecided: nothing is sent for you until you say who sends it (response_form.csv).\n\n"
+        if letter["undecided"]
+        else ""
+    )
+    return README.format(
+        made_up=made_up, unlisted=unlisted, undecided=undecided, entity=packet["held_as"],
+        reference=letter["reference"], reply_by=letter["reply_by"], enclosures="\n".join(_ENCLOSED),
+    )  # fmt: skip
+
+
+README = """{made_up}Packet {reference}, for {entity}: notice of a breach, 45 CFR 164.410. Please answer by {reply_by}.
+
+notice_letter.pdf   the notice: what happened, numbers, what we ask, by when you must notify
+individuals.csv     one row per person whose information was, or may have been, involved
+element_matrix.csv  the same people, one column per kind of information, Y where it was present
+counts.json         lowest (confirmed), expected and highest (upper) number of people, in all and by state
+response_form.csv   your answers: fill in the column value, add rows for people, send it back
+manifest.json       SHA-256 of every file, and of the tables and settings they were made from
+
+{unlisted}{undecided}individuals.csv
+  person_id      our number for the person; use it in your answers
+  reference_no   what the person reads out when calling about a letter; the same in every mailing
+  status         confirmed, or possible: matches one of your charts, but not with certainty
+  names, date_of_birth, street, city, state, zip
+                 from your own chart where there is one, else from the record that we held for you
+  mrn            your chart numbers, separated by |
+  elements       kinds of information of this person that we held for you, separated by |; empty where possible
+  basis          what says that the record is yours
+  deceased, minor   Y or N by the same records
+
+response_form.csv, rows about people (column answer)
+  dispute   the person is not your patient
+  correct   field: first_name, middle_name, last_name, suffix, date_of_birth, street, city, state, zip;
+            value: the right one
+  flag      field: deceased, minor, confidential, representative; value: Y, N or the name and address
+
+Dates are YYYY-MM-DD. A cell that begins with = + - @ has an apostrophe put in front, so that no
+spreadsheet takes it for a formula; take it off before matching. The numbers in counts.json can be lower
+than the rows listed: there, records that may be one person's are counted once.
+"""

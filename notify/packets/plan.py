@@ -1,0 +1,217 @@
+"""What each packet would hold and in which state of figure C its entity is.
+
+The content digest covers the listed people, the counts, the recipient and what the letter says about the
+incident. It leaves out what only time or an answer moves (due dates, who does what, who turned 18): a packet
+gets a new version when there is news in it, not when a day has passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from matching.store import Workspace
+from notify.answers import holds_on, receipt_rows
+from notify.facts import Hold, Incident
+from notify.packets.individuals import COLUMNS
+from notify.packets.settings import PacketsSettings
+
+__all__ = ["content_digests", "recipients", "released", "summary", "with_states"]
+
+_TIMELESS = tuple(column for column in COLUMNS if column not in {"minor", "reference_no"})
+_ANSWER_STATES = {
+    "accept": "accepted",
+    "dispute": "disputed",
+    "closed": "closed_with_custodian",
+}
+_LOST = ("returned", "bounced")
+_LONGEST_CHAIN = 8
+"""Sales in a row that are followed; a circle ends there too."""
+
+
+def summary(people: pl.DataFrame) -> pl.DataFrame:
+    """One row per entity: `confirmed, possible, possible_unlisted, low, high` (row hashes, summed)."""
+    hashes = people.select(_TIMELESS).hash_rows(11)
+    listed, sure = pl.col("listed"), pl.col("status") == "confirmed"
+    # 32-bit halves, so that the sum of up to 2**32 hashes does not wrap
+    return (
+        people.with_columns(low=hashes & 0xFFFFFFFF, high=hashes // (1 << 32))
+        .group_by("entity_id")
+        .agg(
+            confirmed=sure.sum().cast(pl.Int64),
+            possible=(~sure & listed).sum().cast(pl.Int64),
+            possible_unlisted=(~listed).sum().cast(pl.Int64),
+            low=pl.col("low").filter(listed).sum(),
+            high=pl.col("high").filter(listed).sum(),
+        )
+        .sort("entity_id")
+    )
+
+
+def content_digests(
+    workspace: Workspace, settings: PacketsSettings, summaries: pl.DataFrame
+) -> pl.DataFrame:
+    """`entity_id, content`: SHA-256 over what the packet would hold."""
+    sender = settings.business_associate.model_dump(mode="json")
+    told = {"incident": _told(settings.incident), "by": sender}
+    numbers = (
+        workspace.read("counts")
+        .with_columns(pl.col("expected").round(1))
+        .group_by("entity_id")
+        .agg(numbers=pl.struct("state", "confirmed", "expected", "upper").sort())
+    )
+    to_whom = recipients(workspace.read("entities")).drop("status")
+    per_entity = (
+        summaries.join(numbers, on="entity_id", how="left")
+        .join(to_whom, on="entity_id", how="left")
+        .sort("entity_id")
+    )
+    digests = [
+        hashlib.sha256(json.dumps([told, row], sort_keys=True).encode()).hexdigest()
+        for row in per_entity.iter_rows(named=True)
+    ]
+    return per_entity.select("entity_id", content=pl.Series(digests, dtype=pl.String))
+
+
+def recipients(entities: pl.DataFrame) -> pl.DataFrame:
+    """One row per entity: who receives its packet, and the address it goes to.
+
+    `entity_id, recipient_id, role (entity / successor / custodian / nobody), custodian, held_as` (the entity's
+    own name) and the recipient's contact as `to_...`.
+    Sold practices go to the successor, through several sales; closed ones without a successor to the
+    custodian of their records at the address the roster has.
+    """
+    successor = dict(entities.select("entity_id", "successor_id").drop_nulls().iter_rows())
+    known = set(entities["entity_id"])
+    final = {entity: _last_owner(entity, successor, known) for entity in known}
+    ids = pl.DataFrame(
+        {"entity_id": list(final), "owner_id": list(final.values())},
+        schema_overrides={"owner_id": pl.String},
+    )
+    contact = ("legal_name", "contact_name", "street", "city", "state", "zip", "email")
+    owner = entities.select(
+        pl.col("entity_id").alias("owner_id"), *(pl.col(c).alias(f"to_{c}") for c in contact)
+    )
+    custodial = (pl.col("status") == "closed") & (pl.col("owner_id") == pl.col("entity_id"))
+    keeps = custodial & pl.col("custodian").is_not_null()
+    return (
+        entities.select("entity_id", "status", "custodian", held_as=pl.col("legal_name"))
+        .join(ids, on="entity_id")
+        .join(owner, on="owner_id", how="left")
+        .with_columns(
+            recipient_id=pl.when(keeps).then("custodian").otherwise("owner_id"),
+            role=pl.when(keeps)
+            .then(pl.lit("custodian"))
+            .when(pl.col("owner_id") != pl.col("entity_id"))
+            .then(pl.lit("successor"))
+            .when(custodial)
+            .then(pl.lit("nobody"))
+            .otherwise(pl.lit("entity")),
+        )
+        .sort("entity_id")
+    )
+
+
+def released(events: pl.DataFrame) -> pl.DataFrame:
+    """One row per entity with a packet out: `entity_id, released_version, released_content`."""
+    return (
+        events.filter((pl.col("channel") == "packet") & (pl.col("kind") == "exported"))
+        .sort("entity_id", "notice_version", "recorded_at")
+        .group_by("entity_id", maintain_order=True)
+        .agg(
+            released_version=pl.col("notice_version").last(),
+            released_content=pl.col("detail").last(),
+        )
+    )
+
+
+def with_states(
+    packets: pl.DataFrame, workspace: Workspace, holds: tuple[Hold, ...], *, as_of: date
+) -> pl.DataFrame:
+    """Add `state`, `reason` and `version`: exactly one state per entity, the most telling first.
+
+    News beats what was sent: a changed packet is ready (or withheld) again, as the next version.
+    """
+    events = workspace.read("events")
+    known = packets.join(released(events), on="entity_id", how="left")
+    out = pl.col("released_version")
+    fresh = out.is_null() | (pl.col("content") != pl.col("released_content"))
+    known = known.with_columns(version=pl.when(fresh).then(out.fill_null(0) + 1).otherwise(out))
+    known = known.join(_answers(workspace, known), on="entity_id", how="left").join(
+        _lost(events), on=["entity_id", "version"], how="left"
+    )
+    held = _held(known["entity_id"], holds, as_of)
+    before = (
+        pl.when(pl.col("held").is_not_null())
+        .then(pl.lit("withheld"))
+        .when(pl.col("role") == "nobody")
+        .then(pl.lit("unreachable"))
+        .when(pl.col("role") == "custodian")
+        .then(pl.lit("closed_with_custodian"))
+        .otherwise(pl.lit("ready"))
+    )
+    after = pl.coalesce("answer", pl.when("lost").then(pl.lit("unreachable")), pl.lit("sent"))
+    return known.with_columns(held).with_columns(
+        state=pl.when(fresh).then(before).otherwise(after),
+        reason=pl.when(fresh).then(pl.col("held")),
+        version=pl.col("version").cast(pl.Int32),
+    )
+
+
+def _told(incident: Incident) -> dict[str, Any]:
+    shown = incident.model_dump(
+        mode="json", exclude={"as_of", "synthetic", "should_have_known_reason"}
+    )
+    return dict(sorted(shown.items()))
+
+
+def _last_owner(entity: str, successor: dict[str, str], known: set[str]) -> str:
+    for _ in range(_LONGEST_CHAIN):
+        if successor.get(entity) not in known:
+            break
+        entity = successor[entity]
+    return entity
+
+
+def _answers(workspace: Workspace, known: pl.DataFrame) -> pl.DataFrame:
+    """`entity_id, answer`: the last word on the whole released packet; a receipt where there is no other."""
+    said = (
+        workspace.scan("responses")
+        .filter(pl.col("answer").is_in(list(_ANSWER_STATES)) & pl.col("person_id").is_null())
+        .sort("recorded_at", "response_id")
+        .select(
+            "entity_id",
+            version="packet_version",
+            answer=pl.col("answer").replace_strict(_ANSWER_STATES, return_dtype=pl.String),
+        )
+        .collect()
+    )
+    received = receipt_rows(workspace).select("entity_id", "version", answer=pl.lit("received"))
+    return (
+        pl.concat([received, said])
+        .join(known.select("entity_id", "released_version"), on="entity_id")
+        .filter((pl.col("version") == pl.col("released_version")) | pl.col("version").is_null())
+        .group_by("entity_id", maintain_order=True)
+        .agg(pl.col("answer").last())
+    )
+
+
+def _lost(events: pl.DataFrame) -> pl.DataFrame:
+    return (
+        events.filter((pl.col("channel") == "packet") & pl.col("kind").is_in(_LOST))
+        .select("entity_id", version="notice_version", lost=pl.lit(True))
+        .unique()
+    )
+
+
+def _held(entities: pl.Series, holds: tuple[Hold, ...], as_of: date) -> pl.Series:
+    """Kind of a hold that forbids sending today, per entity; null where there is none."""
+    active = sorted(holds_on(holds, as_of), key=lambda hold: hold.kind, reverse=True)
+    kinds = {hold.entity_id: hold.kind for hold in active}
+    return entities.replace_strict(kinds, default=kinds.get(""), return_dtype=pl.String).alias(
+        "held"
+    )
