@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -47,15 +46,18 @@ def date_orders(settings: IntakeSettings) -> dict[str, str]:
     return {shown(settings, path): source.date_order for source, path in resolve(settings)}
 
 
-def register_files(workspace: Workspace, paths: Sequence[Path], *, recorded_at: datetime) -> None:
-    """Give every content that was never seen the next file_no, in the order of `paths`.
+def register_files(
+    workspace: Workspace, settings: IntakeSettings, *, recorded_at: datetime
+) -> None:
+    """Give every delivered content that was never seen the next file_no, in incident order.
 
-    Called twice with the same files it does nothing. `recorded_at` is UTC.
+    Called twice with the same files it does nothing; a missing file is left to `check`.
+    `recorded_at` is UTC.
     """
     known = set(workspace.read("files", ["file_sha256"])["file_sha256"])
     first = len(known)
     new: dict[str, int] = {}
-    for path in paths:
+    for path in (path for _, path in resolve(settings) if path.is_file()):
         digest = sha256_file(path)
         if digest not in known:
             new.setdefault(digest, path.stat().st_size)

@@ -43,8 +43,7 @@ def entities(settings: IntakeSettings) -> pl.DataFrame:
     table = TABLES["entities"]
     if settings.entities is None:
         return table.empty()
-    frame = read_small(settings.root / settings.entities)
-    full = table.complete(frame)
+    full = _typed("entities", read_small(settings.root / settings.entities))
     return full.with_columns(
         pl.col("print_name").fill_null(pl.col("legal_name")),
         *(pl.col(name).fill_null(value) for name, value in DEFAULTS.items()),
@@ -52,8 +51,24 @@ def entities(settings: IntakeSettings) -> pl.DataFrame:
 
 
 def entity_ids(settings: IntakeSettings) -> frozenset[str]:
-    """Ids of the roster."""
-    return frozenset(entities(settings)["entity_id"])
+    """Ids of the roster, whatever else is wrong with it."""
+    if settings.entities is None:
+        return frozenset()
+    frame = read_small(settings.root / settings.entities)
+    return frozenset(frame["entity_id"].drop_nulls()) if "entity_id" in frame.columns else frozenset()
+
+
+def _typed(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The table's columns; `check` has named what is no date or number."""
+    table = TABLES[name]
+    dates = [n for n, t in table.polars.items() if t == pl.Date and n in frame.columns]
+    numbers = [n for n, t in table.polars.items() if t == pl.Int64 and n in frame.columns]
+    return table.complete(
+        frame.with_columns(
+            pl.col(dates).str.to_date("%Y-%m-%d", strict=False),
+            pl.col(numbers).str.to_integer(strict=False),
+        )
+    )
 
 
 def delegation(settings: IntakeSettings) -> pl.DataFrame:
@@ -61,8 +76,8 @@ def delegation(settings: IntakeSettings) -> pl.DataFrame:
     table = TABLES["delegation"]
     if settings.delegation is None:
         return table.empty()
-    frame = read_small(settings.root / settings.delegation)
-    return table.complete(frame).with_columns(pl.col("by").fill_null("undecided")).sort(table.key)
+    frame = _typed("delegation", read_small(settings.root / settings.delegation))
+    return frame.with_columns(pl.col("by").fill_null("undecided")).sort(table.key)
 
 
 def suppressions(settings: IntakeSettings) -> pl.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
+
 import polars as pl
 
 from matching.log import log_counts
@@ -50,10 +52,13 @@ def _clean_side(
 
 
 def _date_orders(workspace: Workspace, settings: StandardiseSettings) -> dict[int, str]:
-    files = workspace.read("inventory", ["file_no", "path", "repeats"]).filter(pl.col("repeats").is_null())
+    """Order by file_no; a key of the settings may be a glob, as in the incident file."""
+    files = workspace.read("inventory", ["file_no", "path", "repeats"])
+    seen = files.filter(pl.col("repeats").is_null()).select("file_no", "path")
+    by_path = settings.date_order_by_path
     return {
-        number: settings.date_order_by_path.get(path, "mdy")
-        for number, path in files.select("file_no", "path").iter_rows()
+        number: next((order for key, order in by_path.items() if key == path or fnmatch(path, key)), "mdy")
+        for number, path in seen.iter_rows()
     }
 
 
