@@ -40,7 +40,7 @@ def _table(table: Table) -> list[str]:
     lines = [
         f"### {table.name}",
         "",
-        f"One row per {table.grain}.",
+        f"Each row is {table.grain}.",
         "",
         f"Key: {key}. {_used(table.name)}",
         "",
