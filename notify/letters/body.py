@@ -28,7 +28,8 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
     Raises KeyError for a field that has no value: the lint finds it before anyone prints.
     """
-    return _FIELD.sub(lambda found: values[found.group(1)], text)
+    filled = _FIELD.sub(lambda found: values[found.group(1)] + "\x00", text)
+    return filled.replace(".\x00.", ".").replace("\x00", "")  # no second full stop after "Inc."
 
 
 def element_texts(elements: str, wording: Wording, language: str) -> list[str]:
@@ -103,7 +104,7 @@ def _block(
     )
     paragraphs = chosen + (block.credit if credit else ())
     return {
-        "heading": block.heading,
+        "heading": fill(block.heading, values),
         "paragraphs": [fill(text, values) for text in paragraphs],
         "bullets": kinds if block.bullets == "elements" else [],
         "after": [fill(text, values) for text in block.after],

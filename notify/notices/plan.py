@@ -30,6 +30,8 @@ PAIRS_AT_ONCE = 2_000_000
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """First characters of person ids, which are even: 32 slices at most, 64 million pairs."""
 _ID_LENGTH = 15
+PRINT_NAME_MAX = 120
+"""Characters of ce_print_name in a mail file (DOMAIN 5.3)."""
 _PAIR = ["person_id", "entity_id"]
 
 
@@ -42,6 +44,7 @@ class Common:
     told_by: pl.DataFrame
     holds: pl.DataFrame
     due: pl.DataFrame
+    print_names: pl.DataFrame
 
 
 def run(workspace: Workspace, settings: NoticesSettings) -> None:
@@ -53,6 +56,7 @@ def run(workspace: Workspace, settings: NoticesSettings) -> None:
         told_by=told_by(workspace),
         holds=holds(workspace, settings),
         due=due_dates(workspace),
+        print_names=workspace.read("entities", ["entity_id", "print_name"]),
     )
     states: dict[str, int] = {}
     with workspace.writer("notices") as notices, workspace.writer("ledger") as ledger:
@@ -138,7 +142,8 @@ def _with_entities(wide: pl.DataFrame, common: Common) -> pl.DataFrame:
     for_all = common.holds.filter(pl.col("entity_id").is_null())["hold"]
     everywhere = pl.lit(for_all[0] if len(for_all) else None, dtype=pl.String)
     due = common.due.filter(pl.col("state").is_null()).drop("state")
-    for frame in (common.told_by, common.holds.drop_nulls("entity_id"), due):
+    held = common.holds.drop_nulls("entity_id")
+    for frame in (common.told_by, held, due, common.print_names):
         wide = wide.join(frame, on="entity_id", how="left")
     wide = wide.join(common.told, on=_PAIR, how="left").join(common.numbers, on=_PAIR, how="left")
     return wide.with_columns(
@@ -177,13 +182,14 @@ def _with_choices(
 def _with_printed(wide: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Add what the window would show: its faults, its longest line, and the state of the address."""
     lines = printed.with_lines(wide, found)
-    text = pl.concat_str([c for c in printed.LIMITS if c != "country_iso2"], ignore_nulls=True)
+    limits = {**printed.LIMITS, "print_name": PRINT_NAME_MAX}
+    text = pl.concat_str([c for c in limits if c != "country_iso2"], ignore_nulls=True)
     lacking = unprintable(lines.select(text=text)["text"])
-    no_glyph = pl.when(pl.lit(lacking)).then(pl.lit("no_glyph:address_block"))
+    no_glyph = pl.when(pl.lit(lacking)).then(pl.lit("no_glyph:printed_line"))
     addressed = pl.col("address_member").is_not_null()
     foreign = pl.col("country_iso2") != "US"
     return lines.with_columns(
-        faults=pl.coalesce(printed.faults(printed.LIMITS), no_glyph),
+        faults=pl.coalesce(printed.faults(limits), no_glyph),
         longest_line=pl.when(addressed).then(printed.longest_line()),
         representative_named=pl.col("care_of").is_not_null(),
         state=pl.when(addressed).then(pl.when(foreign).then(pl.lit("ZZ")).otherwise("state")),

@@ -1,0 +1,13 @@
+"""Mail batches for a vendor and the e-mail outbox: planned as tables, released as files.
+
+`notices` and what letters need come in; `batches`, `pieces` and `outbox` go out. `export` writes the
+approved batches below `out/batches`, notes each piece in `events` and its person in `registry`.
+"""
+
+from __future__ import annotations
+
+from notify.batches.plan import run
+from notify.batches.release import Exported, export, settle
+from notify.batches.settings import BatchesSettings
+
+__all__ = ["BatchesSettings", "Exported", "export", "run", "settle"]

@@ -1,0 +1,305 @@
+"""Batches: MAIL v1 to the letter, seals that a stranger can check, files that appear once."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import hmac
+import io
+import json
+import shutil
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from matching.store import CheckFailed, OperatorError, Workspace
+from matching.tables import MAIL_V1
+from notify import batches, notices
+from notify.batches import BatchesSettings
+from notify.batches.mail_v1 import HEADER, sealed
+from notify.batches.settings import Seed, Vendor
+from notify.ledger import figure_d, figure_l
+from notify.letters.settings import CONFIGS
+from notify.notices import NoticesSettings
+from tests.notice_tables import AS_OF, ASSOCIATE, INCIDENT, MAILING, NOW, build
+
+SETTINGS = BatchesSettings(
+    incident=INCIDENT, business_associate=ASSOCIATE, mailing=MAILING, as_of=AS_OF
+)
+PEOPLE: list[dict[str, Any]] = [
+    {},
+    {"person": {"language": "es"}, "raw": {"first_name": "Zoë", "last_name": "Nuñez"}},
+    {"entity": "CE4", "person": {"minor_on": MAILING.planned_mail_on.replace(year=2030)}},
+    {"chart": {"country": "CA", "city": "TORONTO", "state": None, "zip5": None}},
+    {"status": "possible", "elements": ["ssn", "name"]},
+    {"raw": {"first_name": "=JANE", "last_name": "DOE"}},
+    {"chart": {"zip5": None}},
+    {
+        "chart": {
+            "email": "a@example.org",
+            "email_consent_on": AS_OF,
+            "email_consent_scope": "all",
+        },
+    },
+]
+MAILED = 5
+DOCUMENTED_HEADER = (
+    "mailpiece_id,batch_id,seq_no,wave,remail_of,letter_version,letter_sha8,language,variant,"
+    "salutation_line,recipient_name,name_prefix,name_first,name_middle,name_last,name_suffix,care_of,"
+    "delivery_line,delivery_line2,urbanization,city,state,zip5,zip4,country_iso2,intl_line1,intl_line2,"
+    "intl_line3,intl_line4,country_line,address_source,moveupdate_date,dpv,no_ncoa,no_household,ce_id,"
+    "ce_print_name,ce_return_address_code,element_set_code,breach_date_text,discovery_date_text,"
+    "toll_free,reference_no,cm_code,cm_months,cm_enroll_by,state_addenda,insert_codes,mail_class,"
+    "endorsement,imb_mid,imb_serial,mail_by,is_seed,row_seal,addr_seal"
+)
+
+
+@pytest.fixture
+def planned(workspace: Workspace) -> Workspace:
+    _round(workspace, PEOPLE)
+    return workspace
+
+
+def _round(workspace: Workspace, people: list[dict[str, Any]] | None = None) -> None:
+    if people is not None:
+        build(workspace, people)
+    notices.run(workspace, NoticesSettings(incident=INCIDENT, mailing=MAILING, as_of=AS_OF))
+    batches.run(workspace, SETTINGS)
+
+
+def _release(workspace: Workspace) -> Path:
+    done = batches.export(
+        workspace, SETTINGS, batches=list(workspace.read("batches")["batch_id"]), recorded_at=NOW
+    )
+    (folder,) = done.folder.iterdir()
+    return folder
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((folder / "MAIL_v1.csv").read_text("utf-8"))))
+
+
+def test_the_header_is_the_documented_one(planned: Workspace) -> None:
+    first = (_release(planned) / "MAIL_v1.csv").read_bytes().split(b"\n")[0].decode()
+    assert first == HEADER == DOCUMENTED_HEADER
+
+
+def test_the_file_is_the_golden_one(planned: Workspace, request: pytest.FixtureRequest) -> None:
+    made = (_release(planned) / "MAIL_v1.csv").read_text("utf-8")
+    golden = Path(__file__).parent.parent / "golden" / "MAIL_v1.csv"
+    if request.config.getoption("--update-golden", default=False):
+        golden.write_text(made, "utf-8")
+    assert made == golden.read_text("utf-8")
+
+
+def test_rows_are_quoted_numbered_and_hold_decoys(planned: Workspace) -> None:
+    folder = _release(planned)
+    lines = (folder / "MAIL_v1.csv").read_text("utf-8").splitlines()
+    assert all(line.startswith('"') and line.endswith('"') for line in lines[1:])
+    rows = _rows(folder)
+    assert [row["seq_no"] for row in rows] == [str(n + 1) for n in range(MAILED + 2)]
+    assert [row["is_seed"] for row in rows].count("Y") == 2
+    assert len({row["mailpiece_id"] for row in rows}) == len(rows)
+    assert {len(row["mailpiece_id"]) for row in rows} == {16}
+    assert {len(row["reference_no"]) for row in rows} == {10}
+    minor = next(row for row in rows if row["variant"] == "MINOR" and row["is_seed"] == "N")
+    assert minor["salutation_line"] == "TO THE PARENT OR GUARDIAN OF"
+    text = (folder / "MAIL_v1.csv").read_text("utf-8")
+    assert unicodedata.is_normalized("NFC", text)
+    assert "ZOË" in text
+    for private in ("1980-02-03", "219099999", "a@example.org"):
+        assert private not in text
+
+
+def test_a_stranger_can_check_both_seals_from_the_manifest(planned: Workspace) -> None:
+    folder = _release(planned)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    key = bytes.fromhex(manifest["seal_key"])
+
+    def seal(row: dict[str, str], columns: list[str]) -> str:
+        text = unicodedata.normalize("NFC", "\x1f".join(row[c] for c in columns))
+        return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:16]
+
+    header = DOCUMENTED_HEADER.split(",")
+    letter = [header[0], *header[5:17], *header[35:47]]
+    place = [header[0], *header[17:30]]
+    rows = _rows(folder)
+    assert all(row["row_seal"] == seal(row, letter) for row in rows)
+    assert all(row["addr_seal"] == seal(row, place) for row in rows)
+    swapped = {**rows[0], "recipient_name": rows[1]["recipient_name"] + "X"}
+    assert seal(swapped, letter) != rows[0]["row_seal"]
+
+
+def test_the_manifest_adds_up(planned: Workspace) -> None:
+    folder = _release(planned)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    rows = _rows(folder)
+    pieces = [row for row in rows if row["is_seed"] == "N"]
+    assert manifest["rows"] == {"total": 7, "pieces": MAILED, "seeds": 2, "foreign": 1}
+    assert manifest["by_state"] == {"MD": 4, "ZZ": 1}
+    assert manifest["by_ce"] == {"CE1": 4, "CE4": 1}
+    assert sum(manifest["by_letter_version"].values()) == len(pieces)
+    assert manifest["control"]["zip5_sum"] == sum(int(row["zip5"] or 0) for row in rows)
+    total = sum(int(row["row_seal"][:8], 16) for row in rows) % 2**32
+    assert manifest["control"]["row_seal_sum"] == f"{total:08x}"
+    for file in manifest["files"]:
+        stored = (folder / file["stored_as"]).read_bytes()
+        assert hashlib.sha256(stored).hexdigest() == file["sha256"] == file["stored_sha256"]
+    codes = {
+        row["code"] for row in csv.DictReader(io.StringIO((folder / "elements.csv").read_text()))
+    }
+    assert {row["element_set_code"] for row in rows} <= codes
+
+
+def test_exceptions_name_the_notice_and_the_fault_but_no_text(planned: Workspace) -> None:
+    text = (_release(planned) / "exceptions.csv").read_text()
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert (row["person_id"], row["entity_id"]) == ("P00005", "CE1")
+    assert row["reason"].startswith("exception:formula:recipient_name")
+    assert "=JANE" not in text
+
+
+def test_the_outbox_holds_ids_only(planned: Workspace) -> None:
+    outbox = planned.read("outbox")
+    assert outbox["person_id"].to_list() == ["P00007"]
+    assert set(outbox.columns) == {"mailpiece_id", "notice_id", "person_id", "entity_id", "wave"}
+
+
+def test_released_pieces_are_told_and_never_planned_again(planned: Workspace) -> None:
+    folder = _release(planned)
+    events = planned.read("events")
+    assert events.height == MAILED
+    assert set(events["piece_id"]) == {
+        r["mailpiece_id"] for r in _rows(folder) if r["is_seed"] == "N"
+    }
+    assert planned.read("registry")["person_id"].n_unique() == MAILED
+    _round(planned)
+    assert planned.rows("batches") == 0
+    states = planned.read("ledger")["state"].value_counts().rows()
+    assert dict(states)["mailed"] == MAILED
+    assert (figure_d(planned), figure_l(planned)) == (0, {"gaps": 0, "overlaps": 0})
+
+
+def test_a_finished_folder_is_never_touched_and_an_unfinished_one_is_rebuilt(
+    planned: Workspace,
+) -> None:
+    folder = _release(planned)
+    before = (folder / "manifest.json").stat().st_mtime_ns
+    assert batches.export(planned, SETTINGS, batches=[folder.name], recorded_at=NOW).pieces == 0
+    assert (folder / "manifest.json").stat().st_mtime_ns == before
+    good = (folder / "MAIL_v1.csv").read_bytes()
+    (folder / ".done").unlink()
+    (folder / "MAIL_v1.csv").write_bytes(b"half")
+    (folder / "stray").touch()
+    batches.export(planned, SETTINGS, batches=[folder.name], recorded_at=NOW)
+    assert (folder / "MAIL_v1.csv").read_bytes() == good
+    assert not (folder / "stray").exists()
+    assert planned.rows("events") == MAILED
+
+
+def test_a_kill_after_done_is_settled_before_the_next_round(
+    planned: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    batch = planned.read("batches")["batch_id"][0]
+    with monkeypatch.context() as patch:
+        patch.setattr("notify.batches.release._note", killed)
+        with pytest.raises(KeyboardInterrupt):
+            batches.export(planned, SETTINGS, batches=[batch], recorded_at=NOW)
+    assert planned.rows("events") == 0
+    assert batches.settle(planned, SETTINGS, recorded_at=NOW) == MAILED
+    assert batches.settle(planned, SETTINGS, recorded_at=NOW) == 0
+    assert planned.rows("registry") > 0
+
+
+def test_the_plan_is_repeatable_and_small_files_change_only_the_cut(
+    planned: Workspace, tmp_path: Path
+) -> None:
+    digest, ids = planned.digest("pieces"), set(planned.read("pieces")["mailpiece_id"])
+    batches.run(planned, SETTINGS)
+    assert planned.digest("pieces") == digest
+    shutil.copytree(CONFIGS / "vendors", tmp_path / "vendors")
+    profile = tmp_path / "vendors" / "plain.toml"
+    text = profile.read_text().replace("250_000", "11").split("[[seeds]]")[0]
+    profile.write_text(text)
+    many = [{} for _ in range(25)]
+    build(planned, many)
+    notices.run(planned, NoticesSettings(incident=INCIDENT, mailing=MAILING, as_of=AS_OF))
+    batches.run(planned, SETTINGS.model_copy(update={"vendors": tmp_path / "vendors"}))
+    assert planned.read("batches")["pieces"].sort().to_list() == [3, 11, 11]
+    pieces = planned.read("pieces")
+    assert pieces.group_by("batch_id").agg(pl.col("seq_no").max())["seq_no"].sort().to_list() == [
+        3,
+        11,
+        11,
+    ]
+    assert ids & set(pieces["mailpiece_id"])  # the same person at the same entity, the same piece
+
+
+def test_texts_that_changed_since_the_plan_are_not_released(
+    planned: Workspace, tmp_path: Path
+) -> None:
+    shutil.copytree(CONFIGS / "letters", tmp_path / "letters")
+    text = tmp_path / "letters" / "individual" / "en.toml"
+    text.write_text(text.read_text().replace("We are sorry", "We are very sorry"))
+    changed = SETTINGS.model_copy(update={"letters": tmp_path / "letters"})
+    assert changed.letters_sha256 != SETTINGS.letters_sha256
+    with pytest.raises(CheckFailed, match="run again"):
+        batches.export(
+            planned, changed, batches=list(planned.read("batches")["batch_id"]), recorded_at=NOW
+        )
+    assert not list((planned.out / "batches").glob("*/.done"))
+
+
+def test_a_real_incident_leaves_no_plain_file_of_people(tmp_path: Path) -> None:
+    workspace, _ = Workspace.create(
+        tmp_path / "ws", incident_id="real", synthetic=False, key_file=tmp_path / "key.json"
+    )
+    _round(workspace, PEOPLE[:2])
+    folder = _release(workspace)
+    names = {path.name for path in folder.iterdir()}
+    assert {"MAIL_v1.csv.enc", "manifest.json.enc", "exceptions.csv.enc", ".done"} <= names
+    assert b"BALTIMORE" not in b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
+    manifest = json.loads(workspace.get_output(f"batches/{folder.name}/manifest.json"))
+    mail = next(file for file in manifest["files"] if file["name"] == "MAIL_v1.csv")
+    stored = hashlib.sha256((folder / "MAIL_v1.csv.enc").read_bytes()).hexdigest()
+    assert (mail["stored_as"], mail["stored_sha256"]) == ("MAIL_v1.csv.enc", stored)
+    plain = workspace.get_output(f"batches/{folder.name}/MAIL_v1.csv")
+    assert hashlib.sha256(plain).hexdigest() == mail["sha256"]
+
+
+def test_an_unknown_batch_is_refused(planned: Workspace) -> None:
+    with pytest.raises(OperatorError, match="not planned"):
+        batches.export(planned, SETTINGS, batches=["NOPE"], recorded_at=NOW)
+
+
+def test_a_profile_may_not_drop_what_a_seal_covers() -> None:
+    with pytest.raises(ValueError, match="covered by a seal"):
+        Vendor.model_validate({"name": "x", "columns": {"drop": ["city"]}})
+    assert Vendor.model_validate({"name": "x", "columns": {"drop": ["imb_mid"]}}).columns.drop
+
+
+def test_a_seed_address_that_cannot_be_read_names_its_key() -> None:
+    sender = ASSOCIATE.model_copy(update={"address": ("1 Main St",)})
+    with pytest.raises(OperatorError, match=r"business_associate\.address"):
+        Seed(name="SEED").lines(sender)
+    lines = Seed(name="SEED", address=("1 Elm St", "Bowie, MD 20715-1234")).lines(sender)
+    assert lines == {
+        "delivery_line": "1 ELM ST",
+        "city": "BOWIE",
+        "state": "MD",
+        "zip5": "20715",
+        "zip4": "1234",
+    }
+
+
+def test_seals_do_not_depend_on_composition_of_accents() -> None:
+    base = dict.fromkeys(MAIL_V1, "x")
+    rows = [{**base, "recipient_name": "JOS\u00c9"}, {**base, "recipient_name": "JOSE\u0301"}]
+    seals = sealed(pl.DataFrame(rows), b"k" * 32)["row_seal"]
+    assert seals[0] == seals[1]
