@@ -13,11 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array  # type: ignore[import-untyped]  # scipy ships no types
-from scipy.sparse.csgraph import (  # type: ignore[import-untyped]  # scipy ships no types
-    connected_components,
-    minimum_spanning_tree,
-)
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 __all__ = ["Ints", "Links", "Marks", "components", "partition", "spanning_forest"]
 

@@ -1,0 +1,84 @@
+"""confirmed, expected with its interval, and upper, for rows of people at entities.
+
+Probabilities are summed as integer millionths: any order of rows gives the same digits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import minimum_spanning_tree
+
+from matching.tables import TABLES
+
+__all__ = ["count_by"]
+
+_MILLION = 1_000_000
+_NORMAL_95 = 1.959964
+"""Half width of a 95 % interval in standard deviations."""
+
+
+def count_by(rows: pl.DataFrame, pairs: pl.DataFrame, *, by_state: bool) -> pl.DataFrame:
+    """Rows of `counts`: per entity, or per entity and state of residence.
+
+    `rows`: one a person and entity: person, group, state, group_state, entity_id, millionths,
+    certain (inclusion and entity are). A merged group is counted once, where its first person
+    with a known residence lives. `pairs`: a, b, millionths of who may be one person.
+    """
+    keys = ["entity_id", "state"] if by_state else ["entity_id"]
+    certain = rows.filter("certain").with_columns(state=pl.col("group_state"))
+    confirmed = certain.group_by(keys).agg(pl.col("group").n_unique().alias("confirmed"))
+    doubt = pl.col("millionths") * (_MILLION - pl.col("millionths")) // _MILLION
+    people = rows.group_by(keys).agg(
+        pl.len().alias("upper"),
+        pl.col("millionths").sum().alias("people"),
+        doubt.sum().alias("people_doubt"),
+    )
+    double = _duplicates(rows, pairs, keys)
+    twice = double.group_by(keys).agg(
+        pl.col("millionths").sum().alias("double"), doubt.sum().alias("double_doubt")
+    )
+    joined = people.join(confirmed, on=keys, how="left", nulls_equal=True)
+    joined = joined.join(twice, on=keys, how="left", nulls_equal=True)
+    return _finished(joined.with_columns(pl.col(pl.Int64, pl.UInt32).fill_null(0)))
+
+
+def _finished(sums: pl.DataFrame) -> pl.DataFrame:
+    """The columns of `counts`; expected lies between confirmed and upper."""
+    low, high = pl.col("confirmed").cast(pl.Float64), pl.col("upper").cast(pl.Float64)
+    mean = (pl.col("people").cast(pl.Int64) - pl.col("double").cast(pl.Int64)) / _MILLION
+    doubt = (pl.col("people_doubt") + pl.col("double_doubt")) / _MILLION
+    half = doubt.sqrt() * _NORMAL_95
+    named = sums.with_columns(
+        (mean + offset).clip(low, high).round(6).alias(name)
+        for name, offset in (("expected", 0.0), ("expected_low", -half), ("expected_high", half))
+    )
+    return TABLES["counts"].complete(named)
+
+
+def _duplicates(rows: pl.DataFrame, pairs: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """The pairs to take off once: the likeliest way to join each cluster, within one count each.
+
+    Both must be there to be one too many, so a pair is no likelier than either of its people.
+    """
+    numbered = rows.with_row_index("number")
+    ends = numbered.select("number", "person", "millionths", *keys)
+    met = (
+        pairs.join(ends, left_on="a", right_on="person", suffix="_a")
+        .join(ends, left_on=["b", *keys], right_on=["person", *keys], suffix="_b", nulls_equal=True)
+        .with_columns(pl.min_horizontal("millionths", "millionths_a", "millionths_b"))
+        .filter(pl.col("millionths") > 0)
+        .sort(pl.col("millionths"), "number", "number_b", descending=[True, False, False])
+    )
+    if met.is_empty():
+        return met
+    # ranks as weights: distinct, so that the forest is the same for any order of the rows
+    rank = np.arange(1, met.height + 1, dtype=np.float64)
+    ends_of = (
+        met["number"].to_numpy().astype(np.int32),
+        met["number_b"].to_numpy().astype(np.int32),
+    )
+    graph = coo_array((rank, ends_of), shape=(rows.height, rows.height)).tocsr()
+    chosen = np.sort(minimum_spanning_tree(graph).data).astype(np.int64) - 1
+    return met[chosen]

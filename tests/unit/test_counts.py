@@ -1,0 +1,184 @@
+"""Three numbers: worked out by hand on a few people."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from matching.tables import TABLES
+from notify import counts
+
+
+def person(name, *, affected="confirmed", group=None, orphan=True):
+    return {
+        "person_id": name, "affected": affected, "orphan": orphan, "deceased": False,
+        "language": "en", "first_identified_on": date(2026, 1, 1), "mentions": 1, "charts": 0,
+        "merged_group": group or name,
+    }  # fmt: skip
+
+
+def fill(made, persons, owned=(), same=(), told=()):
+    """owned: (person, entity, status, p); same: (a, b, p); told: (person, p, other)."""
+    made.write("persons", persons)
+    made.write(
+        "ownership",
+        [
+            {"person_id": p, "entity_id": e, "status": s, "basis": "x", "probability": q}
+            for p, e, s, q in owned
+        ],
+    )
+    made.write(
+        "maybe_same",
+        [
+            {"person_a": a, "person_b": b, "probability": p, "match_weight": 1.0}
+            | {"member_a": 1, "member_b": 2}
+            for a, b, p in same
+        ],
+    )
+    made.write(
+        "affected",
+        [
+            {"person_id": a, "status": "possible", "via_mention_id": 1, "probability": p}
+            | {"maybe_same_as": b}
+            for a, p, b in told
+        ],
+    )
+    counts.run(made.workspace, counts.CountsSettings())
+
+
+def row(made, entity, state=None):
+    found = [r for r in made.table("counts") if (r["entity_id"], r["state"]) == (entity, state)]
+    return found[0] if found else None
+
+
+def three(made, entity, state=None):
+    found = row(made, entity, state)
+    return found["confirmed"], pytest.approx(found["expected"], abs=1e-6), found["upper"]
+
+
+def test_certain_people_have_no_interval(by_hand):
+    made = by_hand()
+    owned = [(name, "CE1", "confirmed", 1.0) for name in "AB"]
+    fill(made, [person("A"), person("B")], owned)
+    found = row(made, "CE1")
+    assert (found["confirmed"], found["expected"], found["upper"]) == (2, 2.0, 2)
+    assert (found["expected_low"], found["expected_high"]) == (2.0, 2.0)
+    assert three(made, None) == (2, 2.0, 2)
+
+
+def test_review_pair_of_certain_people(by_hand):
+    made = by_hand()
+    owned = [(name, "CE1", "confirmed", 1.0) for name in "AB"]
+    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
+    assert three(made, "CE1") == (1, 1.7, 2)
+    found = row(made, "CE1")
+    assert 1 <= found["expected_low"] < 1.7 < found["expected_high"] <= 2
+
+
+def test_cluster_takes_off_its_likeliest_tree_only(by_hand):
+    made = by_hand()
+    people = [person("A"), person("B", group="A"), person("C", group="A")]
+    owned = [(name, "CE1", "confirmed", 1.0) for name in "ABC"]
+    fill(made, people, owned, same=[("A", "B", 0.3), ("B", "C", 0.2), ("A", "C", 0.1)])
+    assert three(made, "CE1") == (1, 2.5, 3)
+
+
+def test_chart_that_may_be_a_certain_person(by_hand):
+    """The chart's person exists beside the other only if the link is wrong, so it adds nothing."""
+    made = by_hand()
+    people = [person("A"), person("X", affected="possible", group="A")]
+    owned = [("A", "CE1", "confirmed", 1.0), ("X", "CE1", "possible", 0.4)]
+    fill(made, people, owned, same=[("A", "X", 0.4)], told=[("X", 0.4, "A")])
+    assert three(made, "CE1") == (1, 1.0, 2)
+    assert three(made, None) == (1, 1.0, 2)
+
+
+def test_possible_entity_counts_by_its_probability(by_hand):
+    made = by_hand()
+    owned = [("A", "CE1", "possible", 0.5), ("A", "CE2", "possible", 0.5)]
+    fill(made, [person("A")], owned)
+    assert three(made, "CE1") == (0, 0.5, 1)
+    assert three(made, None) == (1, 1.0, 1)
+
+
+def test_pair_across_entities_is_taken_off_the_union_only(by_hand):
+    made = by_hand()
+    owned = [("A", "CE1", "confirmed", 1.0), ("B", "CE2", "confirmed", 1.0)]
+    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
+    assert three(made, "CE1") == (1, 1.0, 1)
+    assert three(made, None) == (1, 1.7, 2)
+
+
+def test_unowned_is_a_row(by_hand):
+    made = by_hand()
+    fill(made, [person("A"), person("B")], [(p, "UNOWNED", "possible", 1.0) for p in "AB"])
+    assert three(made, "UNOWNED") == (2, 2.0, 2)
+
+
+def test_unowned_that_may_be_an_owned_person_is_not_certain(by_hand):
+    made = by_hand()
+    owned = [("A", "CE1", "confirmed", 1.0), ("B", "UNOWNED", "possible", 1.0)]
+    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
+    assert three(made, "UNOWNED")[0] == 0
+
+
+def test_states_add_up_and_prefer_the_chart(by_hand):
+    made = by_hand()
+    made.records(
+        {
+            "a": {"state": "VA"},
+            "b": {"state": "AE"},
+            "c": {"country": "CA", "state": "ON"},
+            "d": {},
+            "e": {"state": "DC"},
+        },
+        {
+            "x": {"state": "MD", "address_as_of": "2019-01-01"},
+            "y": {"state": "PA", "address_as_of": "2021-01-01"},
+            "z": {"state": "NJ"},
+        },
+    )
+    owner = {"a": "a", "b": "b", "c": "c", "d": "d", "e": "e", "x": "a", "y": "a", "z": "a"}
+    made.write(
+        "members",
+        [
+            {"person_id": p, "mention_id": made.ids[m], "side": "leaked", "record_id": m}
+            | {"file_no": 1, "row_no": 0}
+            for m, p in owner.items()
+        ],
+    )
+    owned = [(p, "CE1", "confirmed", 1.0) for p in "abcde"]
+    people = [person(p) for p in "abd"] + [person("c"), person("e", group="d")]
+    fill(made, people, owned)
+    got = {r["state"]: r["upper"] for r in made.table("counts") if r["entity_id"] == "CE1"}
+    assert got == {None: 5, "PA": 1, "UNK": 2, "ZZ": 1, "DC": 1}
+    sure = {r["state"]: r["confirmed"] for r in made.table("counts") if r["entity_id"] == "CE1"}
+    assert sure == {None: 4, "PA": 1, "UNK": 1, "ZZ": 1, "DC": 1}
+
+
+def test_bridge_adds_up(by_hand):
+    made = by_hand()
+    made.records({"a": {}, "b": {}, "t": {"exclusion": "test"}, "s": {"exclusion": "employee"}})
+    files = [
+        {"position": 0, "side": "leaked", "file_no": 1, "rows": 5, "parsed": 4, "rejected": 1},
+        {"position": 1, "side": "leaked", "file_no": 1, "rows": 5, "parsed": 4, "rejected": 1}
+        | {"repeats": 0},
+        {"position": 2, "side": "master", "file_no": 2, "rows": 9, "parsed": 9, "rejected": 0},
+    ]
+    empty = {"path": "f", "file_sha256": "0", "bytes": 1, "format": "csv", "secured": "no"}
+    made.write("inventory", [row | empty | {"columns": "a", "unmapped": ""} for row in files])
+    made.write("rejects", [{"file_no": 1, "row_no": 4, "reason": "short"}])
+    fill(made, [person("A")], [("A", "UNOWNED", "possible", 1.0)])
+    bridge = made.workspace.read("bridge")
+    assert bridge["position"].to_list() == list(range(bridge.height))
+    total, subtotals = 0, ("mentions", "mentions included", "different identities")
+    for line in bridge.iter_rows(named=True):
+        if line["line"] in (*subtotals, "people confirmed"):
+            assert line["rows"] == total, line["line"]
+        elif not line["line"].startswith(("people", "of these")):
+            total += line["rows"]
+    regimes = dict(
+        bridge.filter(pl.col("line") == "mentions excluded").select("reason", "regime").rows()
+    )
+    assert regimes == {"employee": "HIPAA", "test": None}
+    assert set(bridge.columns) == set(TABLES["bridge"].columns)
