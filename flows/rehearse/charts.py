@@ -47,9 +47,7 @@ def chart_numbers(practices: Practices, number: Ints, practice: Ints, copy: Ints
     Every second practice writes its own code before the number.
     """
     plain = number * _COPIES + np.minimum(copy, _COPIES - 1) + practices.chart_offset[practice]
-    frame = pl.DataFrame(
-        {"n": plain, "code": practices.code[practice], "coded": practice % 2 == 0}
-    )
+    frame = pl.DataFrame({"n": plain, "code": practices.code[practice], "coded": practice % 2 == 0})
     coded = pl.format("{}-{}", "code", "n")
     return frame.select(m=pl.when("coded").then(coded).otherwise(pl.col("n").cast(pl.String)))["m"]
 
@@ -73,11 +71,14 @@ def chart_frame(
     )  # fmt: skip
     number = block.first_no + who
     seen = block.breach - rng.integers(0, 1400, len(who))
-    seen = np.where(block.people.death[who] >= 0, block.people.death[who] - 30, seen)
+    death = block.people.death[who]
+    seen = np.where(death >= 0, np.minimum(seen, death - 30), seen)
     entity = block.practices.entity_id.gather(owner)
     mrn = chart_numbers(block.practices, number, owner, copy)
-    frame = frame.hstack(fact_frame(block, who)).with_columns(
-        record_id=pl.Series("record_id", entity + "-" + mrn + "-" + pl.Series(copy).cast(pl.String)),
+    frame = frame.hstack(fact_frame(block, who, known_by=block.today)).with_columns(
+        record_id=pl.Series(
+            "record_id", entity + "-" + mrn + "-" + pl.Series(copy).cast(pl.String)
+        ),
         entity_id=entity,
         mrn=mrn,
         last_visit_on=blank(iso_dates(seen), strikes(rng, len(who), 0.1)),

@@ -43,9 +43,13 @@ def _dispute(directory: Path) -> pl.DataFrame:
     accounts = pl.read_parquet(directory / LEAKED_FILES[1].path, columns=["pat_id", "practice"])
     named = accounts.filter(pl.col("practice").is_not_null())
     entity = named["practice"].value_counts(sort=True)["practice"].head(1)
-    return named.filter(pl.col("practice").is_in(entity.implode())).head(DISPUTED).select(
-        entity_id="practice",
-        answer=pl.lit("dispute"),
-        record_id="pat_id",
-        note=pl.lit("Not a patient of ours."),
+    return (
+        named.filter(pl.col("practice").is_in(entity.implode()))
+        .head(DISPUTED)
+        .select(
+            entity_id="practice",
+            answer=pl.lit("dispute"),
+            record_id="pat_id",
+            note=pl.lit("Not a patient of ours."),
+        )
     )

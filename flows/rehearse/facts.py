@@ -33,14 +33,17 @@ def share_of(number: Ints, *, salt: int) -> NDArray[np.float64]:
     return (x >> np.uint64(11)).astype(np.float64) / float(1 << 53)
 
 
-def fact_frame(block: Block, who: Ints) -> pl.DataFrame:
-    """One row per element of `who`, columns named as the canonical fields."""
+def fact_frame(block: Block, who: Ints, *, known_by: int) -> pl.DataFrame:
+    """One row per element of `who`, columns named as the canonical fields.
+
+    Nobody knows of a death after the day `known_by`.
+    """
     people = block.people
     language = pl.Series(["en", "es"]).gather(people.spanish[who].astype(np.int64))
     return pl.DataFrame(
         {"language": language, "alt_format": _formats(block, who)}
         | _guardian(block, who)
-        | _death(block, who)
+        | _death(block, who, known_by)
         | _consent(block, who)
         | _confidential(block, who)
     )
@@ -65,10 +68,10 @@ def _guardian(block: Block, who: Ints) -> dict[str, pl.Series]:
     return {"guardian_first_name": blank(first, ~minor), "guardian_last_name": blank(last, ~minor)}
 
 
-def _death(block: Block, who: Ints) -> dict[str, pl.Series]:
+def _death(block: Block, who: Ints, known_by: int) -> dict[str, pl.Series]:
     """Day of death; for some a relative of the household stands for the estate."""
     people, homes = block.people, block.homes
-    dead = people.death[who] >= 0
+    dead = (people.death[who] >= 0) & (people.death[who] <= known_by)
     kept = dead & (share_of(who + block.first_no, salt=4) < _REPRESENTED)
     following = np.minimum(who + 1, people.size - 1)
     same = people.household[following] == people.household[who]

@@ -2,52 +2,43 @@
 
 Comes in: how many people, a seed and a profile. Goes out: `incident.toml` (last, so that a folder
 without it is unfinished), the delivered files, and `truth/`. Every block draws from its own seed:
-the same call gives the same bytes.
+the same call gives the same bytes, whatever the number of processes.
 """
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from flows.rehearse.charts import chart_frame
+from flows.rehearse.blocks import BlockTables, Plan, make_block, practices_of
 from flows.rehearse.drill import write_drill
-from flows.rehearse.homes import make_homes
 from flows.rehearse.incident import incident_text
-from flows.rehearse.leaked import LEAKED_FILES, delivered, patient_frames, split_rows
-from flows.rehearse.others import OTHER_ROWS_SHARE, other_frames
-from flows.rehearse.people import make_people
-from flows.rehearse.pools import Pools, load_pools
-from flows.rehearse.practices import (
-    Practices,
-    delegation_rows,
-    make_practices,
-    roster_rows,
-)
-from flows.rehearse.profiles import PROFILES, Profile, ProfileName
-from flows.rehearse.records import Block
-from flows.rehearse.related import relations
-from flows.rehearse.visits import leaked_rows, make_memberships, share_out
+from flows.rehearse.leaked import LEAKED_FILES
+from flows.rehearse.practices import Practices, delegation_rows, roster_rows
+from flows.rehearse.profiles import PROFILES, ProfileName
 from flows.rehearse.writers import Sink
 from matching.errors import OperatorError
 
 __all__ = ["RehearsalSummary", "rehearse"]
 
-Ints = NDArray[np.int64]
-
-BLOCK_PEOPLE: Final = 50_000  # about 300 MB while a block is written; larger gains no speed
 LEAKED_PER_PERSON: Final = 2.6
 CHARTS_PER_PERSON: Final = 1.3
 MASTER_FILES: Final = 4
 REPEAT: Final = "leak/waitlist_copy.tsv"
+_PROCESSES_MAX: Final = 4  # each holds one block of half a gibibyte
+_BLOCKS_ALONE: Final = 5  # up to here starting processes costs more than it saves
 _SUPPRESSED: Final = 6
 _MALFORMED: Final = 3  # broken lines at the end of the CSV and the JSONL
 
@@ -63,22 +54,6 @@ class RehearsalSummary:
     malformed_rows: int
     charts_rows: int
     entities: int
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What one call makes, the same for every block."""
-
-    pools: Pools
-    practices: Practices
-    profile: Profile
-    seed: int
-    people: int
-    leaked: int
-    charts: int
-    breach: int
-    blocks: int
-    ids: list[int] = field(default_factory=lambda: [0] * len(LEAKED_FILES))
 
 
 @dataclass(slots=True)
@@ -99,32 +74,29 @@ def rehearse(
     leaked: int | None = None,
     charts: int | None = None,
     drill: bool = False,
+    workers: int | None = None,
 ) -> RehearsalSummary:
     """Write a synthetic incident with its truth into `directory`.
 
-    `leaked` and `charts` are totals of rows (default 2.6 and 1.3 per person). Raises
+    `leaked` and `charts` are totals of rows (default 2.6 and 1.3 per person). `workers` processes
+    make the blocks (default: one per core, at most four; none for a small rehearsal). Raises
     OperatorError when the directory holds anything already.
     """
     if people < 100:
         raise OperatorError(f"--people {people}: at least 100 people make a rehearsal")
     if directory.exists() and any(directory.iterdir()):
         raise OperatorError(f"'{directory}' is not empty: name a new directory")
-    plan = _plan(people, seed, PROFILES[profile], leaked, charts)
-    roster = roster_rows(plan.practices, plan.profile, seed=seed)
+    plan = Plan(
+        people=people, seed=seed, profile=profile,
+        leaked=round(people * LEAKED_PER_PERSON) if leaked is None else leaked,
+        charts=round(people * CHARTS_PER_PERSON) if charts is None else charts,
+    )  # fmt: skip
     with ExitStack() as stack:
         sinks = _open(directory, stack)
-        for index in range(plan.blocks):
-            _write_block(plan, sinks, index)
+        for tables in _blocks(plan, _workers(plan, workers)):
+            _write(sinks, tables)
         _break_lines(sinks)
-    shutil.copyfile(directory / LEAKED_FILES[-1].path, directory / REPEAT)
-    roster.write_csv(directory / "entities.csv")
-    delegation_rows(plan.practices, plan.profile).write_csv(directory / "delegation.csv")
-    _suppressions(directory)
-    if drill:
-        write_drill(directory, plan.profile)
-    (directory / "incident.toml").write_text(
-        incident_text(plan.profile, repeat=REPEAT), encoding="utf-8"
-    )
+    entities = _finish(directory, plan, drill=drill)
     return RehearsalSummary(
         directory=directory,
         people=people,
@@ -132,25 +104,39 @@ def rehearse(
         repeated_rows=sinks.leaked[-1].rows,
         malformed_rows=2 * _MALFORMED,
         charts_rows=sum(s.rows for s in sinks.masters),
-        entities=len(roster),
+        entities=entities,
     )
 
 
-def _plan(
-    people: int, seed: int, profile: Profile, leaked: int | None, charts: int | None
-) -> _Plan:
-    pools = load_pools()
-    return _Plan(
-        pools=pools,
-        practices=make_practices(profile, pools.places, people=people, seed=seed),
-        profile=profile,
-        seed=seed,
-        people=people,
-        leaked=round(people * LEAKED_PER_PERSON) if leaked is None else leaked,
-        charts=round(people * CHARTS_PER_PERSON) if charts is None else charts,
-        breach=(profile.breach_start - date(1970, 1, 1)).days,
-        blocks=-(-people // BLOCK_PEOPLE),
-    )
+def _workers(plan: Plan, wanted: int | None) -> int:
+    if wanted is not None:
+        return wanted
+    return 1 if plan.blocks <= _BLOCKS_ALONE else min(os.cpu_count() or 1, _PROCESSES_MAX)
+
+
+@cache
+def _practices(plan: Plan) -> Practices:
+    return practices_of(plan)
+
+
+def _work(plan: Plan, index: int) -> BlockTables:
+    return make_block(plan, _practices(plan), index)
+
+
+def _blocks(plan: Plan, workers: int) -> Iterator[BlockTables]:
+    """The blocks in order; with several processes, one more than they are is in hand."""
+    if workers <= 1:
+        yield from (_work(plan, index) for index in range(plan.blocks))
+        return
+    spawn = multiprocessing.get_context("spawn")  # a forked polars may wait for ever
+    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+        waiting: deque[Future[BlockTables]] = deque()
+        for index in range(plan.blocks):
+            waiting.append(pool.submit(_work, plan, index))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _open(directory: Path, stack: ExitStack) -> _Sinks:
@@ -170,45 +156,12 @@ def _master_path(index: int) -> str:
     return f"masters/charts-{index + 1}.parquet"
 
 
-def _write_block(plan: _Plan, sinks: _Sinks, index: int) -> None:
-    """Make one block of people and append everything written about them."""
-    first_no = _first_of(plan, index)
-    size = _first_of(plan, index + 1) - first_no
-    block = _block(plan, index, first_no, size)
-    sinks.truth_related.append(relations(block.people, first_no=first_no, breach=plan.breach))
-    rng = np.random.default_rng((plan.seed, 1 + index, 2))
-    members = make_memberships(rng, block)
-    total = share_out(plan.charts, index, plan.blocks)
-    _write_charts(sinks, *chart_frame(block, rng, members, total=total))
-    rng = np.random.default_rng((plan.seed, 1 + index, 3))
-    total = share_out(plan.leaked, index, plan.blocks)
-    others = round(total * OTHER_ROWS_SHARE)
-    rows = split_rows(rng, leaked_rows(rng, members, total - others))
-    extras = other_frames(
-        plan.pools, plan.practices, rng, size=others, has_ssn=plan.profile.has_ssn,
-        first_no=plan.people + round(plan.leaked * OTHER_ROWS_SHARE) * index,
-    )  # fmt: skip
-    for kind in range(len(LEAKED_FILES)):
-        own = patient_frames(block, rng, members, rows[kind], kind)
-        _write_leaked(plan, sinks, rng, kind, own, extras[kind])
-
-
-def _first_of(plan: _Plan, index: int) -> int:
-    """Number of the first person of a block; blocks are of nearly equal size."""
-    return plan.people * index // plan.blocks
-
-
-def _block(plan: _Plan, index: int, first_no: int, size: int) -> Block:
-    rng = np.random.default_rng((plan.seed, 1 + index, 1))
-    people = make_people(rng, plan.pools, size=size, breach=plan.breach)
-    homes = make_homes(
-        rng, plan.pools, people, plan.practices, first_no=first_no, breach=plan.breach,
-        moved_share=plan.profile.moved_share,
-    )  # fmt: skip
-    return Block(
-        first_no=first_no, people=people, homes=homes, pools=plan.pools,
-        practices=plan.practices, profile=plan.profile, breach=plan.breach,
-    )  # fmt: skip
+def _write(sinks: _Sinks, tables: BlockTables) -> None:
+    """Append one block everywhere."""
+    sinks.truth_related.append(tables.related)
+    _write_charts(sinks, *tables.charts)
+    for kind, (frame, truth) in enumerate(tables.leaked):
+        _write_leaked(sinks, kind, frame, truth)
 
 
 def _write_charts(sinks: _Sinks, frame: pl.DataFrame, truth: pl.DataFrame) -> None:
@@ -218,46 +171,29 @@ def _write_charts(sinks: _Sinks, frame: pl.DataFrame, truth: pl.DataFrame) -> No
         at = np.flatnonzero(file == k)
         numbers = sink.rows + np.arange(len(at))
         sink.append(frame[at])
-        sinks.truth_charts.append(
-            truth[at].select(
-                file=pl.lit(_master_path(k)), row_no=pl.Series(numbers), person="person",
-                entity_id="entity_id",
-            )
+        told = truth[at].select(
+            file=pl.lit(_master_path(k)), row_no=pl.Series(numbers), person="person",
+            entity_id="entity_id",
         )  # fmt: skip
+        sinks.truth_charts.append(told)
 
 
-def _write_leaked(
-    plan: _Plan,
-    sinks: _Sinks,
-    rng: np.random.Generator,
-    kind: int,
-    own: tuple[pl.DataFrame, pl.DataFrame],
-    other: tuple[pl.DataFrame, pl.DataFrame],
-) -> None:
-    """Shuffle patients' and other rows into one order, write them and their truth."""
+def _write_leaked(sinks: _Sinks, kind: int, frame: pl.DataFrame, truth: pl.DataFrame) -> None:
+    """Number the rows of one file, write them and the truth about them."""
     file, sink = LEAKED_FILES[kind], sinks.leaked[kind]
-    told = own[1].with_columns(true_role=pl.lit("patient"), exclusion=pl.lit(None, pl.String))
-    order = rng.permutation(len(own[0]) + len(other[0]))
-    truth = pl.concat([told, other[1]], how="diagonal_relaxed")[order]
     first = sink.rows
-    ids = pl.Series("record_id", 100_000 + first + np.arange(len(order))).cast(pl.String)
-    rows = pl.concat([own[0], other[0]], how="diagonal")[order].with_columns(
-        record_id=file.path[5:6].upper() + ids
-    )
-    sink.append(delivered(rows, file))
+    ids = pl.Series(100_000 + first + np.arange(len(frame))).cast(pl.String)
+    letter = file.path.removeprefix("leak/")[0].upper()
+    sink.append(frame.with_columns((letter + ids).alias(str(file.columns["record_id"]))))
     sinks.truth_leaked.append(_truth(truth, file.path, first))
     if kind == len(LEAKED_FILES) - 1:
         copy = _truth(truth, REPEAT, first)
-        sinks.truth_leaked.append(
-            copy.with_columns(exclusion=pl.lit("repeated_file"))
-        )
+        sinks.truth_leaked.append(copy.with_columns(exclusion=pl.lit("repeated_file")))
 
 
 def _truth(truth: pl.DataFrame, path: str, first: int) -> pl.DataFrame:
     """One row per person named on a row: the patient and, on some, the guarantor."""
-    rows = truth.with_columns(
-        file=pl.lit(path), row_no=pl.Series(first + np.arange(len(truth)))
-    )
+    rows = truth.with_columns(file=pl.lit(path), row_no=pl.Series(first + np.arange(len(truth))))
     named = rows.select("file", "row_no", "person", "entity_ids", "exclusion", role="true_role")
     guarantors = rows.filter(pl.col("guardian") >= 0).select(
         "file", "row_no", "entity_ids", "exclusion", person="guardian", role=pl.lit("guarantor")
@@ -271,8 +207,23 @@ def _truth(truth: pl.DataFrame, path: str, first: int) -> pl.DataFrame:
 def _break_lines(sinks: _Sinks) -> None:
     """Lines cut short, at the end of the CSV and of the JSONL."""
     for k in range(_MALFORMED):
-        sinks.leaked[0].append_raw(f'A99999{k},T10\n')
+        sinks.leaked[0].append_raw(f"A99999{k},T10\n")
         sinks.leaked[2].append_raw(f'{{"msg_id": "R99999{k}", "practice":\n')
+
+
+def _finish(directory: Path, plan: Plan, *, drill: bool) -> int:
+    """Write what is small, the incident file last; give the number of entities."""
+    profile, practices = PROFILES[plan.profile], _practices(plan)
+    shutil.copyfile(directory / LEAKED_FILES[-1].path, directory / REPEAT)
+    roster = roster_rows(practices, profile, seed=plan.seed)
+    roster.write_csv(directory / "entities.csv")
+    delegation_rows(practices, profile).write_csv(directory / "delegation.csv")
+    _suppressions(directory)
+    if drill:
+        write_drill(directory, profile)
+    text = incident_text(profile, repeat=REPEAT)
+    (directory / "incident.toml").write_text(text, encoding="utf-8")
+    return len(roster)
 
 
 def _suppressions(directory: Path) -> None:

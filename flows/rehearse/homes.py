@@ -109,9 +109,9 @@ def _emails(rng: np.random.Generator, pools: Pools, people: People) -> pl.Series
         .when(pl.col("style") == 1).then(pl.format("{}{}{}", first.str.head(1), last, "n"))
         .otherwise(pl.format("{}{}", first, pl.col("n") + 1900))
     )  # fmt: skip
-    own = frame.select(
-        email=pl.when(~pl.col("none")).then(pl.format("{}@example.{}", name, "at"))
-    )["email"]
+    own = frame.select(email=pl.when(~pl.col("none")).then(pl.format("{}@example.{}", name, "at")))[
+        "email"
+    ]
     keeper = np.where(people.guardian >= 0, people.guardian, np.arange(people.size))
     return own.gather(keeper)
 

@@ -14,6 +14,15 @@ _DIALECTS = {
     "csv": 'delimiter = ","\nquote = "\\""\nheader = true\ndate_order = "mdy"\n',
     "tsv": 'delimiter = "\\t"\nquote = "\\""\nheader = true\ndate_order = "mdy"\n',
 }
+_SUPPRESSIONS = """[[suppressions]]
+path = "suppressions.csv"
+reason = "counsel"
+authority = "Counsel memo of the rehearsal"
+"""
+_PEOPLE = """[people]
+LEAD = ["review", "approve", "send", "reveal", "purge"]
+COUNSEL = ["approve", "reveal"]
+"""
 
 
 def columns_text(table: str, columns: dict[str, str | list[str]], *, has_ssn: bool) -> str:
@@ -51,11 +60,9 @@ def incident_text(profile: Profile, *, repeat: str) -> str:
             *leaked,
             '[[masters]]\npath = "masters/*.parquet"\nformat = "parquet"\n' + charts,
             '[entities]\npath = "entities.csv"\ndelegation = "delegation.csv"\n',
-            '[[suppressions]]\npath = "suppressions.csv"\n'
-            'reason = "counsel"\nauthority = "Counsel memo of the rehearsal"\n',
+            _SUPPRESSIONS,
             f'[mailing]\nvendor = "plain"\nplanned_mail_on = {profile.planned_mail_on}\n',
-            '[people]\nLEAD = ["review", "approve", "send", "reveal", "purge"]\n'
-            'COUNSEL = ["approve", "reveal"]\n',
+            _PEOPLE,
         ]
     )
 
@@ -63,7 +70,7 @@ def incident_text(profile: Profile, *, repeat: str) -> str:
 def _head(profile: Profile) -> str:
     late = profile.breach_start.year < profile.known_on.year - 1
     should = (
-        'should_have_known_on = 2026-02-10\nshould_have_known_reason = '
+        "should_have_known_on = 2026-02-10\nshould_have_known_reason = "
         '"An alert of that day was closed without review."\n'
     )
     return (

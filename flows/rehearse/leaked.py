@@ -150,7 +150,7 @@ def _facts(
     if kind != _ACCOUNTS:
         language = pl.Series(["en", "es"]).gather(block.people.spanish[who].astype(np.int64))
         return pl.DataFrame({"language": language}), nobody
-    facts = fact_frame(block, who)
+    facts = fact_frame(block, who, known_by=block.breach)
     shown = (block.people.guardian[who] >= 0) & strikes(rng, len(who), 0.5)
     names = [blank(facts[c], ~shown) for c in ("guardian_first_name", "guardian_last_name")]
     guardian = np.where(shown, block.first_no + block.people.guardian[who], nobody)

@@ -41,9 +41,7 @@ def strikes(rng: np.random.Generator, size: int, rate: float) -> Bools:
     return rng.random(size) < rate
 
 
-def change(
-    column: pl.Series, where: Bools, new: Callable[[pl.Series], pl.Series]
-) -> pl.Series:
+def change(column: pl.Series, where: Bools, new: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """The column with `new` applied to the struck rows."""
     rows = np.flatnonzero(where)
     if not len(rows):

@@ -49,7 +49,7 @@ def other_frames(
     frames = []
     for kind in range(len(LEAKED_FILES)):
         at = np.flatnonzero(file == kind)
-        frame = _rows(pools, practices, rng, what[at], practice[at], kind)
+        frame = _rows(pools, practices, rng, what=what[at], practice=practice[at], kind=kind)
         if has_ssn:
             none = pl.lit(None, dtype=pl.String)
             frame = frame.with_columns(ssn=none, member_id=none)
@@ -70,9 +70,14 @@ def _truth(practices: Practices, what: Ints, practice: Ints, number: Ints) -> pl
 
 
 def _rows(
-    pools: Pools, practices: Practices, rng: np.random.Generator, what: Ints, practice: Ints,
+    pools: Pools,
+    practices: Practices,
+    rng: np.random.Generator,
+    *,
+    what: Ints,
+    practice: Ints,
     kind: int,
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     size, file = len(what), LEAKED_FILES[kind]
     test = what == _TEST
     pick = rng.integers(0, len(_TESTS), size)

@@ -158,9 +158,7 @@ def _namesakes(rng: np.random.Generator, people: People, head: Ints) -> None:
     same &= (people.last == people.last[head]) & (rng.random(count) < _NAMESAKE)
     same &= people.birth_order == 0
     people.first = np.where(same, people.first[head], people.first)
-    people.middle = np.where(
-        same & (rng.random(count) < 0.6), people.middle[head], people.middle
-    )
+    people.middle = np.where(same & (rng.random(count) < 0.6), people.middle[head], people.middle)
     kind = rng.choice([0, 1, 3, 4], size=count, p=[0.25, 0.6, 0.1, 0.05])
     people.suffix = np.where(same, kind, 0)
     fathers = head[same & (people.suffix == 1)]
@@ -172,16 +170,18 @@ def _guardians(kind: Ints, age: Ints, head: Ints) -> Ints:
     return np.where((age < 18 * YEAR) & (kind != HEAD), head, -1)
 
 
-def _deaths(rng: np.random.Generator, age: Ints, breach: int) -> Ints:
-    """Day of death, in the ten years before the breach; `-1` for the living."""
+def _deaths(rng: np.random.Generator, age: Ints, breach: int, today: int) -> Ints:
+    """Day of death, in the ten years before `today`; `-1` for the living."""
     old = age / YEAR
     dead = rng.random(len(age)) < np.where(old > 65, 0.05, 0.003)
-    span = np.minimum(age - 1, 3650)
-    return np.where(dead, breach - (rng.random(len(age)) * span).astype(np.int64), -1)
+    span = np.minimum(age - 1 + today - breach, 3650)
+    return np.where(dead, today - (rng.random(len(age)) * span).astype(np.int64), -1)
 
 
-def make_people(rng: np.random.Generator, pools: Pools, *, size: int, breach: int) -> People:
-    """`size` people in households; ages are counted on `breach` (days since 1970)."""
+def make_people(
+    rng: np.random.Generator, pools: Pools, *, size: int, breach: int, today: int
+) -> People:
+    """`size` people in households, alive or dead `today`; ages are counted on `breach`."""
     household, place_in, sizes = _households(rng, size)
     kind = _kinds(rng, household, place_in, sizes)
     head = np.flatnonzero(place_in == 0)[household]
@@ -206,7 +206,7 @@ def make_people(rng: np.random.Generator, pools: Pools, *, size: int, breach: in
         suffix=np.zeros(size, dtype=np.int64),
         birth=breach - age,
         birth_order=np.where(twin, 2, np.where(first_twin, 1, 0)),
-        death=_deaths(rng, age, breach),
+        death=_deaths(rng, age, breach, today),
         spanish=spanish,
         guardian=_guardians(kind, age, head),
     )

@@ -123,8 +123,18 @@ def _nicknames(first: tuple[Names, Names]) -> tuple[Ints, Ints, pl.Series]:
     return np.cumsum(count) - count, count, held["nick"]
 
 
+_PLACE_COLUMNS: Final[dict[str, pl.DataType]] = {
+    "zip_code": pl.String(),
+    "zip_code_type": pl.String(),
+    "active": pl.Boolean(),
+    "city": pl.String(),
+    "state": pl.String(),
+    "area_codes": pl.List(pl.String),
+}
+
+
 def _places() -> Places:
-    every = pl.DataFrame(zipcodes.list_all())
+    every = pl.DataFrame(zipcodes.list_all(), schema=_PLACE_COLUMNS)  # type: ignore[no-untyped-call]  # Rust module
     rows = (
         every.filter(
             (pl.col("zip_code_type") == "STANDARD")
@@ -145,8 +155,10 @@ def _places() -> Places:
 
 
 def _streets(last: Names) -> pl.Series:
-    ordinals = [f"{n}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th') if n // 10 != 1 else 'th'}"
-                for n in range(1, 80)]
+    ordinals = [
+        f"{n}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th') if n // 10 != 1 else 'th' }"
+        for n in range(1, 80)
+    ]
     return pl.concat(
         [pl.Series(STREET_WORDS * 6 + ordinals * 2, dtype=pl.String), last.text.head(1500)]
     )

@@ -55,7 +55,7 @@ class Practices:
 
 def practice_count(people: int) -> int:
     """How many practices serve this many people."""
-    return max(12, round(_PER_20000 * (people / 20_000) ** _GROWTH))
+    return max(12, round(_PER_20000 * float((people / 20_000) ** _GROWTH)))
 
 
 def _weights(rng: np.random.Generator, count: int, people: int) -> NDArray[np.float64]:
@@ -186,7 +186,9 @@ def roster_rows(practices: Practices, profile: Profile, *, seed: int) -> pl.Data
             "tenant_ids": practices.tenant,
             "location_ids": _location_ids(practices),
             "house": rng.integers(100, 9900, count),
-            "agency": rng.choice(["independent", "undetermined", "agent"], count, p=[0.6, 0.3, 0.1]),
+            "agency": rng.choice(
+                ["independent", "undetermined", "agent"], count, p=[0.6, 0.3, 0.1]
+            ),
             "baa_days": rng.choice(["5", "10", "30", ""], count),
             "since": rng.integers(2009, 2020, count),
             "alias": practices.hints.gather(np.arange(count) * HINTS + 3),
@@ -254,9 +256,9 @@ def delegation_rows(practices: Practices, profile: Profile) -> pl.DataFrame:
     """`delegation.csv`: most practices delegate the letters; some not, some have not said."""
     at = pl.int_range(len(practices.entity_id), eager=True)
     frame = pl.DataFrame({"entity_id": practices.entity_id, "at": at % 11})
-    by = pl.when(pl.col("at") == 5).then(pl.lit("ce"))
-    by = by.when(pl.col("at") == 3).then(pl.lit("undecided")).otherwise(pl.lit("ba"))
-    told = frame.filter(pl.col("at") != 8).with_columns(by=by)
+    ce, undecided = pl.col("at") == 5, pl.col("at") == 3
+    by = pl.when(ce).then(pl.lit("ce")).when(undecided).then(pl.lit("undecided"))
+    told = frame.filter(pl.col("at") != 8).with_columns(by=by.otherwise(pl.lit("ba")))
     individual = told.with_columns(duty=pl.lit("individual"))
     more = told.filter((pl.col("by") == "ba") & (pl.col("at") % 2 == 0))
     every = [individual] + [more.with_columns(duty=pl.lit(d)) for d in ("substitute", "hhs")]

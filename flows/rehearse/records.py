@@ -48,7 +48,8 @@ class Block:
     pools: Pools
     practices: Practices
     profile: Profile
-    breach: int
+    breach: int  # days since 1970, as every day here
+    today: int
 
 
 def phone_text(number: Ints, *, style: int) -> pl.Series:
@@ -80,7 +81,7 @@ def record_frame(
     names = _names(block, rng, who, rates, old_share)
     birth = _birth(block, rng, who, rates, dates)
     address = _address(block, rng, who, rates, old_share)
-    contact = _contact(block, rng, who, practice, rates, phones)
+    contact = _contact(block, rng, who, practice=practice, rates=rates, style=phones)
     return pl.DataFrame(names | birth | address | contact)
 
 
@@ -215,7 +216,13 @@ def _address(
 
 
 def _contact(
-    block: Block, rng: np.random.Generator, who: Ints, practice: Ints, rates: Rates, style: int
+    block: Block,
+    rng: np.random.Generator,
+    who: Ints,
+    *,
+    practice: Ints,
+    rates: Rates,
+    style: int,
 ) -> dict[str, pl.Series]:
     homes, size = block.homes, len(who)
     line = homes.landline[who]

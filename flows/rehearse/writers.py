@@ -66,5 +66,3 @@ class Sink:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-

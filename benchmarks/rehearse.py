@@ -1,0 +1,57 @@
+"""How fast the rehearsal generator writes, and in how much memory.
+
+python -m benchmarks.rehearse [--people 1000000] [--leaked N] [--charts N] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.results import record
+
+
+def main() -> None:
+    """Generate once in this process, record seconds, rows per second and peak memory."""
+    from flows.rehearse import rehearse
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--people", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--profile", default="dental")
+    parser.add_argument("--leaked", type=int)
+    parser.add_argument("--charts", type=int)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        begun = time.perf_counter()
+        summary = rehearse(
+            Path(name), people=options.people, seed=options.seed, profile=options.profile,
+            leaked=options.leaked, charts=options.charts,
+        )  # fmt: skip
+        seconds = time.perf_counter() - begun
+        size = sum(p.stat().st_size for p in Path(name).rglob("*") if p.is_file())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+    result = {
+        "profile": options.profile,
+        "seed": options.seed,
+        "people": summary.people,
+        "leaked_rows": summary.leaked_rows,
+        "charts_rows": summary.charts_rows,
+        "entities": summary.entities,
+        "seconds": round(seconds, 1),
+        "leaked_rows_per_s": round(summary.leaked_rows / seconds),
+        "rows_per_s": round((summary.leaked_rows + summary.charts_rows) / seconds),
+        "peak_rss_gib": round(peak, 2),
+        "disk_gib": round(size / (1 << 30), 2),
+    }
+    record("rehearse", result, show=options.json)
+
+
+if __name__ == "__main__":
+    main()
