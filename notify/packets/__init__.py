@@ -14,7 +14,7 @@ from matching.tables import TABLES
 from notify.answers import current_holds
 from notify.packets.individuals import groups, individuals, owned
 from notify.packets.plan import content_digests, recipients, summary, with_states
-from notify.packets.release import PacketsReleased, release
+from notify.packets.releasing import PacketsReleased, release
 from notify.packets.settings import PacketsSettings
 
 __all__ = ["PacketsReleased", "PacketsSettings", "release", "run"]

@@ -15,7 +15,7 @@ from notify.duties import run as run_duties
 from notify.facts import BusinessAssociate, Hold, Incident
 from notify.packets import PacketsSettings
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[1] / "configs"
 AS_OF = date(2026, 3, 20)
 RELEASED_AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
 CHARTS_FILE, LEAK_FILE = 0, 1
@@ -139,6 +139,7 @@ ROWS = [
 
 
 def workspace_of(tmp_path: Path, *, synthetic: bool = True) -> Workspace:
+    tmp_path.mkdir(exist_ok=True)
     workspace = Workspace.create(
         tmp_path / "ws", incident_id="t", synthetic=synthetic, key_file=tmp_path / "key.json"
     )[0]
