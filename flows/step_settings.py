@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from flows.settings import IncidentFile, configs_folder
-from matching.intake import IntakeSettings
+from matching.intake import IntakeSettings, date_orders
 from matching.link import LinkSettings
 from matching.owners import OwnersSettings
 from matching.people import PeopleSettings
@@ -66,10 +66,7 @@ def intake(file: IncidentFile) -> IntakeSettings:
 
 def standardise(file: IncidentFile) -> StandardiseSettings:
     """Date orders by file."""
-    sources = (*file.leaked, *file.masters)
-    return StandardiseSettings(
-        date_order_by_path={source.path: source.date_order for source in sources}
-    )
+    return StandardiseSettings(date_order_by_path=date_orders(intake(file)))
 
 
 def link(file: IncidentFile) -> LinkSettings:
@@ -101,12 +98,10 @@ def people(file: IncidentFile) -> PeopleSettings:
 
 
 def owners(file: IncidentFile) -> OwnersSettings:
-    """The attribution threshold and the day that decides who owned a sold practice."""
+    """The attribution threshold, and entities whose people are presumed affected."""
     return OwnersSettings(
         attribute_at_bits=file.matching.attribute_at_bits,
-        as_of=file.as_of,
-        discovered_on=file.incident.discovered_on,
-        sold_entity_counts_at_discovery=file.counsel.sold_entity_counts_at_discovery,
+        presumed_entities=tuple(entry.entity_id for entry in file.presumed),
     )
 
 
@@ -123,6 +118,7 @@ def duties(file: IncidentFile) -> DutiesSettings:
         as_of=file.as_of,
         holds=file.holds,
         mailing=file.mailing,
+        counsel=file.counsel,
         jurisdictions=configs_folder() / "jurisdictions",
     )
 
@@ -134,6 +130,7 @@ def packets(file: IncidentFile) -> PacketsSettings:
         business_associate=file.business_associate,
         as_of=file.as_of,
         holds=file.holds,
+        letters=configs_folder() / "letters",
     )
 
 
@@ -166,4 +163,6 @@ def report(file: IncidentFile) -> ReportSettings:
         incident=file.incident,
         business_associate_name=file.business_associate.name,
         as_of=file.as_of,
+        include_at_bits=file.matching.include_at_bits,
+        merge_at_bits=file.matching.merge_at_bits,
     )
