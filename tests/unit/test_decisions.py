@@ -39,8 +39,10 @@ def decide(made, tmp_path, text, when=WHEN):
     "text",
     [
         "left_record_id,right_record_id,value,note\na,b,no,twins\nx,a,Match,\n",
-        "left_file,left_row,right_file,right_row,value\nleak.csv,0,leak.csv,1,no\n"
-        f"{2:064x},0,leak.csv,0,match\n",
+        (
+            "left_file,left_row,right_file,right_row,value\nleak.csv,0,leak.csv,1,no\n"
+            f"{2:064x},0,leak.csv,0,match\n"
+        ),
         "unique_id_l,source_dataset_l,unique_id_r,clerical_match_score\na,l,b,0.0\na,l,x,1.0\n",
     ],
     ids=["record ids", "places", "splink labels"],
