@@ -8,6 +8,7 @@ import polars as pl
 
 from matching.store import Workspace
 from matching.tables import STEP_TABLES, UNOWNED
+from notify.report.owed import DONE
 from notify.report.parts import Grid, Section, number
 from notify.report.people import union_row
 
@@ -98,7 +99,7 @@ def _about_sources(workspace: Workspace) -> list[str]:
 def _about_law(workspace: Workspace) -> list[str]:
     if not workspace.has("duties"):
         return []
-    standing = workspace.scan("duties").filter(pl.col("status") != "not_required")
+    standing = workspace.scan("duties").filter(~pl.col("status").is_in(DONE))
     unreviewed = _count(standing.filter(~pl.col("reviewed")))
     undetermined = _count(workspace.scan("entities").filter(pl.col("agency") == "undetermined"))
     return [

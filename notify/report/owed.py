@@ -20,18 +20,24 @@ from notify.report.parts import (
     words_of,
 )
 
-__all__ = ["duty_section", "owed"]
+__all__ = ["DONE", "duty_section", "owed"]
 
 SOON_DAYS = 14
 DATES_SHOWN = 20
 OF = ["recipient", "hypothesis"]
+DONE = ("not_required", "met")
+STOPPED = ("waiting_receipt", "held")
+"""The clock starts at the receipt of a packet, or law enforcement stopped it: no day to show."""
 
 
 def owed(workspace: Workspace, *, as_of: date) -> pl.LazyFrame:
-    """Duties that stand, with `days_left` (negative: overdue; null: no date yet)."""
+    """Duties that stand, with `days_left` (negative: overdue) where their clock runs, else null."""
+    running = ~pl.col("status").is_in(STOPPED)
     left = (pl.col("due_on") - pl.lit(as_of)).dt.total_days()
-    standing = workspace.scan("duties").filter(pl.col("status") != "not_required")
-    return standing.with_columns(days_left=left)
+    standing = workspace.scan("duties").filter(~pl.col("status").is_in(DONE))
+    return standing.with_columns(
+        due_on=pl.when(running).then("due_on"), days_left=pl.when(running).then(left)
+    )
 
 
 def duty_section(workspace: Workspace, *, as_of: date) -> Section:
@@ -58,9 +64,9 @@ def duty_section(workspace: Workspace, *, as_of: date) -> Section:
         ),
     )
     lead = (
-        "Every duty stands twice: once as if the vendor were the covered entity's agent (the entity's"
-        " clock starts with the vendor's), once as if it were independent (the clock starts when the"
-        " entity is told). Where agency is undetermined the earlier date is planned."
+        "Where it is not settled whether the vendor was a covered entity's agent, duties stand twice: as"
+        " an agent's (the entity's clock starts with the vendor's) and as an independent contractor's"
+        " (it starts when the entity receives its packet). The earlier date is planned."
     )
     return Section(
         anchor="duties", title=title, lead=lead, cards=cards,
@@ -76,8 +82,8 @@ def _by_recipient(standing: pl.LazyFrame) -> pl.DataFrame:
             entities=pl.col("entity_id").n_unique(),
             first_due=pl.col("due_on").min(),
             days_left=pl.col("days_left").min(),
-            overdue=(pl.col("days_left") < 0).sum(),
-            waiting=pl.col("due_on").is_null().sum(),
+            overdue=(pl.col("status") == "overdue").sum(),
+            waiting=pl.col("status").is_in(STOPPED).sum(),
             unsure=pl.col("crosses").is_in(["expected", "upper"]).sum(),
             unreviewed=(~pl.col("reviewed")).sum(),
         )
@@ -89,7 +95,7 @@ def _by_recipient(standing: pl.LazyFrame) -> pl.DataFrame:
 def _summary_grid(summary: pl.DataFrame) -> Grid:
     heads = {
         "recipient": "owed to", "hypothesis": "vendor is", "duties": "duties", "entities": "entities",
-        "first_due": "first due", "days": "days left", "overdue": "overdue", "waiting": "no date yet",
+        "first_due": "first due", "days": "days left", "overdue": "overdue", "waiting": "clock not running",
         "unsure": "uncertain", "unreviewed": "unreviewed",
     }  # fmt: skip
     return grid_of(_readable(summary), heads, caption="By recipient and hypothesis of agency.")

@@ -138,7 +138,7 @@ def waiting_section(workspace: Workspace, *, as_of: date, gates: tuple[str, ...]
 def _overdue(workspace: Workspace, as_of: date) -> list[Line]:
     late = (
         owed(workspace, as_of=as_of)
-        .filter(pl.col("days_left") < 0)
+        .filter(pl.col("status") == "overdue")
         .group_by("performed_by", "recipient")
         .agg(duties=pl.len(), worst=-pl.col("days_left").min())
         .sort("worst", "performed_by", "recipient", descending=[True, False, False])
