@@ -14,7 +14,7 @@ import polars as pl
 from matching.fields import ROLES
 from matching.intake.settings import IntakeSettings
 
-__all__ = ["IDENTIFIERS", "exclusion", "with_decisions"]
+__all__ = ["with_decisions", "with_exclusion"]
 
 TEST_WORDS: Final = r"^(TEST|TESTER|TESTING|TESTPATIENT|DEMO|DUMMY|SAMPLE|FAKE|TRAINING|PATIENT|DONOTUSE)$"
 SURELY_TEST: Final = r"^(Z+TEST\w*|XXTEST\w*|TESTPATIENT|DONOTUSE)$"
@@ -28,29 +28,57 @@ NOT_PERSON: Final = (
     r"\b(BLUE CROSS|BLUE SHIELD|DELTA DENTAL|METLIFE|AETNA|CIGNA|HUMANA|MEDICAID|MEDICARE|UNITED ?HEALTHCARE"
     r"|LABCORP|QUEST DIAGNOSTICS|DENTAL LABS?|LABORATOR(Y|IES)|INSURANCE|PHARMACY|RADIOLOGY|LLC|INC)\b"
 )
-NO_NAME: Final = r"^(UNKNOWN|UNK|NONE|NONAME|NULL|NA|NOTGIVEN|XX+|FNU|LNU|UNNAMED)$"
+NO_NAME: Final = r"^(?:\W*\b(?:UNKNOWN|UNK|NONE|NO NAME|NONAME|NULL|N/?A|NOT GIVEN|XX+|FNU|LNU|UNNAMED)\b\W*)+$|^\W*$"
+NO_PHONE: Final = r"^1?\d{3}55501\d\d$|^(0+|1+|2+|3+|4+|5+|6+|7+|8+|9+)$"
+NO_SSN: Final = r"^(0{9}|1{9}|9{9}|123456789)$"
+NO_EMAIL: Final = r"(?i)^(test|demo|fake|noemail|none)[\w.+-]*@"
+NO_STREET: Final = r"(?i)^\d+ (test|fake|demo) "
 IDENTIFIERS: Final = ("mrn", "ssn", "member_id", "phone", "phone2", "email", "street")
 """Any of these may find a person whose name is missing."""
+DOUBTFUL: Final = (
+    "TEST", "DEMO", "DUMMY", "SAMPLE", "FAKE", "TRAINING", "PATIENT", "USE", "MOUSE", "DUCK", "BUNNY",
+    "CLAUS", "BLUE", "DENTAL", "METLIFE", "AETNA", "CIGNA", "HUMANA", "MEDICA", "UNITED", "LABCORP",
+    "LABORATOR", "DIAGNOSTICS", "INSURANCE", "PHARMACY", "RADIOLOGY", "LLC", "INC",
+)  # fmt: skip
+"""A name without any of these letters in a row meets none of the rules about names above."""
+_WHOLE: Final = "__whole"
+_BY_NAME: Final = "__by_name"
 
 
-def exclusion(settings: IntakeSettings, *, secured: str) -> pl.Expr:
-    """Reason code of the first rule that holds; null where the row is a person to be counted."""
-    reasons = [pl.when(rule).then(pl.lit(reason)) for reason, rule in _rules(settings, secured).items()]
-    return pl.coalesce(reasons).alias("exclusion")
+def with_exclusion(rows: pl.DataFrame, settings: IntakeSettings, *, secured: str) -> pl.DataFrame:
+    """Add `exclusion`: the first rule that holds; null where the row is a person to be counted."""
+    whole = pl.concat_str("first_name", pl.lit(" "), "last_name", ignore_nulls=True).str.strip_chars()
+    named = rows.with_columns(
+        pl.when(whole != "").then(whole).otherwise("full_name").str.to_uppercase().alias(_WHOLE)
+    )
+    doubtful = named[_WHOLE].str.contains_any(DOUBTFUL).fill_null(value=False)
+    by_name = pl.coalesce(_reasons(NAME_RULES)).alias(_BY_NAME)
+    found = named.filter(doubtful).select(by_name)[_BY_NAME]
+    none = pl.Series(_BY_NAME, [None], dtype=pl.String).new_from_index(0, rows.height)
+    return (
+        named.with_columns(none.scatter(doubtful.arg_true(), found))
+        .with_columns(exclusion=pl.coalesce(_reasons(_row_rules(settings, secured))))
+        .drop(_WHOLE, _BY_NAME)
+    )
 
 
-def _rules(settings: IntakeSettings, secured: str) -> Mapping[str, pl.Expr]:
+def _reasons(rules: Mapping[str, pl.Expr]) -> list[pl.Expr]:
+    return [pl.when(rule).then(pl.lit(reason)) for reason, rule in rules.items()]
+
+
+def _row_rules(settings: IntakeSettings, secured: str) -> Mapping[str, pl.Expr]:
     """Reason -> expression over canonical fields; earlier reasons win."""
     role = pl.col("role")
     never = pl.lit(value=False)
     staff = role.is_in(["employee", "provider"])
+    contact = role == "emergency_contact"
     return {
         "secured": pl.lit(secured == "encrypted_key_safe"),
-        "test": _signs_of_test() >= 2,
-        "non_person": _name(" ").str.contains(NOT_PERSON) & pl.col("date_of_birth").is_null(),
+        "test": pl.col(_BY_NAME) == "test",
+        "non_person": pl.col(_BY_NAME) == "non_person",
         "employee": never if settings.employees_notified else staff,
         "lead": never if settings.lead_is_phi else role == "lead",
-        "emergency_contact": never if settings.emergency_contacts_notified else role == "emergency_contact",
+        "emergency_contact": never if settings.emergency_contacts_notified else contact,
         "guarantor": never if settings.guarantors_notified else role == "guarantor",
         "no_identity": _no_identity(),
     }
@@ -58,47 +86,48 @@ def _rules(settings: IntakeSettings, secured: str) -> Mapping[str, pl.Expr]:
 
 def _signs_of_test() -> pl.Expr:
     """How many things about a row say that nobody is meant; without a name sign none counts."""
-    first, last = (_letters(pl.col(name)) for name in ("first_name", "last_name"))
-    whole = _name("")
-    names = pl.sum_horizontal(
-        first.str.contains(TEST_WORDS).fill_null(value=False).cast(pl.Int8),
-        last.str.contains(TEST_WORDS).fill_null(value=False).cast(pl.Int8),
-        2 * first.str.contains(SURELY_TEST).fill_null(value=False).cast(pl.Int8),
-        2 * last.str.contains(SURELY_TEST).fill_null(value=False).cast(pl.Int8),
-        2 * whole.is_in(FICTION).fill_null(value=False).cast(pl.Int8),
+    first, last, whole = (_letters(pl.col(name)) for name in ("first_name", "last_name", _WHOLE))
+    names = _total(
+        first.str.contains(TEST_WORDS),
+        last.str.contains(TEST_WORDS),
+        *2 * [first.str.contains(SURELY_TEST)],
+        *2 * [last.str.contains(SURELY_TEST)],
+        *2 * [whole.is_in(FICTION)],
     )
-    digits = pl.col("phone").str.replace_all(r"\D", "")
-    others = pl.sum_horizontal(
-        sign.fill_null(value=False).cast(pl.Int8)
-        for sign in (
-            pl.col("date_of_birth").str.strip_chars().str.contains(NO_BIRTH_DATE),
-            digits.str.contains(r"^1?\d{3}55501\d\d$|^(0+|1+|2+|3+|4+|5+|6+|7+|8+|9+)$"),
-            pl.col("email").str.contains(r"(?i)^(test|demo|fake|noemail|none)[\w.+-]*@"),
-            pl.col("ssn").str.replace_all(r"\D", "").str.contains(r"^(0{9}|1{9}|9{9}|123456789)$"),
-            pl.col("street").str.contains(r"(?i)^\d+ (test|fake|demo) "),
-        )
+    phone, ssn = (pl.col(name).str.replace_all(r"\D", "") for name in ("phone", "ssn"))
+    others = _total(
+        pl.col("date_of_birth").str.strip_chars().str.contains(NO_BIRTH_DATE),
+        phone.str.contains(NO_PHONE),
+        ssn.str.contains(NO_SSN),
+        pl.col("email").str.contains(NO_EMAIL),
+        pl.col("street").str.contains(NO_STREET),
     )
     return pl.when(names > 0).then(names + others).otherwise(0)
 
 
+def _total(*signs: pl.Expr) -> pl.Expr:
+    return pl.sum_horizontal(sign.fill_null(value=False).cast(pl.Int8) for sign in signs)
+
+
 def _no_identity() -> pl.Expr:
-    named = pl.any_horizontal(
-        (_letters(pl.col(name)).str.len_bytes() > 0) & ~_letters(pl.col(name)).str.contains(NO_NAME)
-        for name in ("first_name", "last_name", "full_name")
-    )
     found = pl.any_horizontal(pl.col(name).is_not_null() for name in IDENTIFIERS)
-    return ~(named.fill_null(value=False) | found)
+    nameless = pl.when(~found).then(_WHOLE).str.contains(NO_NAME)
+    return ~found & (nameless | pl.col(_WHOLE).is_null())
+
+
+def _words(name: pl.Expr) -> pl.Expr:
+    return name.str.replace_all(r"[^\p{L}\p{N}]+", " ")
 
 
 def _letters(name: pl.Expr) -> pl.Expr:
     return name.str.to_uppercase().str.replace_all(r"[^\p{L}\p{N}]", "")
 
 
-def _name(separator: str) -> pl.Expr:
-    """First and last name, else the full name: letters, blanks between words where asked."""
-    parts = pl.concat_str("first_name", "last_name", separator=" ", ignore_nulls=True)
-    whole = pl.when(parts != "").then(parts).otherwise(pl.col("full_name")).str.to_uppercase()
-    return whole.str.replace_all(r"[^\p{L}\p{N}]+", separator)
+NAME_RULES: Final = {
+    "test": _signs_of_test() >= 2,
+    "non_person": _words(pl.col(_WHOLE)).str.contains(NOT_PERSON) & pl.col("date_of_birth").is_null(),
+}
+"""Rules that look at names first; only doubtful rows are looked at."""
 
 
 def with_decisions(mentions: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:

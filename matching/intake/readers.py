@@ -37,6 +37,7 @@ __all__ = ["ROW_NO", "Batch", "column_names", "read"]
 ROW_NO = "__row_no"
 """Row within the file, from 0; a name that no delivered column has."""
 PARQUET_ROWS = 200_000
+EMPTY = "{}: empty file; remove it from the incident file or deliver it again"
 _BAD_JSON = REASONS.index("bad_json")
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -111,7 +112,7 @@ def _header(path: Path, source: Source) -> tuple[list[str], int]:
     data = np.frombuffer(block, np.uint8)
     records = find_records(data[: 1 << 20], _dialect(source), columns=0, final=True)
     if not records.starts.size:
-        raise OperatorError(f"{path.name}: empty file; remove it from the incident file or deliver it again")
+        raise OperatorError(EMPTY.format(path.name))
     if not source.header:
         return [f"c{number}" for number in range(int(records.fields[0]))], 0
     text = block[records.starts[0] : records.ends[0]].decode("utf-8", "replace")
@@ -216,7 +217,7 @@ def _texts(data: _Bytes, records: Records) -> pl.Series:
 
 def _with_undecodable(data: _Bytes, records: Records) -> Records:
     try:
-        str(memoryview(data[: records.consumed]), "utf-8")
+        data[: records.consumed].tobytes().decode("utf-8")
     except UnicodeDecodeError:
         mark_undecodable(data, records.starts, records.ends, records.reasons)
     return records
@@ -255,13 +256,25 @@ def _blanks_null() -> pl.Expr:
 
 # --- JSONL ----------------------------------------------------------------------------------
 
-KEYS_SQL = "select distinct unnest(json_keys(line)) as key from lines order by key"
-VALID_SQL = "select case when json_valid(line) then json_type(line) = 'OBJECT' else false end as good from lines"
+VALID_SQL = """
+select case when json_valid(line) then json_type(line) = 'OBJECT' else false end as good
+from lines
+"""
+"""`and` would not do: DuckDB may take the type of a line that is no JSON, and its error quotes the line."""
+KEYS_SQL = """
+select distinct unnest(json_keys(line)) as key
+from lines
+order by key
+"""
+VALUES_SQL = """
+select json_extract_string(line, $paths) as found
+from lines
+"""
 
 
 def _read_jsonl(path: Path, source: Source) -> Iterator[Batch]:
     if not path.stat().st_size:
-        raise OperatorError(f"{path.name}: empty file; remove it from the incident file or deliver it again")
+        raise OperatorError(EMPTY.format(path.name))
     for block in _blocks(path, source, None, columns=0, skip=0):
         texts = _texts(block.data, block.records)
         yield Batch(_parsed_json(texts, block), block.rejects(), block.covered)
@@ -269,22 +282,31 @@ def _read_jsonl(path: Path, source: Source) -> Iterator[Batch]:
 
 def _parsed_json(texts: pl.Series, block: _Block) -> pl.DataFrame:
     """Top-level keys as columns; nested values stay JSON text. Marks bad lines in the block."""
+    reasons = block.records.reasons
     with duckdb.connect() as connection:
-        connection.register("lines", pl.DataFrame({"line": texts}).to_arrow())
-        good = connection.sql(VALID_SQL).pl()["good"].fill_null(value=False).to_numpy()
-        reasons = block.records.reasons
-        reasons[np.flatnonzero(reasons == 0)[~good]] = _BAD_JSON
-        kept = pl.DataFrame({"line": texts.filter(pl.Series(good))})
-        connection.register("lines", kept.to_arrow())
-        keys = connection.sql(KEYS_SQL).pl()["key"].to_list()
-        values = [f"json_extract_string(line, ${number + 1}) as k{number}" for number in range(len(keys))]
+        good = _asked(connection, VALID_SQL, texts)["good"]
+        reasons[np.flatnonzero(reasons == 0)[~good.to_numpy()]] = _BAD_JSON
+        kept = texts.filter(good)
+        keys: list[str] = _asked(connection, KEYS_SQL, kept)["key"].to_list()
         if not keys:
             return pl.DataFrame(block.row_numbers())
-        paths = {str(number): _json_path(key) for number, key in enumerate(keys, 1)}
-        frame = connection.sql(f"select {', '.join(values)} from lines", params=paths).pl()  # noqa: S608 - numbers only
-    return frame.rename({f"k{number}": key for number, key in enumerate(keys)}).with_columns(
-        _blanks_null(), block.row_numbers()
-    )
+        paths = {"paths": [_json_path(key) for key in keys]}
+        found = _asked(connection, VALUES_SQL, kept, paths)["found"]
+    frame = pl.DataFrame(found.list.to_struct(fields=keys).struct.unnest())
+    return frame.with_columns(_blanks_null(), block.row_numbers())
+
+
+def _asked(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    lines: pl.Series,
+    params: dict[str, list[str]] | None = None,
+) -> pl.DataFrame:
+    connection.register("lines", pl.DataFrame({"line": lines}).to_arrow())
+    try:
+        return pl.DataFrame(connection.sql(query, params=params).pl())
+    except duckdb.Error as error:  # its text may quote a line
+        raise AssertionError(f"DuckDB could not read JSON lines: {type(error).__name__}") from None
 
 
 def _json_path(key: str) -> str:

@@ -12,7 +12,7 @@ import polars as pl
 from matching.errors import OperatorError
 from matching.intake import roster
 from matching.intake.checks import check
-from matching.intake.classify import exclusion, with_decisions
+from matching.intake.classify import with_decisions, with_exclusion
 from matching.intake.delivered import resolve, shown
 from matching.intake.mapping import canonical, guarantors, mapped_columns, role_of, with_id
 from matching.intake.readers import ROW_NO, Batch, column_names, read
@@ -121,20 +121,21 @@ def _mentions(
 ) -> pl.DataFrame:
     first = rows.with_columns(role=role_of(pl.col("role"), role))
     both = pl.concat([first, guarantors(first)])
-    found = both.with_columns(
-        *with_id("mention_id", file_no=file.file_no, role=pl.col("role")),
-        exclusion(settings, secured=file.source.secured),
-    ).sort("mention_id")
-    return with_decisions(found, decisions)
+    found = with_exclusion(
+        both.with_columns(*with_id("mention_id", file_no=file.file_no, role=pl.col("role"))),
+        settings,
+        secured=file.source.secured,
+    )
+    return with_decisions(found.sort("mention_id"), decisions)
 
 
 def _charts(rows: pl.DataFrame, file: _File, settings: IntakeSettings, known: pl.Series) -> pl.DataFrame:
     owner = pl.lit(file.source.entity) if isinstance(file.source, MasterSource) and file.source.entity else pl.col("entity_id").str.strip_chars()
-    return rows.with_columns(role=role_of(pl.col("role"), "patient")).with_columns(
+    charts = rows.with_columns(role=role_of(pl.col("role"), "patient")).with_columns(
         *with_id("chart_id", file_no=file.file_no, role=pl.lit("patient")),
         pl.when(owner.is_in(known.implode())).then(owner).alias("entity_id"),
-        exclusion(settings, secured="no"),
     )
+    return with_exclusion(charts, settings, secured="no")
 
 
 def _put_all(writer: Writer, table: str, frames: Iterable[pl.DataFrame]) -> None:

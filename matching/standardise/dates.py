@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
 from matching.standardise.distinct import FLAG, RULE, Cleaner
@@ -10,52 +12,58 @@ __all__ = ["birth_date", "death_date", "known_date"]
 
 YEARS = (1850, 2100)
 """Outside: a slip of the keyboard or a program's least or greatest date."""
-PLACEHOLDERS = ("1900-01-01", "1901-01-01", "1899-12-30", "1899-12-31")
+PLACEHOLDERS = (date(1900, 1, 1), date(1901, 1, 1), date(1899, 12, 30), date(1899, 12, 31))
 """Epochs of spreadsheets and databases, and what people type when they do not know."""
-MONTHS = {m: i for i, m in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
-YES = r"(?i)^(y|yes|true|t|1|x|d|dec|deceased|dead|expired|died)$"
-NO = r"(?i)^(n|no|false|f|0|alive|living|none|null)$"
+MONTHS = {
+    "JAN": "1", "FEB": "2", "MAR": "3", "APR": "4", "MAY": "5", "JUN": "6",
+    "JUL": "7", "AUG": "8", "SEP": "9", "OCT": "10", "NOV": "11", "DEC": "12",
+}  # fmt: skip
+FORMS = {
+    "iso": r"^(?<a>\d{4})[-/.](?<b>\d{1,2})[-/.](?<c>\d{1,2})(?:[T ].*)?$",
+    "packed": r"^(?<a>18[5-9]\d|19\d\d|20\d\d)(?<b>0[1-9]|1[0-2])(?<c>0[1-9]|[12]\d|3[01])$",
+    "solid": r"^(?<a>\d{2})(?<b>\d{2})(?<c>\d{4})$",
+    "parts": r"^(?<a>\d{1,2})[-/. ]+(?<b>\d{1,2})[-/. ]+(?<c>\d{4}|\d{2})(?: .*)?$",
+    "named": r"^(?<b>[A-Z]{3,9})[-. ]+(?<c>\d{1,2})(?:ST|ND|RD|TH)?,?[- ]+(?<a>\d{4}|\d{2})$",
+    "turned": r"^(?<c>\d{1,2})(?:ST|ND|RD|TH)?[- ]*(?<b>[A-Z]{3,9})[-., ]*(?<a>\d{4}|\d{2})$",
+}
+"""How dates are written; a, b, c are year, month, day but for `solid` and `parts`, which follow the order."""
+NO = r"(?i)^(n|no|false|f|alive|living|none|null|n/a|[-0/. ]+)$"
+"""What a column of deaths says of the living; anything else is a death, with its day or without."""
 
 
-def _iso(raw: pl.Expr, order: str, pivot: int) -> pl.Expr:
-    """Text yyyy-mm-dd, checked to be a day in YEARS; null else. `order` decides only what is ambiguous."""
-    text = raw.str.strip_chars().str.to_uppercase()
-    iso = text.str.extract_groups(r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?$")
-    packed = text.str.extract_groups(r"^(18[5-9]\d|19\d\d|20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$")
-    solid = text.str.extract_groups(r"^(\d{2})(\d{2})(\d{4})$")
-    parts = text.str.extract_groups(r"^(\d{1,2})[-/. ]+(\d{1,2})[-/. ]+(\d{4}|\d{2})(?: .*)?$")
-    named = text.str.extract_groups(r"^([A-Z]{3,9})[-. ]+(\d{1,2})(?:ST|ND|RD|TH)?,?[- ]+(\d{4}|\d{2})$")
-    turned = text.str.extract_groups(r"^(\d{1,2})(?:ST|ND|RD|TH)?[- ]*([A-Z]{3,9})[-., ]*(\d{4}|\d{2})$")
-    return pl.coalesce(
-        _day(iso, "1", "2", "3", pivot),
-        _day(packed, "1", "2", "3", pivot),
-        _by_order(solid, order, pivot),
-        _by_order(parts, order, pivot),
-        _day(_month_number(named, "1"), "3", "1", "2", pivot),
-        _day(_month_number(turned, "2"), "3", "2", "1", pivot),
-    )
+def _with_day(frame: pl.LazyFrame, order: str, pivot: int) -> pl.LazyFrame:
+    """`day`, a date in YEARS; null where the text is none. `order` decides only what is ambiguous."""
+    text = pl.col("raw").str.strip_chars().str.to_uppercase()
+    forms = [text.str.extract_groups(pattern) for pattern in FORMS.values()]
+    read = frame.with_columns(
+        **{f"{part}_{form}": groups.struct.field(part) for form, groups in zip(FORMS, forms, strict=True) for part in ("a", "b", "c")}
+    )  # fmt: skip
+    pieces = read.select(
+        "raw",
+        *(pl.coalesce(f"{part}_{form}" for form in FORMS).alias(part) for part in ("a", "b", "c")),
+        by_order=pl.coalesce("a_solid", "a_parts").is_not_null(),
+    ).with_columns(pl.col("a", "b").str.head(3).replace(MONTHS))
+    first, second = _places(order)
+    return pieces.with_columns(
+        day=pl.when("by_order").then(pl.coalesce(_day(first, pivot), _day(second, pivot))).otherwise(_day("abc", pivot))
+    ).select("raw", "day")
 
 
-def _by_order(groups: pl.Expr, order: str, pivot: int) -> pl.Expr:
-    """Day and month change places where only that gives a day: 25/12/1980 is Christmas anyway."""
-    mdy, dmy = (_day(groups, "3", "1", "2", pivot), _day(groups, "3", "2", "1", pivot))
-    if order == "ymd":
-        return pl.coalesce(_day(groups, "1", "2", "3", pivot), mdy)
-    return pl.coalesce(mdy, dmy) if order == "mdy" else pl.coalesce(dmy, mdy)
+def _places(order: str) -> tuple[str, str]:
+    """Which pieces are year, month and day; the second order is used where the first gives no day.
+
+    25/12/1980 is Christmas in any order.
+    """
+    return {"mdy": ("cab", "cba"), "dmy": ("cba", "cab"), "ymd": ("abc", "cab")}[order]
 
 
-def _month_number(groups: pl.Expr, name: str) -> pl.Expr:
-    month = groups.struct.field(name).str.head(3).replace_strict(MONTHS, default=None, return_dtype=pl.Int32)
-    return groups.struct.with_fields(month.cast(pl.String).alias(name))
-
-
-def _day(groups: pl.Expr, year: str, month: str, day: str, pivot: int) -> pl.Expr:
-    short = groups.struct.field(year).str.zfill(2)
-    century = pl.when(short.cast(pl.Int32, strict=False) <= pivot).then(pl.lit("20")).otherwise(pl.lit("19"))
-    full = pl.when(short.str.len_bytes() == 2).then(century + short).otherwise(short)
-    text = full + "-" + groups.struct.field(month).str.zfill(2) + "-" + groups.struct.field(day).str.zfill(2)
+def _day(places: str, pivot: int) -> pl.Expr:
+    year, month, day = (pl.col(place).str.zfill(2) for place in places)
+    short = year.str.len_bytes() == 2
+    century = pl.when(year.str.to_integer(strict=False) <= pivot).then(pl.lit("20")).otherwise(pl.lit("19"))
+    text = pl.when(short).then(century + year).otherwise(year) + "-" + month + "-" + day
     date = text.str.to_date("%Y-%m-%d", strict=False)
-    return pl.when(date.dt.year().is_between(*YEARS)).then(text)
+    return pl.when(date.dt.year().is_between(*YEARS)).then(date)
 
 
 def birth_date(order: str, pivot: int) -> Cleaner:
@@ -63,21 +71,21 @@ def birth_date(order: str, pivot: int) -> Cleaner:
 
     def clean(frame: pl.LazyFrame) -> pl.LazyFrame:
         raw = pl.col("raw").str.strip_chars()
-        read = frame.with_columns(iso=_iso(raw, order, pivot))
-        placeholder = pl.col("iso").is_in(PLACEHOLDERS) | raw.str.contains(
-            r"^0*[-/. ]*0*[-/. ]*0+$|^0000|^9999|^1111-11-11|^11/11/1111|(?i)^(unknown|none|n/?a|null)$"
+        no_day = raw.is_not_null() & pl.col("day").is_null()
+        nothing = raw.str.contains(r"(?i)^[-0/. ]+$|^0000|^9999|^(unknown|none|n/?a|null)$")
+        return (
+            _with_day(frame, order, pivot)
+            .with_columns(placeholder=pl.col("day").is_in(PLACEHOLDERS) | (raw == "11/11/1111") | nothing)
+            .select(
+                "raw",
+                pl.when(~pl.col("placeholder") | pl.col("placeholder").is_null())
+                .then(pl.col("day").dt.to_string("iso"))
+                .alias("date_of_birth"),
+                pl.col("placeholder").alias(f"{FLAG}birth_date_placeholder"),
+                (no_day & ~nothing & (raw != "11/11/1111")).alias(f"{FLAG}birth_date_impossible"),
+                (pl.col("day").dt.to_string("iso") != raw).alias(f"{RULE}rewritten"),
+            )
         )
-        return read.select(
-            "raw",
-            date_of_birth=pl.when(~placeholder).then("iso"),
-            placeholder=placeholder,
-        ).select(
-            "raw",
-            "date_of_birth",
-            pl.col("placeholder").alias(f"{FLAG}birth_date_placeholder"),
-            (raw.is_not_null() & pl.col("date_of_birth").is_null() & ~pl.col("placeholder")).alias(f"{FLAG}birth_date_impossible"),
-            (raw.is_not_null() & pl.col("date_of_birth").is_not_null() & (pl.col("date_of_birth") != raw)).alias(f"{RULE}rewritten"),
-        )  # fmt: skip
 
     return clean
 
@@ -86,9 +94,9 @@ def known_date(name: str, order: str, pivot: int) -> Cleaner:
     """`name` as a date; null where it is none."""
 
     def clean(frame: pl.LazyFrame) -> pl.LazyFrame:
-        read = _iso(pl.col("raw"), order, pivot).str.to_date("%Y-%m-%d", strict=False)
-        return frame.select("raw", read.alias(name)).with_columns(
-            (pl.col("raw").is_not_null() & pl.col(name).is_null()).alias(f"{RULE}no_date")
+        no_day = pl.col("raw").is_not_null() & pl.col("day").is_null()
+        return _with_day(frame, order, pivot).select(
+            "raw", pl.col("day").alias(name), no_day.alias(f"{RULE}no_date")
         )
 
     return clean
@@ -102,15 +110,16 @@ def death_date(order: str, pivot: int) -> Cleaner:
 
     def clean(frame: pl.LazyFrame) -> pl.LazyFrame:
         raw = pl.col("raw").str.strip_chars()
-        read = frame.with_columns(iso=_iso(raw, order, pivot))
-        empty = pl.col("iso").is_in(PLACEHOLDERS) | raw.str.contains(NO) | raw.str.contains(r"^[0/. -]+$")
-        dead = raw.is_not_null() & ~empty.fill_null(value=False)
-        day = pl.col("iso").str.to_date("%Y-%m-%d", strict=False).fill_null(pl.date(1900, 1, 1))
-        return read.select(
-            "raw",
-            deceased=dead,
-            deceased_on=pl.when(dead).then(day),
-            **{f"{RULE}fact_without_day": dead & pl.col("iso").is_null()},
+        no = pl.col("day").is_in(PLACEHOLDERS).fill_null(value=False) | raw.str.contains(NO)
+        return (
+            _with_day(frame, order, pivot)
+            .with_columns(deceased=(raw.is_not_null() & ~no).fill_null(value=False))
+            .select(
+                "raw",
+                "deceased",
+                pl.when("deceased").then(pl.col("day").fill_null(pl.date(1900, 1, 1))).alias("deceased_on"),
+                (pl.col("deceased") & pl.col("day").is_null()).alias(f"{RULE}fact_without_day"),
+            )
         )
 
     return clean

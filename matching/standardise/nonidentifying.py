@@ -20,6 +20,7 @@ FIELDS = ("phone", "email", "street", "ssn", "member_id")
 PERSON = ("first_name", "last_name", "date_of_birth")
 _COLUMNS = [*FIELDS, "zip5", *PERSON]
 _SEED = 7
+BATCH_ROWS = 500_000
 
 
 def shared_value(field: str) -> pl.Expr:
@@ -68,5 +69,4 @@ def _in_more_rows(hashes: np.ndarray[tuple[int], np.dtype[np.uint64]], over: int
 
 def _parts(workspace: Workspace) -> Iterator[pl.DataFrame]:
     for name in ("leaked_std", "charts_std"):
-        for part in workspace.parts(name):
-            yield part.select(_COLUMNS)
+        yield from workspace.scan(name).select(_COLUMNS).collect_batches(chunk_size=BATCH_ROWS)
