@@ -57,6 +57,11 @@ def _about_people(workspace: Workspace) -> list[str]:
         notes.append(
             f"{number(possible)} people are possible only: no row says for certain that it is theirs."
         )
+    if workspace.has("maybe_same"):
+        pairs = number(workspace.rows("maybe_same"))
+        notes.append(
+            f"{pairs} pairs of people may be one person each; both are told until someone decides."
+        )
     if workspace.has("ownership"):
         ties = workspace.scan("ownership")
         unowned = _count(ties.filter(pl.col("entity_id") == UNOWNED))
