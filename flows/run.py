@@ -34,6 +34,7 @@ def run_round(
     engine: str = "prefect",
     as_of: date | None = None,
     approve_as: str = "",
+    key_file: Path | None = None,
 ) -> dict[str, Any]:
     """Run one round and give its document (`affected.run/1`).
 
@@ -56,7 +57,7 @@ def run_round(
         root,
         incident_id=incident.incident.id,
         synthetic=incident.incident.synthetic,
-        key_file=_key_file(incident),
+        key_file=key_file or _key_file(incident),
     )
     with locked(root / "run.lock"):
         opened.purge_scratch()
