@@ -84,7 +84,7 @@ def weights(
     rows: Sequence[Row], *, include_at: float | None, merge_at: float | None, caption: str
 ) -> Chart:
     """Histogram of match weights in bits, one panel a kind of pair, coloured by band."""
-    bands = {"no": GREY, "review": AMBER, "match": TEAL}
+    bands = {"below": GREY, "review": AMBER, "match": TEAL}
     colour = alt.Color(
         "band:N",
         scale=alt.Scale(domain=list(bands), range=list(bands.values())),
@@ -167,7 +167,7 @@ def _data(rows: Sequence[Row]) -> alt.Data:
 def _labels(rows: Sequence[Row]) -> alt.Y:
     order = list(dict.fromkeys(str(row["label"]) for row in rows))
     axis = alt.Axis(
-        labelLimit=LABELS, ticks=False, domain=False, minExtent=LABELS, labelFontSize=12
+        labelLimit=LABELS + 60, ticks=False, domain=False, minExtent=LABELS, labelFontSize=12
     )
     return alt.Y("label:N", sort=order, title=None, axis=axis)
 

@@ -107,11 +107,14 @@ def _about_law(workspace: Workspace) -> list[str]:
     standing = workspace.scan("duties").filter(~pl.col("status").is_in(DONE))
     unreviewed = _count(standing.filter(~pl.col("reviewed")))
     undetermined = _count(workspace.scan("entities").filter(pl.col("agency") == "undetermined"))
+    notes = []
+    if unreviewed:
+        notes.append(
+            f"{number(unreviewed)} duties come from rules that counsel has not reviewed; they may bring"
+            " a plan forward and are not stated as law outside this page."
+        )
     return [
-        (
-            f"{number(unreviewed)} duties come from rules that counsel has not reviewed; they may bring a plan"
-            " forward and are not stated as law outside this page."
-        ),
+        *notes,
         f"For {number(undetermined)} covered entities it is undetermined whether the vendor was their agent.",
         "Nothing here is legal advice: every date is computed from a configured rule and typed-in facts.",
     ]

@@ -31,11 +31,11 @@ def inventory(workspace: Workspace) -> Section:
     once = leaked.filter(pl.col("repeats").is_null())
     masters = files.filter((pl.col("side") == "master") & pl.col("repeats").is_null())
     lead = (
-        f"{number(leaked.height)} leaked files hold {number(once['rows'].sum())} rows:"
+        f"{number(once['rows'].sum())} rows in {_files_of(once.height)} were leaked:"
         f" {number(once['parsed'].sum())} were read, {number(once['rejected'].sum())} could not be read"
-        f" and are kept with their reason. {number(leaked['repeats'].count())} files repeat another"
-        f" byte for byte and count once. They are compared with {number(masters['parsed'].sum())} charts"
-        f" in {number(masters.height)} master files."
+        f" and are kept with their reason. {_files_of(leaked['repeats'].count())} delivered again byte for"
+        f" byte count no second time. The rows are compared with {number(masters['parsed'].sum())} charts"
+        f" in {_files_of(masters.height)} of covered entities."
     )
     return Section(
         anchor="leaked",
@@ -43,6 +43,10 @@ def inventory(workspace: Workspace) -> Section:
         lead=lead,
         grids=(_files(files), *_rejects(workspace)),
     )
+
+
+def _files_of(count: int) -> str:
+    return "1 file" if count == 1 else f"{number(count)} files"
 
 
 def _files(files: pl.DataFrame) -> Grid:
@@ -55,13 +59,13 @@ def _files(files: pl.DataFrame) -> Grid:
             note=pl.when(pl.col("repeats").is_null())
             .then(pl.lit(""))
             .otherwise("repeats " + pl.col("first")),
-            megabytes=pl.col("bytes") / 1e6,
+            kilobytes=(pl.col("bytes") / 1000).ceil(),
         )
     )
     more = table.height - FILES_SHOWN
     heads = {
         "path": "file", "side": "side", "format": "format", "rows": "rows", "parsed": "parsed",
-        "rejected": "rejected", "megabytes": "MB", "secured": "secured", "received_from": "from",
+        "rejected": "rejected", "kilobytes": "kB", "secured": "secured", "received_from": "from",
         "evidence": "evidence", "note": "note",
     }  # fmt: skip
     caption = f"The first {FILES_SHOWN} of {table.height} files." if more > 0 else ""

@@ -95,7 +95,7 @@ def _by_recipient(standing: pl.LazyFrame) -> pl.DataFrame:
 def _summary_grid(summary: pl.DataFrame) -> Grid:
     heads = {
         "recipient": "owed to", "hypothesis": "vendor is", "duties": "duties", "entities": "entities",
-        "first_due": "first due", "days": "days left", "overdue": "overdue", "waiting": "clock not running",
+        "first_due": "first due", "days": "days left", "overdue": "overdue", "waiting": "clock waits",
         "unsure": "uncertain", "unreviewed": "unreviewed",
     }  # fmt: skip
     return grid_of(_readable(summary), heads, caption="By recipient and hypothesis of agency.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["report_html", "sections"]
 
 HERE = Path(__file__).parent
+SHORT = 12
+"""Cells up to here are not broken into lines: dates, "33 overdue", ids."""
 
 
 def report_html(workspace: Workspace, settings: ReportSettings) -> str:
@@ -34,7 +35,7 @@ def report_html(workspace: Workspace, settings: ReportSettings) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["shown"] = shown
-    environment.tests["day"] = lambda cell: isinstance(cell, date)
+    environment.tests["short"] = lambda cell: len(shown(cell)) <= SHORT
     template = environment.from_string((HERE / "page.html").read_text(encoding="utf-8"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return template.render(

@@ -103,7 +103,7 @@ def headline(workspace: Workspace) -> Section:
         Card(
             number(owners),
             "covered entities",
-            f"of {number(workspace.rows('entities'))} in the roster",
+            f"of {number(_roster(workspace))} in the roster",
         ),
         Card(number(residence), "states", "and territories, by last known address"),
         *_ledger_cards(workspace),
@@ -120,6 +120,11 @@ def headline(workspace: Workspace) -> Section:
         charts=(chart,),
         notes=(_kinds_of_people(workspace),),
     )
+
+
+def _roster(workspace: Workspace) -> int:
+    entities = workspace.scan("entities").filter(pl.col("kind") != "business_associate")
+    return int(entities.select(pl.len()).collect().item())
 
 
 def _ledger_cards(workspace: Workspace) -> tuple[Card, ...]:

@@ -75,7 +75,8 @@ def _weight_charts(
 ) -> tuple[Chart, ...]:
     if counted.is_empty():
         return ()
-    rows = counted.with_columns(bits_to=pl.col("bits") + 1).to_dicts()
+    named = pl.col("band").replace({"no": "below"})
+    rows = counted.with_columns(bits_to=pl.col("bits") + 1, band=named).to_dicts()
     caption = (
         "Match weight: log2 of how many times likelier the agreement is for one person than for two,"
         " prior included. Dashed: from where a pair may be the same person, and from where it is."

@@ -218,7 +218,7 @@ def _releasing(workspace: Workspace) -> list[Line]:
         lines.append(
             (
                 "senders",
-                f"approve and export {number(batches[0])} planned vendor batches: pieces",
+                f"approve and export planned vendor batches ({number(batches[0])}): pieces",
                 batches[1],
             )
         )

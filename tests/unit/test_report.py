@@ -238,8 +238,9 @@ def test_headline_gives_the_three_numbers_with_their_interval(html: str) -> None
 
 def test_repeated_files_count_once(html: str) -> None:
     leaked = section(html, "leaked")
-    assert "3 leaked files hold 2,900 rows" in leaked
+    assert "2,900 rows in 2 files were leaked" in leaked
     assert "2,896 were read, 4 could not be read" in leaked
+    assert "1 file delivered again" in leaked
     assert "repeats leak/reminders.jsonl" in leaked
 
 
