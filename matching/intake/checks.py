@@ -16,8 +16,8 @@ from matching.intake import roster
 from matching.intake.delivered import matches, shown
 from matching.intake.mapping import mapped_columns
 from matching.intake.readers import column_names, read
-from matching.intake.sniff import encoding_problem
 from matching.intake.settings import IntakeSettings
+from matching.intake.sniff import encoding_problem
 from matching.intake.text import is_supported
 from matching.sources import MasterSource, Source
 
@@ -64,9 +64,11 @@ def _source_problems(
         yield from _file_problems(f"[[{key}]] {shown(settings, path)}", path, source)
 
 
-def _owner_problems(where: str, source: MasterSource, known: frozenset[str] | None) -> Iterator[str]:
+def _owner_problems(
+    where: str, source: MasterSource, known: frozenset[str] | None
+) -> Iterator[str]:
     if not source.entity and "entity_id" not in source.columns:
-        yield f"{where}: no owner; give entity = \"...\" or map entity_id"
+        yield f'{where}: no owner; give entity = "..." or map entity_id'
     if source.entity and known is not None and source.entity not in known:
         yield f'{where}: entity "{source.entity}" is not in the roster; add it there or correct it'
     if source.entity and known is None:
@@ -87,7 +89,7 @@ def _file_problems(where: str, path: Path, source: Source) -> Iterator[str]:
     try:
         names = column_names(path, source)
     except OperatorError as error:
-        yield f"[[{where.split('[[')[1].split(']]')[0]}]] {error}"
+        yield f"{where.partition(' ')[0]} {error}"
         return
     yield from _column_problems(where, names, source)
     yield from _date_problems(where, path, source, names)
@@ -160,13 +162,25 @@ def _entity_rows(name: str, frame: pl.DataFrame) -> Iterator[str]:
         return
     for column in ("entity_id", "legal_name"):
         yield from _rows(name, frame, pl.col(column).is_null(), f"{column} is empty; fill it in")
-    yield from _rows(name, frame, pl.col("entity_id").is_duplicated() & pl.col("entity_id").is_not_null(), "entity_id occurs twice; keep one")
-    yield from _rows(name, frame, pl.col("entity_id") == "UNOWNED", "entity_id UNOWNED is reserved; rename it")
+    yield from _rows(
+        name,
+        frame,
+        pl.col("entity_id").is_duplicated() & pl.col("entity_id").is_not_null(),
+        "entity_id occurs twice; keep one",
+    )
+    yield from _rows(
+        name, frame, pl.col("entity_id") == "UNOWNED", "entity_id UNOWNED is reserved; rename it"
+    )
     known = frame["entity_id"].drop_nulls().implode()
     for column in ("parent_id", "successor_id"):
         if column in frame.columns:
             unknown = pl.col(column).is_not_null() & ~pl.col(column).is_in(known)
-            yield from _rows(name, frame, unknown, f"{column} is not in the roster; add that entity or correct it")
+            yield from _rows(
+                name,
+                frame,
+                unknown,
+                f"{column} is not in the roster; add that entity or correct it",
+            )
     yield from _cell_problems(name, frame)
 
 
@@ -182,8 +196,15 @@ def _delegation_rows(settings: IntakeSettings, known: frozenset[str] | None) -> 
         yield from _rows(name, frame, pl.col(column).is_null(), f"{column} is empty; fill it in")
     if known is not None:
         stranger = ~pl.col("entity_id").is_in(list(known))
-        yield from _rows(name, frame, stranger, "entity_id is not in the roster; add it there or correct it")
-    yield from _rows(name, frame, pl.struct("entity_id", "duty").is_duplicated(), "entity_id and duty occur twice; keep one")
+        yield from _rows(
+            name, frame, stranger, "entity_id is not in the roster; add it there or correct it"
+        )
+    yield from _rows(
+        name,
+        frame,
+        pl.struct("entity_id", "duty").is_duplicated(),
+        "entity_id and duty occur twice; keep one",
+    )
     yield from _cell_problems(name, frame)
 
 
@@ -191,10 +212,15 @@ def _cell_problems(name: str, frame: pl.DataFrame) -> Iterator[str]:
     for column, words in roster.WORDS.items():
         if column in frame.columns:
             bad = pl.col(column).is_not_null() & ~pl.col(column).is_in(list(words))
-            yield from _rows(name, frame, bad, f"{column} must be {', '.join(words[:-1])} or {words[-1]}")
+            yield from _rows(
+                name, frame, bad, f"{column} must be {', '.join(words[:-1])} or {words[-1]}"
+            )
     for column in _SMALL_DATES:
         if column in frame.columns:
-            bad = pl.col(column).is_not_null() & pl.col(column).str.to_date("%Y-%m-%d", strict=False).is_null()
+            bad = (
+                pl.col(column).is_not_null()
+                & pl.col(column).str.to_date("%Y-%m-%d", strict=False).is_null()
+            )
             yield from _rows(name, frame, bad, f"{column} is no date; write yyyy-mm-dd")
     if "baa_days" in frame.columns:
         bad = pl.col("baa_days").is_not_null() & ~pl.col("baa_days").str.contains(r"^\d{1,4}$")
@@ -203,7 +229,11 @@ def _cell_problems(name: str, frame: pl.DataFrame) -> Iterator[str]:
 
 def _rows(name: str, frame: pl.DataFrame, bad: pl.Expr, says: str) -> Iterator[str]:
     """One line for all rows with the same fault; rows as an editor counts them, header 1."""
-    numbers = frame.with_row_index("row", offset=2).filter(bad.fill_null(value=False))["row"].to_list()
+    numbers = (
+        frame.with_row_index("row", offset=2).filter(bad.fill_null(value=False))["row"].to_list()
+    )
     if numbers:
-        listed = ", ".join(str(number) for number in numbers[:5]) + (" ..." if len(numbers) > 5 else "")
+        listed = ", ".join(str(number) for number in numbers[:5]) + (
+            " ..." if len(numbers) > 5 else ""
+        )
         yield f"{name}: row {listed}: {says}"

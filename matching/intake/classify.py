@@ -16,14 +16,20 @@ from matching.intake.settings import IntakeSettings
 
 __all__ = ["with_decisions", "with_exclusion"]
 
-TEST_WORDS: Final = r"^(TEST|TESTER|TESTING|TESTPATIENT|DEMO|DUMMY|SAMPLE|FAKE|TRAINING|PATIENT|DONOTUSE)$"
+TEST_WORDS: Final = (
+    r"^(TEST|TESTER|TESTING|TESTPATIENT|DEMO|DUMMY|SAMPLE|FAKE|TRAINING|PATIENT|DONOTUSE)$"
+)
 SURELY_TEST: Final = r"^(Z+TEST\w*|XXTEST\w*|TESTPATIENT|DONOTUSE)$"
 """Words that no family bears."""
 FICTION: Final = (
     "MICKEYMOUSE", "MINNIEMOUSE", "DONALDDUCK", "DAISYDUCK", "BUGSBUNNY", "SANTACLAUS",
     "TESTPATIENT", "PATIENTTEST", "DEMOPATIENT", "PATIENTDEMO", "TESTTEST", "FAKEPATIENT",
 )  # fmt: skip
-NO_BIRTH_DATE: Final = r"^(0?1[/-]0?1[/-](19)?00|1900-?01-?01|0?1[/-]0?1[/-]1901|11/11/1111|0000.*|9999.*)"
+DO_NOT_USE: Final = r"DONOTUSE|DONOTBOOK"
+NO_BIRTH_DATE: Final = (
+    r"^(?:0?1[/-]0?1[/-](?:1900|2000|1901|00|01)|(?:1900|2000|1901)-?01-?01|11/11/1111|0000|9999)"
+)
+"""Days that people type where a form insists."""
 NOT_PERSON: Final = (
     r"\b(BLUE CROSS|BLUE SHIELD|DELTA DENTAL|METLIFE|AETNA|CIGNA|HUMANA|MEDICAID|MEDICARE|UNITED ?HEALTHCARE"
     r"|LABCORP|QUEST DIAGNOSTICS|DENTAL LABS?|LABORATOR(Y|IES)|INSURANCE|PHARMACY|RADIOLOGY|LLC|INC)\b"
@@ -35,11 +41,11 @@ NO_EMAIL: Final = r"(?i)^(test|demo|fake|noemail|none)[\w.+-]*@"
 NO_STREET: Final = r"(?i)^\d+ (test|fake|demo) "
 IDENTIFIERS: Final = ("mrn", "ssn", "member_id", "phone", "phone2", "email", "street")
 """Any of these may find a person whose name is missing."""
-DOUBTFUL: Final = (
+DOUBTFUL: Final = [
     "TEST", "DEMO", "DUMMY", "SAMPLE", "FAKE", "TRAINING", "PATIENT", "USE", "MOUSE", "DUCK", "BUNNY",
     "CLAUS", "BLUE", "DENTAL", "METLIFE", "AETNA", "CIGNA", "HUMANA", "MEDICA", "UNITED", "LABCORP",
     "LABORATOR", "DIAGNOSTICS", "INSURANCE", "PHARMACY", "RADIOLOGY", "LLC", "INC",
-)  # fmt: skip
+]  # fmt: skip
 """A name without any of these letters in a row meets none of the rules about names above."""
 _WHOLE: Final = "__whole"
 _BY_NAME: Final = "__by_name"
@@ -47,7 +53,9 @@ _BY_NAME: Final = "__by_name"
 
 def with_exclusion(rows: pl.DataFrame, settings: IntakeSettings, *, secured: str) -> pl.DataFrame:
     """Add `exclusion`: the first rule that holds; null where the row is a person to be counted."""
-    whole = pl.concat_str("first_name", pl.lit(" "), "last_name", ignore_nulls=True).str.strip_chars()
+    whole = pl.concat_str(
+        "first_name", pl.lit(" "), "last_name", ignore_nulls=True
+    ).str.strip_chars()
     named = rows.with_columns(
         pl.when(whole != "").then(whole).otherwise("full_name").str.to_uppercase().alias(_WHOLE)
     )
@@ -86,13 +94,20 @@ def _row_rules(settings: IntakeSettings, secured: str) -> Mapping[str, pl.Expr]:
 
 def _signs_of_test() -> pl.Expr:
     """How many things about a row say that nobody is meant; without a name sign none counts."""
-    first, last, whole = (_letters(pl.col(name)) for name in ("first_name", "last_name", _WHOLE))
+    whole = _letters(pl.col(_WHOLE))
+    one_piece = pl.col("first_name").is_null() & pl.col("last_name").is_null()
+    first = _letters(
+        pl.when(one_piece).then(pl.col(_WHOLE).str.extract(r"^(\S+)")).otherwise("first_name")
+    )
+    last = _letters(
+        pl.when(one_piece).then(pl.col(_WHOLE).str.extract(r"\s(\S+)$")).otherwise("last_name")
+    )
     names = _total(
         first.str.contains(TEST_WORDS),
         last.str.contains(TEST_WORDS),
         *2 * [first.str.contains(SURELY_TEST)],
         *2 * [last.str.contains(SURELY_TEST)],
-        *2 * [whole.is_in(FICTION)],
+        *2 * [whole.is_in(FICTION) | whole.str.contains(DO_NOT_USE)],
     )
     phone, ssn = (pl.col(name).str.replace_all(r"\D", "") for name in ("phone", "ssn"))
     others = _total(
@@ -125,7 +140,8 @@ def _letters(name: pl.Expr) -> pl.Expr:
 
 NAME_RULES: Final = {
     "test": _signs_of_test() >= 2,
-    "non_person": _words(pl.col(_WHOLE)).str.contains(NOT_PERSON) & pl.col("date_of_birth").is_null(),
+    "non_person": _words(pl.col(_WHOLE)).str.contains(NOT_PERSON)
+    & pl.col("date_of_birth").is_null(),
 }
 """Rules that look at names first; only doubtful rows are looked at."""
 
@@ -143,5 +159,9 @@ def with_decisions(mentions: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFr
     is_role = value.is_in(ROLES)
     return joined.with_columns(
         role=pl.when(is_role).then(value).otherwise("role"),
-        exclusion=pl.when(value.is_null()).then("exclusion").when(is_role | (value == "person")).then(None).otherwise(value),
+        exclusion=pl.when(value.is_null())
+        .then("exclusion")
+        .when(is_role | (value == "person"))
+        .then(None)
+        .otherwise(value),
     ).drop("value")

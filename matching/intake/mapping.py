@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 import polars as pl
@@ -72,7 +73,9 @@ def _field(columns: Sequence[str], field: str) -> pl.Expr:
         return pl.lit(None, pl.String).alias(field)
     if len(columns) == 1:
         return pl.col(columns[0]).alias(field)
-    joined = pl.concat_str([pl.col(name).str.strip_chars() for name in columns], separator=" ", ignore_nulls=True)
+    joined = pl.concat_str(
+        [pl.col(name).str.strip_chars() for name in columns], separator=" ", ignore_nulls=True
+    )
     return pl.when(joined != "").then(joined).alias(field)
 
 
@@ -80,7 +83,10 @@ def _extra(unmapped: Sequence[str]) -> pl.Expr:
     """Names of unmapped columns that hold a value in this row."""
     if not unmapped:
         return pl.lit(None, pl.String).alias("extra")
-    names = [pl.when(pl.col(name).is_not_null()).then(pl.lit(name.replace("|", "/"))) for name in sorted(unmapped)]
+    names = [
+        pl.when(pl.col(name).is_not_null()).then(pl.lit(name.replace("|", "/")))
+        for name in sorted(unmapped)
+    ]
     joined = pl.concat_str(names, separator="|", ignore_nulls=True)
     return pl.when(joined != "").then(joined).alias("extra")
 
@@ -105,26 +111,31 @@ def with_id(name: str, *, file_no: int, role: pl.Expr) -> list[pl.Expr]:
     ]
 
 
-def guarantors(rows: pl.DataFrame) -> pl.DataFrame:
+def guarantors(rows: pl.DataFrame, *, received_on: date | None) -> pl.DataFrame:
     """The second person on a patient's row: the parent or guarantor named there.
 
-    Null but for the name and what the row says about both; no mention where it is the patient.
+    Null but for the name and what the row says about both. An adult who is his own guarantor is no
+    second mention; a child of its parent's name is one, and so is whoever's age nothing tells.
     """
     first, last = pl.col("guardian_first_name"), pl.col("guardian_last_name")
-    same = _letters(first).eq_missing(_letters(pl.col("first_name"))) & _letters(last).eq_missing(
-        _letters(pl.col("last_name"))
-    )
+    same_first = _letters(first).eq_missing(_letters(pl.col("first_name")))
+    same_last = _letters(last).eq_missing(_letters(pl.col("last_name")))
+    himself = same_first & same_last & _surely_adult(received_on)
     named = first.is_not_null() | last.is_not_null()
-    found = rows.filter((pl.col("role") == "patient") & named & ~same)
-    kept = {ROW_NO, *SHARED_WITH_GUARANTOR}
+    found = rows.filter((pl.col("role") == "patient") & named).filter(~himself)
+    own: dict[str, pl.Expr] = {"first_name": first, "last_name": last, "role": pl.lit("guarantor")}
+    own |= {name: pl.col(name) for name in (ROW_NO, *SHARED_WITH_GUARANTOR)}
     return found.select(
-        first.alias(name) if name == "first_name"
-        else last.alias(name) if name == "last_name"
-        else pl.lit("guarantor").alias(name) if name == "role"
-        else pl.col(name) if name in kept
-        else pl.lit(None, dtype).alias(name)
-        for name, dtype in rows.schema.items()
-    )  # fmt: skip
+        own.get(name, pl.lit(None, dtype)).alias(name) for name, dtype in rows.schema.items()
+    )
+
+
+def _surely_adult(received_on: date | None) -> pl.Expr:
+    """Born more than eighteen years before the file came, by the year alone."""
+    if received_on is None:
+        return pl.lit(value=False)
+    year = pl.col("date_of_birth").str.extract(r"((?:19|20)\d\d)").str.to_integer(strict=False)
+    return (year < received_on.year - 18).fill_null(value=False)
 
 
 def _letters(name: pl.Expr) -> pl.Expr:

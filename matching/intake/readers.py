@@ -76,7 +76,9 @@ class _Block:
         )
 
     def row_numbers(self) -> pl.Series:
-        return pl.Series(ROW_NO, self.first_row + np.flatnonzero(self.records.reasons == 0), pl.Int64)
+        return pl.Series(
+            ROW_NO, self.first_row + np.flatnonzero(self.records.reasons == 0), pl.Int64
+        )
 
 
 def read(path: Path, source: Source) -> Iterator[Batch]:
@@ -201,7 +203,9 @@ def _covered(data: _Bytes, records: Records, widths: _Bytes | None) -> int:
     if widths is None:
         return int((records.ends - records.starts).sum()) + records.breaks
     before = np.concatenate(([0], np.cumsum(widths[data], dtype=np.int64)))
-    return int((before[records.ends] - before[records.starts]).sum()) + records.breaks * int(widths[10])
+    return int((before[records.ends] - before[records.starts]).sum()) + records.breaks * int(
+        widths[10]
+    )
 
 
 def _texts(data: _Bytes, records: Records) -> pl.Series:
@@ -322,7 +326,7 @@ def _parquet(path: Path, source: Source) -> pa_parquet.ParquetFile:
         return pa_parquet.ParquetFile(path)
     except (pa.ArrowInvalid, OSError):
         raise OperatorError(
-            f"{path.name}: no Parquet file; correct format = \"{source.format}\" or deliver it again"
+            f'{path.name}: no Parquet file; correct format = "{source.format}" or deliver it again'
         ) from None
 
 

@@ -129,13 +129,13 @@ def _character(block: Any, at: int, end: int) -> int:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _scan(
+def _scan(  # noqa: PLR0917 - compiled code takes arguments by position
     block: Any, delimiter: int, quote: int, escape: int, columns: int, final: bool,
     starts: Any, ends: Any, fields: Any, reasons: Any,
 ) -> tuple[int, int, int]:  # fmt: skip
     at, count, breaks = 0, 0, 0
     while at < block.size and count < starts.size:
-        if block[at] == _LF or block[at] == _CR:
+        if block[at] in (_LF, _CR):
             at += 1
             breaks += 1
             continue
@@ -149,7 +149,7 @@ def _scan(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _record(
+def _record(  # noqa: C901, PLR0912, PLR0917 - the states of one automaton
     block: Any, start: int, delimiter: int, quote: int, escape: int, columns: int, final: bool
 ) -> tuple[int, int, int]:  # fmt: skip
     """End, number of fields and reason of the record at `start`; end -1 where the block cuts it off.
@@ -161,7 +161,11 @@ def _record(
     while at < block.size:
         byte = block[at]
         if at - start > RECORD_BYTES_MAX:
-            return (line_end, found, UNCLOSED) if line_end >= 0 else _rest_of_line(block, at, found, TOO_LONG)
+            return (
+                (line_end, found, UNCLOSED)
+                if line_end >= 0
+                else _rest_of_line(block, at, found, TOO_LONG)
+            )
         nul = nul or byte == 0
         if byte == escape and state != _CLOSED:
             at += 1  # whatever comes next is text
@@ -172,9 +176,9 @@ def _record(
                     at += 1
                 else:
                     state = _CLOSED
-            elif line_end < 0 and (byte == _LF or byte == _CR):
+            elif line_end < 0 and byte in (_LF, _CR):
                 line_end = at
-        elif byte == _LF or byte == _CR:
+        elif byte in (_LF, _CR):
             break
         elif byte == delimiter:
             found += 1
@@ -182,7 +186,11 @@ def _record(
         elif state == _AT_START:
             state = _QUOTED if byte == quote else _PLAIN
         elif state == _CLOSED and byte != 32:
-            return (line_end, found, UNCLOSED) if line_end >= 0 else _rest_of_line(block, at, found, BAD_QUOTE)
+            return (
+                (line_end, found, UNCLOSED)
+                if line_end >= 0
+                else _rest_of_line(block, at, found, BAD_QUOTE)
+            )
         at += 1
     at = min(at, block.size)
     cut = at == block.size

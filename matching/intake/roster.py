@@ -10,7 +10,15 @@ from matching.errors import OperatorError
 from matching.intake.settings import IntakeSettings
 from matching.tables import TABLES
 
-__all__ = ["DEFAULTS", "WORDS", "delegation", "entities", "entity_ids", "read_small", "suppressions"]
+__all__ = [
+    "DEFAULTS",
+    "WORDS",
+    "delegation",
+    "entities",
+    "entity_ids",
+    "read_small",
+    "suppressions",
+]
 
 DEFAULTS = {"kind": "covered_entity", "status": "open", "agency": "undetermined"}
 WORDS = {
@@ -28,11 +36,15 @@ def read_small(path: Path) -> pl.DataFrame:
     try:
         frame = pl.read_csv(path.read_bytes(), infer_schema=False)
     except FileNotFoundError:
-        raise OperatorError(f"{path.name}: no such file; correct the path in the incident file") from None
+        raise OperatorError(
+            f"{path.name}: no such file; correct the path in the incident file"
+        ) from None
     except pl.exceptions.NoDataError:
         raise OperatorError(f"{path.name}: empty file; give it a header row and rows") from None
     except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError):
-        raise OperatorError(f"{path.name}: cannot be read; save it as UTF-8 CSV with a header row") from None
+        raise OperatorError(
+            f"{path.name}: cannot be read; save it as UTF-8 CSV with a header row"
+        ) from None
     stripped = pl.col(pl.String).str.strip_chars()
     names = {name: name.strip().lower().removeprefix("\ufeff") for name in frame.columns}
     return frame.with_columns(pl.when(stripped != "").then(stripped)).rename(names)
@@ -55,7 +67,9 @@ def entity_ids(settings: IntakeSettings) -> frozenset[str]:
     if settings.entities is None:
         return frozenset()
     frame = read_small(settings.root / settings.entities)
-    return frozenset(frame["entity_id"].drop_nulls()) if "entity_id" in frame.columns else frozenset()
+    return (
+        frozenset(frame["entity_id"].drop_nulls()) if "entity_id" in frame.columns else frozenset()
+    )
 
 
 def _typed(name: str, frame: pl.DataFrame) -> pl.DataFrame:

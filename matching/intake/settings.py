@@ -31,8 +31,12 @@ class IntakeSettings(BaseModel):
     masters: tuple[MasterSource, ...] = Field(default=(), description="`[[masters]]`.")
     entities: str | None = Field(default=None, description="The roster, entities.csv.")
     delegation: str | None = Field(default=None, description="delegation.csv.")
-    suppressions: tuple[SuppressionSource, ...] = Field(default=(), description="`[[suppressions]]`.")
+    suppressions: tuple[SuppressionSource, ...] = Field(
+        default=(), description="`[[suppressions]]`."
+    )
     lead_is_phi: bool = Field(default=True, description="Leads are owed a notice.")
     employees_notified: bool = Field(default=False, description="Staff and providers are, too.")
-    emergency_contacts_notified: bool = Field(default=False, description="Emergency contacts are, too.")
+    emergency_contacts_notified: bool = Field(
+        default=False, description="Emergency contacts are, too."
+    )
     guarantors_notified: bool = Field(default=True, description="Parents and guarantors are, too.")

@@ -31,7 +31,11 @@ def encoding_problem(path: Path, encoding: str) -> str | None:
     if marked and not said.startswith(marked):
         return f'begins with the byte order mark of {marked}; set encoding = "{marked}"'
     if said.startswith(("utf-16", "utf-32")):
-        return None if marked or sample.count(0) > NUL_SHARE * len(sample) else f'is not {said}; set encoding = "utf-8"'
+        return (
+            None
+            if marked or sample.count(0) > NUL_SHARE * len(sample)
+            else f'is not {said}; set encoding = "utf-8"'
+        )
     nul = sample.count(0)
     if nul > NUL_SHARE * len(sample):
         order = "le" if sample[1::2].count(0) >= sample[0::2].count(0) else "be"
@@ -54,7 +58,9 @@ def _not_utf8(sample: bytes) -> str | None:
     bad = sum(1 for line in foreign if not _decodes(line))
     in_header = not _decodes(lines[0])
     sound = len(foreign) - bad
-    if in_header or (sound < bad and (bad >= BAD_LINES_MIN or bad > BAD_SHARE_SMALL * (len(lines) - 1))):
+    if in_header or (
+        sound < bad and (bad >= BAD_LINES_MIN or bad > BAD_SHARE_SMALL * (len(lines) - 1))
+    ):
         return f'byte {first} is not UTF-8; set encoding = "cp1252", or deliver the file as UTF-8'
     return None
 

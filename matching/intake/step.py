@@ -40,7 +40,9 @@ class _File:
     digest: str
     file_no: int
     repeats: int | None
-    counts: dict[str, int] = field(default_factory=lambda: {"parsed": 0, "rejected": 0, "covered": 0})
+    counts: dict[str, int] = field(
+        default_factory=lambda: {"parsed": 0, "rejected": 0, "covered": 0}
+    )
     columns: list[str] = field(default_factory=list)
 
     def note(self, batch: Batch) -> None:
@@ -61,7 +63,10 @@ def run(workspace: Workspace, settings: IntakeSettings) -> None:
     decisions = _role_decisions(workspace)
     rejects: list[pl.DataFrame] = []
     for side, table in (("leaked", "leaked"), ("master", "charts")):
-        chosen = sorted((f for f in files if _side(f.source) == side and f.repeats is None), key=lambda f: f.file_no)
+        chosen = sorted(
+            (f for f in files if _side(f.source) == side and f.repeats is None),
+            key=lambda f: f.file_no,
+        )
         frames = _frames(chosen, settings, decisions, known["entity_id"], rejects)
         with workspace.writer(table) as writer:
             _put_all(writer, table, frames)
@@ -90,7 +95,9 @@ def _files(workspace: Workspace, settings: IntakeSettings) -> list[_File]:
     for position, (source, path) in enumerate(resolve(settings)):
         digest = sha256_file(path)
         if digest not in numbers:
-            raise OperatorError(f"{shown(settings, path)}: changed since the round started; run again")
+            raise OperatorError(
+                f"{shown(settings, path)}: changed since the round started; run again"
+            )
         files.append(_File(position, path, source, digest, numbers[digest], first.get(digest)))
         first.setdefault(digest, position)
     return files
@@ -108,7 +115,11 @@ def _frames(
         mine = decisions.filter(pl.col("left_file_sha256") == file.digest).drop("left_file_sha256")
         for batch in read(file.path, file.source):
             file.note(batch)
-            rejects.append(batch.rejects.select(pl.lit(file.file_no, pl.Int32).alias("file_no"), "row_no", "offset", "reason"))
+            rejects.append(
+                batch.rejects.select(
+                    pl.lit(file.file_no, pl.Int32).alias("file_no"), "row_no", "offset", "reason"
+                )
+            )
             rows = canonical(batch.rows, file.source)
             if isinstance(file.source, LeakedSource):
                 yield _mentions(rows, file, file.source.role, settings, mine)
@@ -120,7 +131,7 @@ def _mentions(
     rows: pl.DataFrame, file: _File, role: str, settings: IntakeSettings, decisions: pl.DataFrame
 ) -> pl.DataFrame:
     first = rows.with_columns(role=role_of(pl.col("role"), role))
-    both = pl.concat([first, guarantors(first)])
+    both = pl.concat([first, guarantors(first, received_on=file.source.received_on)])
     found = with_exclusion(
         both.with_columns(*with_id("mention_id", file_no=file.file_no, role=pl.col("role"))),
         settings,
@@ -129,8 +140,14 @@ def _mentions(
     return with_decisions(found.sort("mention_id"), decisions)
 
 
-def _charts(rows: pl.DataFrame, file: _File, settings: IntakeSettings, known: pl.Series) -> pl.DataFrame:
-    owner = pl.lit(file.source.entity) if isinstance(file.source, MasterSource) and file.source.entity else pl.col("entity_id").str.strip_chars()
+def _charts(
+    rows: pl.DataFrame, file: _File, settings: IntakeSettings, known: pl.Series
+) -> pl.DataFrame:
+    owner = (
+        pl.lit(file.source.entity)
+        if isinstance(file.source, MasterSource) and file.source.entity
+        else pl.col("entity_id").str.strip_chars()
+    )
     charts = rows.with_columns(role=role_of(pl.col("role"), "patient")).with_columns(
         *with_id("chart_id", file_no=file.file_no, role=pl.lit("patient")),
         pl.when(owner.is_in(known.implode())).then(owner).alias("entity_id"),
@@ -154,7 +171,9 @@ def _role_decisions(workspace: Workspace) -> pl.DataFrame:
     """The last word on the role of each row: left_file_sha256, row_no, role, value."""
     rows = workspace.read("decisions")
     undone = rows["supersedes"].drop_nulls()
-    standing = rows.filter((pl.col("subject") == "role") & ~pl.col("decision_id").is_in(undone.implode()))
+    standing = rows.filter(
+        (pl.col("subject") == "role") & ~pl.col("decision_id").is_in(undone.implode())
+    )
     return (
         standing.sort("recorded_at", "decision_id")
         .unique(["left_file_sha256", "left_row_no", "left_role"], keep="last", maintain_order=True)
@@ -164,7 +183,10 @@ def _role_decisions(workspace: Workspace) -> pl.DataFrame:
 
 def _inventory(files: list[_File], settings: IntakeSettings) -> pl.DataFrame:
     by_position = {file.position: file for file in files}
-    rows = [_inventory_row(f, by_position[f.position if f.repeats is None else f.repeats], settings) for f in files]
+    rows = [
+        _inventory_row(f, by_position[f.position if f.repeats is None else f.repeats], settings)
+        for f in files
+    ]
     return pl.DataFrame(rows, schema=dict(TABLES["inventory"].polars))
 
 

@@ -17,17 +17,37 @@ CARE_OF = r"^(?:C/O|C O |CARE OF|ATTN|%)"
 _UNIT_WORD = "|".join(sorted((w for w in words("unit") if w != "#"), key=len, reverse=True))
 _ALONE = "|".join(sorted(words("unit_alone"), key=len, reverse=True))
 _UNIT_VALUE = r"(?:\d[\w/-]*|[A-Z]-?\d[\w-]*|[A-Z])"
-UNIT = (
-    rf"^(.*?)((?: (?:(?:{_UNIT_WORD})(?: #)? ?{_UNIT_VALUE}|# ?[\w-]+|\d+(?:ST|ND|RD|TH) (?:FLOOR|FLR|FL)|{_ALONE}))+)$"
-)
+UNIT = rf"^(.*?)((?: (?:(?:{_UNIT_WORD})(?: #)? ?{_UNIT_VALUE}|# ?[\w-]+|\d+(?:ST|ND|RD|TH) (?:FLOOR|FLR|FL)|{_ALONE}))+)$"
 """A designator with a number or one letter, at the end: UNIT ST is a street, UNIT 5 is a unit."""
 BOX = r"^(?:.* )?(?:P ?O ?(?:BOX|DRAWER|BX)|POST OFFICE BOX|POB|BOX|BX|CALLER(?: SERVICE)?|APARTADO) ?#? ?(\w[\w-]*)$"
-RURAL = r"^(?:RR|R R|RURAL ROUTE|RURAL RTE|RFD|RD|RT|RTE|ROUTE) ?#? ?(\d+\w?) (?:BOX|BX) ?#? ?(\w+)$"
-HIGHWAY_CONTRACT = r"^(?:HC|HCR|HIGHWAY CONTRACT(?: ROUTE)?|STAR ROUTE) ?#? ?(\d+) (?:BOX|BX) ?#? ?(\w+)$"
+RURAL = (
+    r"^(?:RR|R R|RURAL ROUTE|RURAL RTE|RFD|RD|RT|RTE|ROUTE) ?#? ?(\d+\w?) (?:BOX|BX) ?#? ?(\w+)$"
+)
+HIGHWAY_CONTRACT = (
+    r"^(?:HC|HCR|HIGHWAY CONTRACT(?: ROUTE)?|STAR ROUTE) ?#? ?(\d+) (?:BOX|BX) ?#? ?(\w+)$"
+)
 MILITARY = r"^(PSC|CMR|UNIT) ?#? ?(\d+) (?:BOX|BX) ?#? ?(\w+)$"
 BOX_SIGNS = ["BOX", "BX", "POB", "DRAWER", "CALLER", "APARTADO"]
-UNIT_SIGNS = [f" {word}" for word in (*words("unit"), *words("unit_alone"), "1ST F", "2ND F", "3RD F", "TH F")]
-ROAD_SIGNS = ["CO R", "CNTY", "COUNTY", "CR ", "C R ", "STATE", "ST R", "ST H", "HWY", "HIW", "HWAY", "HIGHW", "U S ", "US ", "RT"]
+UNIT_SIGNS = [
+    f" {word}" for word in (*words("unit"), *words("unit_alone"), "1ST F", "2ND F", "3RD F", "TH F")
+]
+ROAD_SIGNS = [
+    "CO R",
+    "CNTY",
+    "COUNTY",
+    "CR ",
+    "C R ",
+    "STATE",
+    "ST R",
+    "ST H",
+    "HWY",
+    "HIW",
+    "HWAY",
+    "HIGHW",
+    "U S ",
+    "US ",
+    "RT",
+]
 NUMBER = r"^(\d+(?:-\d+)?[A-Z]?(?: \d/\d)?|[NSEW]\d+[NSEW]\d+) (.+)$"
 NAMED_ROADS = {
     r"\b(?:CO|CNTY|COUNTY) (?:RD|ROAD)\b|\bC ?R (\d)": "COUNTY ROAD $1",
@@ -41,8 +61,10 @@ NAMED_ROADS = {
 
 
 def _signs(text: pl.Expr) -> pl.Expr:
-    bare = text.str.replace_all(r"['’`]", "")
-    return bare.str.replace_all(r"[^\p{L}\p{M}\p{N}#/& %-]+", " ").str.replace_all("#", " # ", literal=True)
+    bare = text.str.replace_all(r"['\u{2019}`]", "")
+    return bare.str.replace_all(r"[^\p{L}\p{M}\p{N}#/& %-]+", " ").str.replace_all(
+        "#", " # ", literal=True
+    )
 
 
 LINE_STEPS = (fold_accents, upper, _signs, collapse, blank_to_null)
@@ -87,15 +109,23 @@ def _only_where(text: pl.Expr, signs: list[str]) -> pl.Expr:
 def _parsed(frame: pl.LazyFrame) -> pl.LazyFrame:
     """`box_kind`, `box`, else `number`, `unit_raw` and `tokens` of the street."""
     boxes = _boxes(frame)
-    units = boxes.with_columns(parts=_only_where(pl.col("street"), UNIT_SIGNS).str.extract_groups(UNIT))
+    units = boxes.with_columns(
+        parts=_only_where(pl.col("street"), UNIT_SIGNS).str.extract_groups(UNIT)
+    )
     body = pl.coalesce(pl.col("parts").struct.field("1"), "street")
     numbered = units.with_columns(
-        unit_raw=pl.col("parts").struct.field("2").str.strip_chars(" "), body=body, numbered=body.str.extract_groups(NUMBER)
+        unit_raw=pl.col("parts").struct.field("2").str.strip_chars(" "),
+        body=body,
+        numbered=body.str.extract_groups(NUMBER),
     ).with_columns(rest=pl.coalesce(pl.col("numbered").struct.field("2"), "body"))
     named = _only_where(pl.col("rest"), ROAD_SIGNS)
     for pattern, written in NAMED_ROADS.items():
         named = named.str.replace(pattern, written)
-    rest = pl.coalesce(named, "rest").str.replace(r" ([NS]) ([EW])$", " $1$2").str.replace(r"^([NS]) ([EW]) ", "$1$2 ")
+    rest = (
+        pl.coalesce(named, "rest")
+        .str.replace(r" ([NS]) ([EW])$", " $1$2")
+        .str.replace(r"^([NS]) ([EW]) ", "$1$2 ")
+    )
     return numbered.select(
         "raw", "^(rule|flag):.*$", "box_kind", "box", "unit_raw",
         number=pl.col("numbered").struct.field("1"),
@@ -131,22 +161,40 @@ def _written(frame: pl.LazyFrame, name: str) -> pl.LazyFrame:
 
     staged = frame.with_columns(
         post=pl.when(tokens.list.len() > 2).then(coded(tokens.list.last(), directions)),
-    ).with_columns(tokens=pl.when(pl.col("post").is_not_null()).then(tokens.list.head(tokens.list.len() - 1)).otherwise(tokens))
+    ).with_columns(
+        tokens=pl.when(pl.col("post").is_not_null())
+        .then(tokens.list.head(tokens.list.len() - 1))
+        .otherwise(tokens)
+    )
     staged = staged.with_columns(
         suffix=pl.when(tokens.list.len() > 1).then(coded(tokens.list.last(), suffixes)),
-    ).with_columns(tokens=pl.when(pl.col("suffix").is_not_null()).then(tokens.list.head(tokens.list.len() - 1)).otherwise(tokens))
+    ).with_columns(
+        tokens=pl.when(pl.col("suffix").is_not_null())
+        .then(tokens.list.head(tokens.list.len() - 1))
+        .otherwise(tokens)
+    )
     staged = staged.with_columns(
         pre=pl.when(tokens.list.len() > 1).then(coded(tokens.list.first(), directions)),
-    ).with_columns(tokens=pl.when(pl.col("pre").is_not_null()).then(tokens.list.slice(1)).otherwise(tokens))
+    ).with_columns(
+        tokens=pl.when(pl.col("pre").is_not_null()).then(tokens.list.slice(1)).otherwise(tokens)
+    )
     ordinal = pl.element().replace(words("ordinal"))
     unit = _unit(pl.col("unit_raw"))
     named = staged.with_columns(
-        street_name=pl.coalesce("box_kind", blank_to_null(tokens.list.eval(ordinal).list.join(" "))),
+        street_name=pl.coalesce(
+            "box_kind", blank_to_null(tokens.list.eval(ordinal).list.join(" "))
+        ),
         street_number=pl.coalesce("box", "number"),
         unit=unit,
     )
-    box = pl.col("box_kind") + pl.when(pl.col("box_kind") == "PO BOX").then(pl.lit(" ")).otherwise(pl.lit(" BOX ")) + pl.col("box")
-    street = pl.concat_str("number", "pre", "street_name", "suffix", "post", "unit", separator=" ", ignore_nulls=True)
+    box = (
+        pl.col("box_kind")
+        + pl.when(pl.col("box_kind") == "PO BOX").then(pl.lit(" ")).otherwise(pl.lit(" BOX "))
+        + pl.col("box")
+    )
+    street = pl.concat_str(
+        "number", "pre", "street_name", "suffix", "post", "unit", separator=" ", ignore_nulls=True
+    )
     full = pl.coalesce(box, blank_to_null(street))
     return named.select(
         "raw",
@@ -165,4 +213,6 @@ def _unit(raw: pl.Expr) -> pl.Expr:
     floor = raw.str.replace(r"(\d+)(?:ST|ND|RD|TH) (?:FLOOR|FLR|FL)$", "FL $1")
     apart = floor.str.replace_all(rf"\b({_UNIT_WORD})(?: #)? ?(\d|[A-Z]\b|[A-Z]-?\d)", "$1 $2")
     table = {**words("unit"), **words("unit_alone")}
-    return blank_to_null(collapse(apart.str.split(" ").list.eval(pl.element().replace(table)).list.join(" ")))
+    return blank_to_null(
+        collapse(apart.str.split(" ").list.eval(pl.element().replace(table)).list.join(" "))
+    )

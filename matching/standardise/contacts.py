@@ -12,7 +12,15 @@ __all__ = ["clean_email", "clean_phone", "clean_ssn", "code"]
 SAME_DIGITS = r"^(0+|1+|2+|3+|4+|5+|6+|7+|8+|9+)$"
 SSN_NEVER_ISSUED = r"^(000|666|9\d\d)|^\d{3}00|0000$"
 """Area, group and serial numbers that the SSA never issued."""
-SSN_PLACEHOLDER = ("123456789", "987654321", "078051120", "219099999", "111223333", "012345678", "999999999")
+SSN_PLACEHOLDER = (
+    "123456789",
+    "987654321",
+    "078051120",
+    "219099999",
+    "111223333",
+    "012345678",
+    "999999999",
+)
 """Typed where a form insists, and two numbers known from advertisements."""
 PHONE_PLACEHOLDER = (
     r"^(?:0+|1+|2+|3+|4+|5+|6+|7+|8+|9+|1234567890|0123456789"
@@ -33,10 +41,14 @@ def clean_ssn(frame: pl.LazyFrame) -> pl.LazyFrame:
     lost_zero = (pl.col("raw").str.len_bytes() == 8) & (digits.str.len_bytes() == 8)
     full, sound = pl.col("full"), pl.col("sound")
     return (
-        frame.with_columns(full=pl.when(lost_zero).then("0" + digits).otherwise(digits), lost=lost_zero)
+        frame.with_columns(
+            full=pl.when(lost_zero).then("0" + digits).otherwise(digits), lost=lost_zero
+        )
         .with_columns(placeholder=full.is_in(SSN_PLACEHOLDER) | full.str.contains(SAME_DIGITS))
         .with_columns(
-            sound=(full.str.len_bytes() == 9) & ~full.str.contains(SSN_NEVER_ISSUED) & ~pl.col("placeholder")
+            sound=(full.str.len_bytes() == 9)
+            & ~full.str.contains(SSN_NEVER_ISSUED)
+            & ~pl.col("placeholder")
         )
         .select(
             "raw",
@@ -55,7 +67,9 @@ def code(name: str) -> Cleaner:
         kept = blank_to_null(pl.col("raw").str.to_uppercase().str.replace_all(r"[^\p{L}\p{N}]", ""))
         placeholder = kept.str.contains(r"^(0+|9{5,}|NA|NONE|NULL|UNKNOWN|UNK|X+|TEST|PENDING)$")
         return frame.select(
-            "raw", pl.when(~placeholder).then(kept).alias(name), placeholder.alias(f"{RULE}placeholder")
+            "raw",
+            pl.when(~placeholder).then(kept).alias(name),
+            placeholder.alias(f"{RULE}placeholder"),
         )
 
     return clean
@@ -67,7 +81,9 @@ def clean_phone(name: str) -> Cleaner:
     def clean(frame: pl.LazyFrame) -> pl.LazyFrame:
         extended = pl.col("raw").str.contains_any(["x", "X", "#"])
         bare = pl.when(extended).then(pl.col("raw").str.replace(EXTENSION, "")).otherwise("raw")
-        ten = pl.when(pl.col("digits").str.len_bytes() == 11).then(pl.col("digits").str.strip_prefix("1"))
+        ten = pl.when(pl.col("digits").str.len_bytes() == 11).then(
+            pl.col("digits").str.strip_prefix("1")
+        )
         digits, placeholder, sound = pl.col("digits"), pl.col("placeholder"), pl.col("sound")
         return (
             frame.with_columns(digits=bare.str.replace_all(r"\D+", ""))
@@ -87,7 +103,9 @@ def clean_phone(name: str) -> Cleaner:
 
 def clean_email(frame: pl.LazyFrame) -> pl.LazyFrame:
     """`email`: lower case; what has no form of an address, and placeholders, are null."""
-    kept = pl.col("raw").str.to_lowercase().str.strip_chars(" \t<>;,.\"'").str.strip_prefix("mailto:")
+    kept = (
+        pl.col("raw").str.to_lowercase().str.strip_chars(" \t<>;,.\"'").str.strip_prefix("mailto:")
+    )
     placeholder, sound = pl.col("placeholder"), pl.col("sound")
     return (
         frame.with_columns(kept=kept)

@@ -42,10 +42,12 @@ def _with_day(frame: pl.LazyFrame, order: str, pivot: int) -> pl.LazyFrame:
         "raw",
         *(pl.coalesce(f"{part}_{form}" for form in FORMS).alias(part) for part in ("a", "b", "c")),
         by_order=pl.coalesce("a_solid", "a_parts").is_not_null(),
-    ).with_columns(pl.col("a", "b").str.head(3).replace(MONTHS))
+    ).with_columns(pl.col("b").str.head(3).replace(MONTHS))
     first, second = _places(order)
     return pieces.with_columns(
-        day=pl.when("by_order").then(pl.coalesce(_day(first, pivot), _day(second, pivot))).otherwise(_day("abc", pivot))
+        day=pl.when("by_order")
+        .then(pl.coalesce(_day(first, pivot), _day(second, pivot)))
+        .otherwise(_day("abc", pivot))
     ).select("raw", "day")
 
 
@@ -60,13 +62,17 @@ def _places(order: str) -> tuple[str, str]:
 def _day(places: str, pivot: int) -> pl.Expr:
     year, month, day = (pl.col(place).str.zfill(2) for place in places)
     short = year.str.len_bytes() == 2
-    century = pl.when(year.str.to_integer(strict=False) <= pivot).then(pl.lit("20")).otherwise(pl.lit("19"))
+    century = (
+        pl.when(year.str.to_integer(strict=False) <= pivot)
+        .then(pl.lit("20"))
+        .otherwise(pl.lit("19"))
+    )
     text = pl.when(short).then(century + year).otherwise(year) + "-" + month + "-" + day
     date = text.str.to_date("%Y-%m-%d", strict=False)
     return pl.when(date.dt.year().is_between(*YEARS)).then(date)
 
 
-def birth_date(order: str, pivot: int) -> Cleaner:
+def birth_date(order: str, *, pivot: int) -> Cleaner:
     """`date_of_birth`: ISO text; placeholders and impossible dates null and flagged."""
 
     def clean(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -75,7 +81,9 @@ def birth_date(order: str, pivot: int) -> Cleaner:
         nothing = raw.str.contains(r"(?i)^[-0/. ]+$|^0000|^9999|^(unknown|none|n/?a|null)$")
         return (
             _with_day(frame, order, pivot)
-            .with_columns(placeholder=pl.col("day").is_in(PLACEHOLDERS) | (raw == "11/11/1111") | nothing)
+            .with_columns(
+                placeholder=pl.col("day").is_in(PLACEHOLDERS) | (raw == "11/11/1111") | nothing
+            )
             .select(
                 "raw",
                 pl.when(~pl.col("placeholder") | pl.col("placeholder").is_null())
@@ -90,7 +98,7 @@ def birth_date(order: str, pivot: int) -> Cleaner:
     return clean
 
 
-def known_date(name: str, order: str, pivot: int) -> Cleaner:
+def known_date(order: str, *, name: str, pivot: int) -> Cleaner:
     """`name` as a date; null where it is none."""
 
     def clean(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -102,7 +110,7 @@ def known_date(name: str, order: str, pivot: int) -> Cleaner:
     return clean
 
 
-def death_date(order: str, pivot: int) -> Cleaner:
+def death_date(order: str, *, pivot: int) -> Cleaner:
     """`deceased_on` and `deceased`: a date, or any text but no; 1900-01-01 where only the fact is known.
 
     A delivered 1900-01-01 is a database's empty date, not a death.
@@ -117,7 +125,9 @@ def death_date(order: str, pivot: int) -> Cleaner:
             .select(
                 "raw",
                 "deceased",
-                pl.when("deceased").then(pl.col("day").fill_null(pl.date(1900, 1, 1))).alias("deceased_on"),
+                pl.when("deceased")
+                .then(pl.col("day").fill_null(pl.date(1900, 1, 1)))
+                .alias("deceased_on"),
                 (pl.col("deceased") & pl.col("day").is_null()).alias(f"{RULE}fact_without_day"),
             )
         )

@@ -21,10 +21,9 @@ RULE, FLAG = "rule:", "flag:"
 
 @dataclass(slots=True)
 class Cleaning:
-    """One part being cleaned: results by name, flags of rows, and rows changed by (field, rule)."""
+    """One part being cleaned: flags of rows, and rows changed by (field, rule)."""
 
     rows: int
-    results: dict[str, pl.Series] = field(default_factory=dict)
     flags: dict[str, pl.Series] = field(default_factory=dict)
     changes: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -39,29 +38,26 @@ class Cleaning:
         for column in cleaned.columns:
             if column.startswith((RULE, FLAG)):
                 hit = cleaned[column].fill_null(value=False)
-                self.note(name, column, hit, codes, weights, flagged)
+                rule = column.split(":", 1)[1]
+                self._count(name, rule, int(weights.filter(hit).sum()))
+                if flagged and column.startswith(FLAG) and hit.any():
+                    self._flag(rule, hit.gather(codes))
         values = cleaned.select(c for c in cleaned.columns if not c.startswith((RULE, FLAG)))
-        return values[codes] if values.height else _nulls(values, self.rows)
+        return values[codes]
 
-    def note(
-        self, name: str, column: str, hit: pl.Series, codes: pl.Series, weights: pl.Series, flagged: bool
-    ) -> None:
-        """Count a rule's rows; keep a flag that any row bears."""
-        count = int(weights.filter(hit).sum())
-        if not count:
-            return
-        rule = column.split(":", 1)[1]
-        self.changes[name, rule] = self.changes.get((name, rule), 0) + count
-        if flagged and column.startswith(FLAG):
-            rows = hit.gather(codes)
-            self.flags[rule] = (self.flags[rule] | rows) if rule in self.flags else rows
+    def _count(self, name: str, rule: str, rows: int) -> None:
+        if rows:
+            self.changes[name, rule] = self.changes.get((name, rule), 0) + rows
+
+    def _flag(self, rule: str, rows: pl.Series) -> None:
+        self.flags[rule] = (self.flags[rule] | rows) if rule in self.flags else rows
 
     def note_rows(self, name: str, rule: str, hit: pl.Series) -> None:
         """The same for a rule that looks at several columns of a row: counted and flagged."""
-        count = int(hit.sum() or 0)
-        if count:
-            self.changes[name, rule] = count
-            self.flags[rule] = hit.fill_null(value=False)
+        rows = hit.fill_null(value=False)
+        self._count(name, rule, int(rows.sum()))
+        if rows.any():
+            self._flag(rule, rows)
 
 
 def _distinct(raw: pl.Series, cleaner: Cleaner) -> tuple[pl.DataFrame, pl.Series, pl.Series]:
@@ -72,7 +68,3 @@ def _distinct(raw: pl.Series, cleaner: Cleaner) -> tuple[pl.DataFrame, pl.Series
     weights = np.bincount(codes.to_numpy(), minlength=values.len() + 1)
     whole = pl.concat([values, pl.Series("raw", [None], dtype=pl.String)])
     return cleaner(pl.LazyFrame({"raw": whole})).drop("raw").collect(), codes, pl.Series(weights)
-
-
-def _nulls(values: pl.DataFrame, rows: int) -> pl.DataFrame:
-    return pl.DataFrame({n: pl.Series([None] * rows, dtype=t) for n, t in values.schema.items()})

@@ -27,7 +27,9 @@ PLAIN_STEPS = (fold_accents, upper, _plain, collapse)
 
 def clean_sex(frame: pl.LazyFrame) -> pl.LazyFrame:
     """`sex`: M, F or X; null where it says nothing."""
-    found = pipeline(pl.col("raw"), PLAIN_STEPS).replace_strict(SEX, default=None, return_dtype=pl.String)
+    found = pipeline(pl.col("raw"), PLAIN_STEPS).replace_strict(
+        SEX, default=None, return_dtype=pl.String
+    )
     return frame.select("raw", sex=found).with_columns(
         (pl.col("raw").is_not_null() & pl.col("sex").is_null()).alias(f"{RULE}unknown")
     )
@@ -35,7 +37,9 @@ def clean_sex(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 def clean_language(frame: pl.LazyFrame) -> pl.LazyFrame:
     """`language`: BCP-47 primary tag; null where it is none."""
-    named = pipeline(pl.col("raw"), PLAIN_STEPS).replace_strict(words("language"), default=None, return_dtype=pl.String)
+    named = pipeline(pl.col("raw"), PLAIN_STEPS).replace_strict(
+        words("language"), default=None, return_dtype=pl.String
+    )
     tag = pl.col("raw").str.strip_chars().str.to_lowercase().str.extract(r"^([a-z]{2})(?:[-_].*)?$")
     return frame.select("raw", language=pl.coalesce(named, tag)).with_columns(
         (pl.col("raw").is_not_null() & pl.col("language").is_null()).alias(f"{RULE}unknown")
@@ -59,6 +63,8 @@ def lower(name: str) -> Cleaner:
     """`name`: lower case, as delivered otherwise."""
 
     def clean(frame: pl.LazyFrame) -> pl.LazyFrame:
-        return frame.select("raw", blank_to_null(collapse(pl.col("raw").str.to_lowercase())).alias(name))
+        return frame.select(
+            "raw", blank_to_null(collapse(pl.col("raw").str.to_lowercase())).alias(name)
+        )
 
     return clean

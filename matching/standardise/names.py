@@ -32,10 +32,13 @@ PLACEHOLDER = (
 )
 DECEASED = r"\b(?:DECEASED|DECD|DECSD|DCSD|THE ESTATE OF|ESTATE OF|EST OF|THE LATE)\b"
 NEWBORN = (
-    r"^(?:(?:BABY|INFANT|NEWBORN|NB) ?(?:BOY|GIRL|MALE|FEMALE)?(?: .*)?|(?:BOY|GIRL|TWIN|BB|BG|B B|B G)(?: (?:OF .*|[A-D1-4]))?"
-    r"|BOY[A-Z]{4,}|GIRL[A-Z]{3,})$"
+    r"^(?:(?:BABY|INFANT|NEWBORN|NB) ?(?:BOY|GIRL|MALE|FEMALE)?(?: .*)?"
+    r"|(?:BOY|GIRL|TWIN|BB|BG|B B|B G)(?: (?:OF .*|[A-D1-4]))?)$"
 )
-"""BABY BOY, BABYGIRL B, GIRL OF ANNA, and a mother's name stuck on: GIRLMARIE."""
+"""BABY BOY, BABYGIRL B, GIRL OF ANNA."""
+GLUED = r"^(?:BABY)?(?:BOY(\p{L}{4,})|GIRL(\p{L}{3,}))$"
+"""BABY and a mother's name stuck on: GIRLMARIE. The rest must be a given name: Boyles is a family."""
+LOOKS_LIKE = {"0": "O", "1": "L", "5": "S", "8": "B"}
 SUFFIX = {
     "JR": "JR", "JUNIOR": "JR", "JNR": "JR", "SR": "SR", "SENIOR": "SR", "SNR": "SR", "I": "I",
     "II": "II", "2ND": "II", "2": "II", "III": "III", "3RD": "III", "3": "III", "IV": "IV",
@@ -46,15 +49,13 @@ FIRST_SUFFIX = r" (JR|JUNIOR|JNR|SR|SENIOR|SNR|II|III|IV|2ND|3RD|4TH)$"
 """Without V, which after a given name is an initial."""
 TITLES = r"^(?:(?:DR|MR|MRS|MS|MISS|MX|PROF|REV|HON|FR|SR|MASTER) )+"
 CREDENTIALS = r"(?: (?:MD|DDS|DMD|PHD|ESQ|RN|CPA|DVM|RDH|PA C))+$"
-PARTICLES = (
-    r"\b(DE|DEL|DELA|DELOS|LA|LAS|LE|LOS|DI|DA|DOS|DAS|DU|DER|DEN|VAN|VON|VANDER|TEN|TER|ZU|AL|EL|ABU|BIN|IBN|MC|MAC|O|D|ST|FITZ) "
-)
+PARTICLES = r"\b(DE|DEL|DELA|DELOS|LA|LAS|LE|LOS|DI|DA|DOS|DAS|DU|DER|DEN|VAN|VON|VANDER|TEN|TER|ZU|AL|EL|ABU|BIN|IBN|MC|MAC|O|D|ST|FITZ) "
 """Glued to what follows, because files disagree about the blank: DE LA CRUZ is DELACRUZ, O BRIEN OBRIEN."""
 PARTICLE_WORD = r"^(DE|DEL|DELA|DELOS|LA|LAS|LE|LOS|DI|DA|DOS|DAS|DU|DER|DEN|VAN|VON|VANDER|TEN|TER|ZU|AL|EL|ABU|BIN|IBN|MC|MAC|O|D|ST|FITZ)$"
 
 
 def _drop_apostrophes(text: pl.Expr) -> pl.Expr:
-    return text.str.replace_all(r"[’'`´ʼ‘]", "")
+    return text.str.replace_all(r"['`\u{b4}\u{2bc}\u{2018}\u{2019}]", "")
 
 
 def _punctuation_to_blank(text: pl.Expr) -> pl.Expr:
@@ -66,7 +67,25 @@ def _letters_only(text: pl.Expr) -> pl.Expr:
 
 
 BASE_STEPS = (fold_accents, upper, _drop_apostrophes, _punctuation_to_blank, collapse)
-FINAL_STEPS = (_letters_only, collapse, blank_to_null)
+
+
+def _digits_as_letters(text: pl.Expr) -> pl.Expr:
+    """'5mith' and 'Ac0sta' come from scanned paper: the letter that looks the same."""
+    return text.map_batches(_read_digits, return_dtype=pl.String, is_elementwise=True)
+
+
+def _read_digits(text: pl.Series) -> pl.Series:
+    mixed = text.str.contains(r"\p{L}\d|\d\p{L}").fill_null(value=False)
+    if not mixed.any():
+        return text
+    read = text.filter(mixed)
+    for digit, letter in LOOKS_LIKE.items():
+        read = read.str.replace_all(rf"(\p{{L}}){digit}", f"${{1}}{letter}")
+        read = read.str.replace_all(rf"{digit}(\p{{L}})", f"{letter}$1")
+    return text.scatter(mixed.arg_true(), read)
+
+
+FINAL_STEPS = (_digits_as_letters, _letters_only, collapse, blank_to_null)
 
 
 def plain_name(text: pl.Expr) -> pl.Expr:
@@ -110,7 +129,9 @@ def _prepared(frame: pl.LazyFrame, suffixes: str) -> pl.LazyFrame:
         pl.col("name").str.contains(TITLES).alias(f"{RULE}title"),
     )
     return titled.with_columns(
-        suffix_found=pl.col("name").str.extract(suffixes).replace_strict(SUFFIX, default=None, return_dtype=pl.String),
+        suffix_found=pl.col("name")
+        .str.extract(suffixes)
+        .replace_strict(SUFFIX, default=None, return_dtype=pl.String),
         name=pl.col("name").str.replace(suffixes, "").str.replace(CREDENTIALS, ""),
     ).with_columns(
         pl.col("suffix_found").is_not_null().alias(f"{RULE}suffix_split_off"),
@@ -124,7 +145,9 @@ def clean_first(frame: pl.LazyFrame) -> pl.LazyFrame:
 
     BABY BOY and its like are no name: null, flagged newborn, a letter at the end is the birth order.
     """
-    newborn = pl.col("name").str.contains(NEWBORN).fill_null(value=False)
+    mother = pl.coalesce(pl.col("name").str.extract(GLUED, 1), pl.col("name").str.extract(GLUED, 2))
+    glued = mother.is_in(nicknames()["name"].implode())
+    newborn = (pl.col("name").str.contains(NEWBORN) | glued).fill_null(value=False)
     initial = r"^(\p{L}{2,}.*) (\p{L})$"
     prepared = _prepared(frame, FIRST_SUFFIX).with_columns(
         newborn.alias(f"{FLAG}newborn"),
@@ -148,12 +171,27 @@ def _with_nicknames(frame: pl.LazyFrame) -> pl.LazyFrame:
     looked_up = (
         frame.with_columns(word=word)
         .join(table, left_on="word", right_on="name", how="left", maintain_order="left")
-        .join(table, left_on="nickname", right_on="name", how="left", suffix="_of_nickname", maintain_order="left")
+        .join(
+            table,
+            left_on="nickname",
+            right_on="name",
+            how="left",
+            suffix="_of_nickname",
+            maintain_order="left",
+        )
     )
     parts = pl.concat_str(
-        "first_name", "word", "names", "nickname", "names_of_nickname", separator="|", ignore_nulls=True
+        "first_name",
+        "word",
+        "names",
+        "nickname",
+        "names_of_nickname",
+        separator="|",
+        ignore_nulls=True,
     )
-    return looked_up.with_columns(first_names=name_set(parts)).drop("word", "names", "names_of_nickname")
+    return looked_up.with_columns(first_names=name_set(parts)).drop(
+        "word", "names", "names_of_nickname"
+    )
 
 
 def name_set(parts: pl.Expr) -> pl.Expr:
@@ -170,12 +208,16 @@ def clean_last(frame: pl.LazyFrame) -> pl.LazyFrame:
         last_name=words.str.replace_all(PARTICLES, "$1"), words=words.str.replace_all(" ", "|")
     )
     pieces = (
-        pl.concat_str("last_name", pl.col("last_name").str.replace_all(" ", "|"), "words", separator="|")
+        pl.concat_str(
+            "last_name", pl.col("last_name").str.replace_all(" ", "|"), "words", separator="|"
+        )
         .str.split("|")
         .list.eval(pl.element().filter(~pl.element().str.contains(PARTICLE_WORD)))
         .list.join("|")
     )
-    return cleaned.with_columns(last_names=name_set(pieces)).drop("whole", "nickname", "name", "words")
+    return cleaned.with_columns(last_names=name_set(pieces)).drop(
+        "whole", "nickname", "name", "words"
+    )
 
 
 def clean_full(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -190,15 +232,34 @@ def clean_full(frame: pl.LazyFrame) -> pl.LazyFrame:
     suffixed = r"(?i)^(.+?),? +(jr|sr|ii|iii|iv|2nd|3rd)\.?$"
     plain = text.str.replace(suffixed, "$1")
     suffix = text.str.extract(suffixed, 2)
-    particle = r"(?:(?:de|del|de la|de los|la|van|van der|van den|von|di|da|dos|st\.?|al|el|ben|mc|mac) )*"
+    particle = (
+        r"(?:(?:de|del|de la|de los|la|van|van der|van den|von|di|da|dos|st\.?|al|el|ben|mc|mac) )*"
+    )
     blank = plain.str.extract_groups(rf"(?i)^(\S+)(?: +(.*?))?? +({particle}\S+)$")
-    by_comma = text.str.contains(r"^[^,]+, *[^, ]") & ~text.str.contains(r"(?i)^[^,]+, *(jr|sr|ii|iii|iv|2nd|3rd)\.?$")
-    last = pl.when(by_comma).then(
-        pl.concat_str(comma.struct.field("1"), comma.struct.field("4"), separator=" ", ignore_nulls=True)
-    ).otherwise(pl.concat_str(pl.coalesce(blank.struct.field("3"), plain), suffix, separator=" ", ignore_nulls=True))
+    by_comma = text.str.contains(r"^[^,]+, *[^, ]") & ~text.str.contains(
+        r"(?i)^[^,]+, *(jr|sr|ii|iii|iv|2nd|3rd)\.?$"
+    )
+    last = (
+        pl.when(by_comma)
+        .then(
+            pl.concat_str(
+                comma.struct.field("1"), comma.struct.field("4"), separator=" ", ignore_nulls=True
+            )
+        )
+        .otherwise(
+            pl.concat_str(
+                pl.coalesce(blank.struct.field("3"), plain),
+                suffix,
+                separator=" ",
+                ignore_nulls=True,
+            )
+        )
+    )
     return frame.select(
         "raw",
-        first_raw=pl.when(by_comma).then(comma.struct.field("2")).otherwise(blank.struct.field("1")),
+        first_raw=pl.when(by_comma)
+        .then(comma.struct.field("2"))
+        .otherwise(blank.struct.field("1")),
         middle_raw=blank_to_null(
             pl.when(by_comma).then(comma.struct.field("3")).otherwise(blank.struct.field("2"))
         ),

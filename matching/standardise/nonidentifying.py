@@ -14,7 +14,7 @@ import polars as pl
 from matching.store import Workspace
 from matching.tables import TABLES
 
-__all__ = ["FIELDS", "shared_values", "shared_value"]
+__all__ = ["FIELDS", "shared_value", "shared_values"]
 
 FIELDS = ("phone", "email", "street", "ssn", "member_id")
 PERSON = ("first_name", "last_name", "date_of_birth")
@@ -38,7 +38,9 @@ def shared_values(workspace: Workspace, *, over: int) -> pl.DataFrame:
         for field in FIELDS:
             value = part.select(value=shared_value(field), person=pl.struct(PERSON).hash(_SEED))
             hashes = value["value"].hash(_SEED)
-            rows = value.filter(hashes.is_in(frequent[field].implode()) & value["value"].is_not_null())
+            rows = value.filter(
+                hashes.is_in(frequent[field].implode()) & value["value"].is_not_null()
+            )
             if rows.height:
                 pieces.append(rows.unique().select(pl.lit(field).alias("field"), "value", "person"))
     return (
@@ -53,12 +55,17 @@ def shared_values(workspace: Workspace, *, over: int) -> pl.DataFrame:
 
 def _frequent(workspace: Workspace, over: int) -> dict[str, pl.Series]:
     """Hashes of the values in more than `over` rows, by field."""
-    hashes: dict[str, list[np.ndarray[tuple[int], np.dtype[np.uint64]]]] = {field: [] for field in FIELDS}
+    hashes: dict[str, list[np.ndarray[tuple[int], np.dtype[np.uint64]]]] = {
+        field: [] for field in FIELDS
+    }
     for part in _parts(workspace):
         for field in FIELDS:
             value = part.select(value=shared_value(field))["value"].drop_nulls()
             hashes[field].append(value.hash(_SEED).to_numpy())
-    return {field: _in_more_rows(np.concatenate([np.empty(0, np.uint64), *hashes.pop(field)]), over) for field in FIELDS}
+    return {
+        field: _in_more_rows(np.concatenate([np.empty(0, np.uint64), *hashes.pop(field)]), over)
+        for field in FIELDS
+    }
 
 
 def _in_more_rows(hashes: np.ndarray[tuple[int], np.dtype[np.uint64]], over: int) -> pl.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import polars as pl
 
@@ -66,24 +67,31 @@ def _columns(frame: pl.DataFrame) -> dict[str, pl.Series]:
 
 
 def _dates(work: Cleaning, frame: pl.DataFrame, pivot: int) -> dict[str, pl.Series]:
-    def by_order(field: str, make: Callable[[str], Cleaner]) -> pl.DataFrame:
-        """Each row by its file's order; usually one order in a part."""
-        orders = frame[ORDER].unique().sort().to_list()
-        if len(orders) == 1:
-            return work.add(field, frame[field], make(orders[0]))
-        pieces = [
-            work.add(field, frame.select(pl.when(pl.col(ORDER) == order).then(field)).to_series(), make(order))
-            for order in orders
-        ]
-        return pl.DataFrame(
-            {name: _first_known([piece[name] for piece in pieces]) for name in pieces[0].columns}
-        )
-
-    found = _columns(by_order("date_of_birth", lambda order: dates.birth_date(order, pivot)))
-    found |= _columns(by_order("deceased_on", lambda order: dates.death_date(order, pivot)))
-    for field in DATE_FIELDS:
-        found |= _columns(by_order(field, lambda order, field=field: dates.known_date(field, order, pivot)))  # type: ignore[misc]
+    makers: dict[str, Callable[[str], Cleaner]] = {
+        "date_of_birth": partial(dates.birth_date, pivot=pivot),
+        "deceased_on": partial(dates.death_date, pivot=pivot),
+        **{field: partial(dates.known_date, name=field, pivot=pivot) for field in DATE_FIELDS},
+    }
+    found: dict[str, pl.Series] = {}
+    for field, make in makers.items():
+        found |= _columns(_by_order(work, frame, field, make))
     return found
+
+
+def _by_order(
+    work: Cleaning, frame: pl.DataFrame, field: str, make: Callable[[str], Cleaner]
+) -> pl.DataFrame:
+    """Each row by its file's order; usually a part has one order."""
+    orders: list[str] = frame[ORDER].unique().sort().to_list() or ["mdy"]
+    if len(orders) == 1:
+        return work.add(field, frame[field], make(orders[0]))
+    pieces = []
+    for order in orders:
+        raw = frame.select(pl.when(pl.col(ORDER) == order).then(field)).to_series()
+        pieces.append(work.add(field, raw, make(order)))
+    return pl.DataFrame(
+        {name: _first_known([piece[name] for piece in pieces]) for name in pieces[0].columns}
+    )
 
 
 def _first_known(pieces: list[pl.Series]) -> pl.Series:
@@ -92,23 +100,37 @@ def _first_known(pieces: list[pl.Series]) -> pl.Series:
     return pl.select(pl.coalesce(pieces)).to_series()
 
 
-def _street(work: Cleaning, frame: pl.DataFrame, first: str, second: str | None) -> dict[str, pl.Series]:
+def _street(
+    work: Cleaning, frame: pl.DataFrame, first: str, second: str | None
+) -> dict[str, pl.Series]:
     raw = frame[first]
     if second is not None and frame[second].null_count() < frame.height:
-        below = pl.when(pl.col(second).is_not_null()).then(address.LINE_BREAK + pl.col(second)).otherwise(pl.lit(""))
+        below = (
+            pl.when(pl.col(second).is_not_null())
+            .then(address.LINE_BREAK + pl.col(second))
+            .otherwise(pl.lit(""))
+        )
         raw = frame.select(blank_to_null(pl.col(first).fill_null("") + below)).to_series()
     cleaned = work.add(first, raw, address.clean_street(first))
     return _columns(cleaned if second is not None else cleaned.select(first))
 
 
-def _names(work: Cleaning, frame: pl.DataFrame, found: dict[str, pl.Series]) -> dict[str, pl.Series]:
+def _names(
+    work: Cleaning, frame: pl.DataFrame, found: dict[str, pl.Series]
+) -> dict[str, pl.Series]:
     whole = frame.select(
-        raw=pl.when(pl.col("first_name").is_null() & pl.col("last_name").is_null()).then("full_name")
+        raw=pl.when(pl.col("first_name").is_null() & pl.col("last_name").is_null()).then(
+            "full_name"
+        )
     ).to_series()
     split = work.add("full_name", whole, names.clean_full)
-    first = work.add("first_name", _else(frame["first_name"], split["first_raw"]), names.clean_first)
+    first = work.add(
+        "first_name", _else(frame["first_name"], split["first_raw"]), names.clean_first
+    )
     last = work.add("last_name", _else(frame["last_name"], split["last_raw"]), names.clean_last)
-    middle = work.add("middle_name", _else(frame["middle_name"], split["middle_raw"]), names.clean_middle)
+    middle = work.add(
+        "middle_name", _else(frame["middle_name"], split["middle_raw"]), names.clean_middle
+    )
     dead = work.flags.get("name_says_deceased", pl.Series([False]).new_from_index(0, work.rows))
     return {
         "first_name": first["first_name"],
@@ -143,7 +165,9 @@ def _all_names(
     if all(other.null_count() == other.len() for other in others):
         return own
     more = [pl.select(pl.concat_str(others, separator="|", ignore_nulls=True)).to_series()]
-    joined = work.add(field, pl.select(blank_to_null(pl.lit(more[0]))).to_series(), cleaner)["names"]
+    joined = work.add(field, pl.select(blank_to_null(pl.lit(more[0]))).to_series(), cleaner)[
+        "names"
+    ]
     both = pl.select(pl.concat_str([own, joined], separator="|", ignore_nulls=True)).to_series()
     raw = pl.DataFrame({"both": both, "joined": joined}).select(
         pl.when(pl.col("joined").is_not_null()).then("both")
@@ -179,4 +203,6 @@ def _flags(work: Cleaning) -> pl.Series:
         return pl.Series([None], dtype=pl.String).new_from_index(0, work.rows)
     frame = pl.DataFrame(work.flags)
     codes = [pl.when(pl.col(code)).then(pl.lit(code)) for code in sorted(work.flags)]
-    return frame.select(blank_to_null(pl.concat_str(codes, separator="|", ignore_nulls=True))).to_series()
+    return frame.select(
+        blank_to_null(pl.concat_str(codes, separator="|", ignore_nulls=True))
+    ).to_series()

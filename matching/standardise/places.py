@@ -8,7 +8,14 @@ from matching.standardise.distinct import FLAG, RULE, Cleaner
 from matching.standardise.reference import words, zip3_states
 from matching.standardise.text import blank_to_null, collapse, fold_accents, pipeline, upper
 
-__all__ = ["clean_city", "clean_country", "clean_state", "clean_zip", "state_conflicts", "state_of_zip"]
+__all__ = [
+    "clean_city",
+    "clean_country",
+    "clean_state",
+    "clean_zip",
+    "state_conflicts",
+    "state_of_zip",
+]
 
 CITY_PLACEHOLDER = r"^(UNKNOWN|UNK|NONE|NA|N A|X+|TEST|NO CITY|ANY ?CITY)$"
 
@@ -24,10 +31,18 @@ def clean_city(name: str) -> Cleaner:
     """`name`: upper case; ST and FT written out as the town names they begin."""
 
     def clean(frame: pl.LazyFrame) -> pl.LazyFrame:
-        plain = pipeline(pl.col("raw").str.replace_all(r"['’.]", ""), PLACE_STEPS)
+        plain = pipeline(pl.col("raw").str.replace_all(r"['\u{2019}.]", ""), PLACE_STEPS)
         placeholder = plain.str.contains(CITY_PLACEHOLDER)
-        full = plain.str.replace(r"^ST ", "SAINT ").str.replace(r"^FT ", "FORT ").str.replace(r"^MT ", "MOUNT ")
-        return frame.select("raw", pl.when(~placeholder).then(full).alias(name), placeholder.alias(f"{RULE}placeholder"))
+        full = (
+            plain.str.replace(r"^ST ", "SAINT ")
+            .str.replace(r"^FT ", "FORT ")
+            .str.replace(r"^MT ", "MOUNT ")
+        )
+        return frame.select(
+            "raw",
+            pl.when(~placeholder).then(full).alias(name),
+            placeholder.alias(f"{RULE}placeholder"),
+        )
 
     return clean
 
@@ -36,7 +51,9 @@ def clean_state(name: str) -> Cleaner:
     """`name`: two-letter code of a state, territory or armed forces region; null else."""
 
     def clean(frame: pl.LazyFrame) -> pl.LazyFrame:
-        plain = pipeline(pl.col("raw").str.replace(r"(?i)^us-", "").str.replace_all(r"\.", ""), PLACE_STEPS)
+        plain = pipeline(
+            pl.col("raw").str.replace(r"(?i)^us-", "").str.replace_all(r"\.", ""), PLACE_STEPS
+        )
         found = plain.replace_strict(words("state"), default=None, return_dtype=pl.String)
         return frame.select("raw", found.alias(name)).with_columns(
             (pl.col("raw").is_not_null() & pl.col(name).is_null()).alias(f"{FLAG}{name}_unknown")
@@ -52,7 +69,10 @@ def clean_zip(zip5: str, zip4: str | None = None) -> Cleaner:
         raw = pl.col("raw").str.strip_chars()
         lost = raw.str.contains(r"^\d{3,4}(-\d{4})?$|^\d{8}$")
         digits = pl.when(raw.str.contains(r"^\d+$") & (raw.str.len_bytes() == 8)).then("0" + raw)
-        padded = pl.coalesce(digits, raw.str.replace(r"^(\d{4})(-\d{4})?$", "0$1$2").str.replace(r"^(\d{3})$", "00$1"))
+        padded = pl.coalesce(
+            digits,
+            raw.str.replace(r"^(\d{4})(-\d{4})?$", "0$1$2").str.replace(r"^(\d{3})$", "00$1"),
+        )
         parts = padded.str.extract_groups(r"^(\d{5})(?:[- ]?(\d{4}))?(?:-0*)?$")
         five, four = parts.struct.field("1"), parts.struct.field("2")
         assigned = five.str.head(3).is_in(list(zip3_states())) & ~five.is_in(["99999"])
@@ -68,7 +88,9 @@ def clean_zip(zip5: str, zip4: str | None = None) -> Cleaner:
             "raw",
             *columns,
             (lost & assigned).alias(f"{RULE}leading_zero"),
-            (raw.is_not_null() & ~assigned.fill_null(value=False) & ~foreign).alias(f"{FLAG}{zip5}_impossible"),
+            (raw.is_not_null() & ~assigned.fill_null(value=False) & ~foreign).alias(
+                f"{FLAG}{zip5}_impossible"
+            ),
         )
 
     return clean

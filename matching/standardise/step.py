@@ -21,9 +21,15 @@ _SIDES = (("leaked", "leaked", "mention_id"), ("master", "charts", "chart_id"))
 def run(workspace: Workspace, settings: StandardiseSettings) -> None:
     """Clean every row that is not excluded; part in, part out, so memory is that of one part."""
     changes = [
-        frame for side, table, key in _SIDES for frame in _clean_side(workspace, settings, side, table, key)
+        frame
+        for side, table, key in _SIDES
+        for frame in _clean_side(workspace, settings, side, table, key)
     ]
-    total = pl.concat([TABLES["changes"].empty(), *changes]).group_by("side", "field", "rule").agg(pl.col("rows").sum())
+    total = (
+        pl.concat([TABLES["changes"].empty(), *changes])
+        .group_by("side", "field", "rule")
+        .agg(pl.col("rows").sum())
+    )
     workspace.write("changes", total)
     workspace.write("nonidentifying", shared_values(workspace, over=settings.nonidentifying_over))
     log_counts(
@@ -42,7 +48,9 @@ def _clean_side(
     with workspace.writer(f"{table}_std") as writer:
         for index, part in enumerate(workspace.parts(table)):
             rows = part.filter(pl.col("exclusion").is_null()).with_columns(
-                pl.col("file_no").replace_strict(orders, default="mdy", return_dtype=pl.String).alias(ORDER)
+                pl.col("file_no")
+                .replace_strict(orders, default="mdy", return_dtype=pl.String)
+                .alias(ORDER)
             )
             cleaned, work = clean_part(rows, pivot=settings.two_digit_year_pivot)
             frame = pl.concat([rows.select(key), cleaned], how="horizontal")
@@ -57,7 +65,9 @@ def _date_orders(workspace: Workspace, settings: StandardiseSettings) -> dict[in
     seen = files.filter(pl.col("repeats").is_null()).select("file_no", "path")
     by_path = settings.date_order_by_path
     return {
-        number: next((order for key, order in by_path.items() if key == path or fnmatch(path, key)), "mdy")
+        number: next(
+            (order for key, order in by_path.items() if key == path or fnmatch(path, key)), "mdy"
+        )
         for number, path in seen.iter_rows()
     }
 

@@ -12,7 +12,7 @@ __all__ = ["Step", "blank_to_null", "collapse", "fold_accents", "pipeline", "upp
 Step = Callable[[pl.Expr], pl.Expr]
 _UNDECOMPOSED = {
     "Ł": "L", "ł": "l", "Ø": "O", "ø": "o", "Đ": "D", "đ": "d", "Ð": "D", "ð": "d", "ß": "SS",
-    "ẞ": "SS", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "Þ": "TH", "þ": "th", "ı": "i", "İ": "I",
+    "ẞ": "SS", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "Þ": "TH", "þ": "th", "\u0131": "i", "İ": "I",
     "Ħ": "H", "ħ": "h", "Ŧ": "T", "ŧ": "t",
 }  # fmt: skip
 """Latin letters that Unicode does not take apart into a letter and a mark."""
