@@ -16,6 +16,7 @@ from benchmarks.results import record
 
 def main() -> None:
     """Generate once in this process, record seconds, rows per second and peak memory."""
+    from flows.measure import PeakMemory
     from flows.rehearse import rehearse
 
     parser = argparse.ArgumentParser(
@@ -27,16 +28,18 @@ def main() -> None:
     parser.add_argument("--leaked", type=int)
     parser.add_argument("--charts", type=int)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--workers", type=int)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         begun = time.perf_counter()
-        summary = rehearse(
-            Path(name), people=options.people, seed=options.seed, profile=options.profile,
-            leaked=options.leaked, charts=options.charts,
-        )  # fmt: skip
+        with PeakMemory() as peak:
+            summary = rehearse(
+                Path(name), people=options.people, seed=options.seed, profile=options.profile,
+                leaked=options.leaked, charts=options.charts, workers=options.workers,
+            )  # fmt: skip
         seconds = time.perf_counter() - begun
         size = sum(p.stat().st_size for p in Path(name).rglob("*") if p.is_file())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+    used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     result = {
         "profile": options.profile,
         "seed": options.seed,
@@ -45,9 +48,10 @@ def main() -> None:
         "charts_rows": summary.charts_rows,
         "entities": summary.entities,
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in used), 1),
         "leaked_rows_per_s": round(summary.leaked_rows / seconds),
         "rows_per_s": round((summary.leaked_rows + summary.charts_rows) / seconds),
-        "peak_rss_gib": round(peak, 2),
+        "peak_rss_gib": round(peak.gib, 2),
         "disk_gib": round(size / (1 << 30), 2),
     }
     record("rehearse", result, show=options.json)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flows.rehearse.noise import blank, iso_dates
+from flows.rehearse.noise import iso_dates, spread
 from flows.rehearse.people import YEAR
 from flows.rehearse.records import Block, first_names
 
@@ -55,69 +55,77 @@ def _formats(block: Block, who: Ints) -> pl.Series:
     return pl.Series(["", "large print", "braille"]).replace("", None).gather(kind)
 
 
-def _full_name(block: Block, who: Ints) -> tuple[pl.Series, pl.Series]:
-    people = block.people
-    return first_names(block, who, people.first[who]), block.pools.last.text.gather(
-        people.last[who]
-    )
+def _name(block: Block, first_of: Ints, last_of: Ints) -> tuple[pl.Series, pl.Series]:
+    first = first_names(block, first_of, block.people.first[first_of])
+    return first, block.pools.last.text.gather(block.people.last[last_of])
 
 
 def _guardian(block: Block, who: Ints) -> dict[str, pl.Series]:
-    minor = block.people.guardian[who] >= 0
-    first, last = _full_name(block, np.maximum(block.people.guardian[who], 0))
-    return {"guardian_first_name": blank(first, ~minor), "guardian_last_name": blank(last, ~minor)}
+    keeper = block.people.guardian[who]
+    rows = np.flatnonzero(keeper >= 0)
+    first, last = _name(block, keeper[rows], keeper[rows])
+    return {
+        "guardian_first_name": spread(len(who), rows, first),
+        "guardian_last_name": spread(len(who), rows, last),
+    }
 
 
 def _death(block: Block, who: Ints, known_by: int) -> dict[str, pl.Series]:
     """Day of death; for some a relative of the household stands for the estate."""
-    people, homes = block.people, block.homes
+    people, size = block.people, len(who)
     dead = (people.death[who] >= 0) & (people.death[who] <= known_by)
     kept = dead & (share_of(who + block.first_no, salt=4) < _REPRESENTED)
-    following = np.minimum(who + 1, people.size - 1)
-    same = people.household[following] == people.household[who]
-    relative = np.where(people.place_in[who] > 0, who - people.place_in[who],
-                        np.where(same, following, who))  # fmt: skip
-    luck = (share_of(who + block.first_no, salt=5) * people.size).astype(np.int64)
-    first, _ = _full_name(block, np.where(relative == who, luck, relative))
-    _, last = _full_name(block, relative)
-    rows = homes.address[people.household[relative]]
+    rows = np.flatnonzero(kept)
+    some = who[rows]
+    following = np.minimum(some + 1, people.size - 1)
+    same = people.household[following] == people.household[some]
+    beside = np.where(same, following, some)
+    relative = np.where(people.place_in[some] > 0, some - people.place_in[some], beside)
+    luck = (share_of(some + block.first_no, salt=5) * people.size).astype(np.int64)
+    first, last = _name(block, np.where(relative == some, luck, relative), relative)
+    home = block.homes.address[people.household[relative]]
+    died = np.flatnonzero(dead)
     return {
-        "deceased_on": blank(iso_dates(np.maximum(people.death[who], 0)), ~dead),
-        "representative_name": blank(first + " " + last, ~kept),
-        "representative_street": blank(rows["street_short"], ~kept),
-        "representative_city": blank(rows["city"], ~kept),
-        "representative_state": blank(rows["state"], ~kept),
-        "representative_zip": blank(rows["zip"], ~kept),
+        "deceased_on": spread(size, died, iso_dates(people.death[who[died]])),
+        "representative_name": spread(size, rows, first + " " + last),
+        "representative_street": spread(size, rows, home["street_short"]),
+        "representative_city": spread(size, rows, home["city"]),
+        "representative_state": spread(size, rows, home["state"]),
+        "representative_zip": spread(size, rows, home["zip"]),
     }
 
 
 def _consent(block: Block, who: Ints) -> dict[str, pl.Series]:
     """Agreement to e-mail: only adults' own; part of it covers reminders alone."""
-    number = who + block.first_no
+    size = len(who)
+    luck = share_of(who + block.first_no, salt=6)
     adult = (block.breach - block.people.birth[who] >= 18 * YEAR) & (block.people.death[who] < 0)
-    luck = share_of(number, salt=6)
-    agreed = adult & (luck < _CONSENT) & block.homes.email.gather(who).is_not_null().to_numpy()
-    on = block.breach - 60 - (luck / _CONSENT * 900).astype(np.int64)
-    scope = pl.Series(["notices", "reminders"]).gather((luck > 0.7 * _CONSENT).astype(np.int64))
-    withdrawn = agreed & (share_of(number, salt=7) < 0.06)
+    rows = np.flatnonzero(adult & (luck < _CONSENT))
+    rows = rows[block.homes.email.gather(who[rows]).is_not_null().to_numpy()]
+    on = block.breach - 60 - (luck[rows] / _CONSENT * 900).astype(np.int64)
+    narrow = (luck[rows] > 0.7 * _CONSENT).astype(np.int64)
+    ended = share_of(who[rows] + block.first_no, salt=7) < 0.06
     return {
-        "email_consent_on": blank(iso_dates(on), ~agreed),
-        "email_consent_scope": blank(scope, ~agreed),
-        "email_consent_withdrawn_on": blank(iso_dates(on + 45), ~withdrawn),
+        "email_consent_on": spread(size, rows, iso_dates(on)),
+        "email_consent_scope": spread(
+            size, rows, pl.Series(["notices", "reminders"]).gather(narrow)
+        ),
+        "email_consent_withdrawn_on": spread(size, rows[ended], iso_dates(on[ended] + 45)),
     }
 
 
 def _confidential(block: Block, who: Ints) -> dict[str, pl.Series]:
     """A few asked for confidential communications, more than half with another address."""
+    size = len(who)
     luck = share_of(who + block.first_no, salt=8)
-    flagged = luck < _CONFIDENTIAL
-    elsewhere = luck < 0.6 * _CONFIDENTIAL
-    rows = block.homes.address[block.people.household[who]]
-    box = pl.Series(100 + (luck * 1e6).astype(np.int64) % 9000)
+    flagged = np.flatnonzero(luck < _CONFIDENTIAL)
+    rows = np.flatnonzero(luck < 0.6 * _CONFIDENTIAL)
+    home = block.homes.address[block.people.household[who[rows]]]
+    box = pl.Series(100 + (luck[rows] * 1e6).astype(np.int64) % 9000).cast(pl.String)
     return {
-        "confidential_address": blank(pl.Series(["yes"] * len(who)), ~flagged),
-        "alternate_street": blank("PO Box " + box.cast(pl.String), ~elsewhere),
-        "alternate_city": blank(rows["city"], ~elsewhere),
-        "alternate_state": blank(rows["state"], ~elsewhere),
-        "alternate_zip": blank(rows["zip"], ~elsewhere),
+        "confidential_address": spread(size, flagged, pl.Series(["yes"] * len(flagged))),
+        "alternate_street": spread(size, rows, "PO Box " + box),
+        "alternate_city": spread(size, rows, home["city"]),
+        "alternate_state": spread(size, rows, home["state"]),
+        "alternate_zip": spread(size, rows, home["zip"]),
     }

@@ -22,6 +22,7 @@ __all__ = [
     "ocr",
     "slip_birth",
     "slip_digit",
+    "spread",
     "strikes",
     "text_dates",
     "typo",
@@ -52,6 +53,12 @@ def change(column: pl.Series, where: Bools, new: Callable[[pl.Series], pl.Series
 def blank(column: pl.Series, where: Bools) -> pl.Series:
     """The column with the struck rows missing."""
     return change(column, where, lambda old: pl.Series([None] * len(old), dtype=pl.String))
+
+
+def spread(size: int, rows: Ints, values: pl.Series) -> pl.Series:
+    """A column of `size` texts that is null but for `values` at `rows`."""
+    column = pl.repeat(None, size, dtype=pl.String, eager=True)
+    return column.scatter(rows, values) if len(rows) else column
 
 
 def typo(rng: np.random.Generator) -> Callable[[pl.Series], pl.Series]:

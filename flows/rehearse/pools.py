@@ -71,8 +71,8 @@ class Pools:
 
     first: tuple[Names, Names]  # women, men
     last: Names
-    middle_of: tuple[Names, Names]
-    nick_from: Ints  # per name of both first lists, women first: where its nicknames start
+    given: pl.Series  # the texts of both first lists, women's first
+    nick_from: Ints  # per name of `given`: where its nicknames start
     nick_count: Ints
     nick_text: pl.Series
     spanish_first: tuple[Ints, Ints]
@@ -179,7 +179,7 @@ def load_pools() -> Pools:
     return Pools(
         first=(women, men),
         last=last,
-        middle_of=(women, men),
+        given=pl.concat([women.text, men.text]),
         nick_from=start,
         nick_count=count,
         nick_text=nicks,

@@ -85,21 +85,23 @@ def record_frame(
     return pl.DataFrame(names | birth | address | contact)
 
 
+def _given_at(block: Block, who: Ints, at: Ints) -> Ints:
+    """Positions in `given` of these people's names (`at`: in the list of their sex)."""
+    women, men = (len(names.text) for names in block.pools.first)
+    man = block.people.sex[who] == 1
+    return np.where(man, women + np.minimum(at, men - 1), np.minimum(at, women - 1))
+
+
 def first_names(block: Block, who: Ints, at: Ints) -> pl.Series:
-    """Given names of these people; both lists are gathered and one is taken."""
-    women, men = block.pools.first
-    man = pl.Series(block.people.sex[who] == 1)
-    w = women.text.gather(np.minimum(at, len(women.text) - 1))
-    m = men.text.gather(np.minimum(at, len(men.text) - 1))
-    return m.zip_with(man, w)
+    """Given names of these people, `at` these positions of the list of their sex."""
+    return block.pools.given.gather(_given_at(block, who, at))
 
 
 def _nickname(block: Block, rng: np.random.Generator, who: Ints, first: pl.Series,
               rate: float) -> pl.Series:  # fmt: skip
     """Some given names in a short form, where the name has any."""
     people, pools = block.people, block.pools
-    offset = np.where(people.sex[who] == 1, len(pools.first[0].text), 0)
-    at = people.first[who] + offset
+    at = _given_at(block, who, people.first[who])
     count = pools.nick_count[at]
     rows = np.flatnonzero(strikes(rng, len(who), rate * 1.6) & (count > 0))
     if not len(rows):
