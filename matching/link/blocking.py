@@ -6,6 +6,7 @@ A rule gives each row up to three text keys; rows that share a key are candidate
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -13,7 +14,7 @@ import polars as pl
 
 from matching.log import log_counts
 
-__all__ = ["BLOCKING", "Rule", "Sides", "candidates", "limit_blocks", "make_keys", "rule_names"]
+__all__ = ["BLOCKING", "TRAINING", "Rule", "Sides", "candidates", "limit_blocks", "make_keys", "rule_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ _RULES = (
 )
 BLOCKING: dict[str, Rule] = {rule.name: rule for rule in _RULES}
 """Blocking rules by name, in the order of the bits of `rules`."""
+TRAINING: dict[str, Rule] = {
+    **BLOCKING,
+    "place": Rule("place", "everything but the address: shows training what neighbours share", (_STREET,)),
+}
+"""Training also looks at pairs that share a home only, or it would not know how common they are."""
 
 _KEYS_SQL = """
 create table keys_{side} as
@@ -123,18 +129,25 @@ class Sides:
         return self.left == self.right
 
 
-def make_keys(con: duckdb.DuckDBPyConnection, side: str) -> None:
+def make_keys(
+    con: duckdb.DuckDBPyConnection, side: str, rules: Mapping[str, Rule] = BLOCKING
+) -> None:
     """Make `keys_<side>` (rule, rid, key) from `rows_<side>`."""
     each = " union all ".join(
         _ONE_KEY_SQL.format(bit=bit, key=key, side=side)
-        for bit, rule in enumerate(BLOCKING.values())
+        for bit, rule in enumerate(rules.values())
         for key in rule.keys
     )
     con.execute(_KEYS_SQL.format(side=side, each=each))
 
 
 def limit_blocks(
-    con: duckdb.DuckDBPyConnection, sides: Sides, *, pair_budget: int, step: str
+    con: duckdb.DuckDBPyConnection,
+    sides: Sides,
+    *,
+    pair_budget: int,
+    step: str,
+    rules: Mapping[str, Rule] = BLOCKING,
 ) -> None:
     """Count the pairs of every rule and take the largest blocks out where they exceed its share.
 
@@ -144,8 +157,8 @@ def limit_blocks(
     con.execute("drop table if exists blocks")
     con.execute(_BLOCKS_SQL.format(left=sides.left, right=sides.right))
     sizes = con.sql(_SIZES_SQL).pl()
-    caps = _caps(sizes, pair_budget)
-    for bit, (name, cap) in enumerate(zip(BLOCKING, caps, strict=True)):
+    caps = _caps(sizes, pair_budget, rules)
+    for bit, (name, cap) in enumerate(zip(rules, caps, strict=True)):
         dropped = sizes.filter((pl.col("rule") == bit) & (pl.col("size") > cap))
         if dropped.is_empty():
             continue
@@ -157,7 +170,7 @@ def limit_blocks(
                 "(select key from blocks where rule = $rule and n_left::double * n_right > $cap)",
                 {"rule": bit, "cap": cap},
             )
-    log_counts(step, **{f"pairs_{name}": _planned(sizes, bit, caps[bit]) for bit, name in enumerate(BLOCKING)})
+    log_counts(step, **{f"pairs_{name}": _planned(sizes, bit, caps[bit]) for bit, name in enumerate(rules)})
 
 
 def _planned(sizes: pl.DataFrame, bit: int, cap: float) -> int:
@@ -165,15 +178,15 @@ def _planned(sizes: pl.DataFrame, bit: int, cap: float) -> int:
     return int((kept["size"] * kept["blocks"]).sum())
 
 
-def _caps(sizes: pl.DataFrame, pair_budget: int) -> list[float]:
+def _caps(sizes: pl.DataFrame, pair_budget: int, rules: Mapping[str, Rule]) -> list[float]:
     """Largest block size that each rule may keep, smallest rules served first."""
-    caps = [rule.block_pairs_max for rule in BLOCKING.values()]
+    caps = [rule.block_pairs_max for rule in rules.values()]
     totals = {
         bit: float((rows["size"] * rows["blocks"]).sum())
-        for bit in range(len(BLOCKING))
+        for bit in range(len(rules))
         for rows in [sizes.filter((pl.col("rule") == bit) & (pl.col("size") <= caps[bit]))]
     }
-    left, waiting = float(pair_budget), len(BLOCKING)
+    left, waiting = float(pair_budget), len(rules)
     for bit in sorted(totals, key=lambda b: (totals[b], b)):
         share = left / waiting
         if totals[bit] > share:

@@ -81,7 +81,7 @@ _BY_MIDDLE = (
 
 _CONTACT = (
     "(phone_l = phone_r or phone_l = phone2_r or phone2_l = phone_r or phone2_l = phone2_r "
-    "or email_l = email_r)"
+    "or email_l = email_r or member_id_l = member_id_r)"
 )
 _CONTACT_SLIP = (
     "(damerau_levenshtein(phone_l, phone_r) <= 1 "
@@ -89,11 +89,17 @@ _CONTACT_SLIP = (
 )
 _NO_CONTACT = (
     "(coalesce(phone_l, phone2_l) is null or coalesce(phone_r, phone2_r) is null) "
-    "and (email_l is null or email_r is null)"
+    "and (email_l is null or email_r is null) and (member_id_l is null or member_id_r is null)"
 )
 _HOUSEHOLD_SAME = f"(place_l = place_r or {_CONTACT})"
 
-_RELATIVE = f"last_name_l = last_name_r and (date_of_birth_l = date_of_birth_r or {_HOUSEHOLD_SAME})"
+_TWIN = "last_name_l = last_name_r and date_of_birth_l = date_of_birth_r"
+
+_UNLIKE = (
+    "jaro_winkler_similarity(first_name_l, first_name_r) < 0.75 "
+    f"and not {_overlap('first_names')} "
+    "and levenshtein(date_of_birth_l, date_of_birth_r) > 2"
+)
 
 FIRST_NAME = Comparison(
     "first_name",
@@ -106,7 +112,7 @@ FIRST_NAME = Comparison(
         Level("initial only", _INITIAL, 0.01, 0.0015),
         Level("middle name in use", _BY_MIDDLE, 0.005, 0.002),
         Level("similar", "jaro_winkler_similarity(first_name_l, first_name_r) >= 0.88", 0.02, 0.01),
-        Level("relative", _RELATIVE, 0.0004, 0.4096, fixed=True),
+        Level("another name at one birth", _TWIN, 0.0001, 0.8192, fixed=True),
         Level("a little similar", "jaro_winkler_similarity(first_name_l, first_name_r) >= 0.75", 0.015, 0.03),
         Level("different", "ELSE", 0.03, 0.9475),
     ),
@@ -115,6 +121,7 @@ LAST_NAME = Comparison(
     "last_name",
     _either_null("last_name"),
     (
+        Level("same in one household", f"{_same('last_name')} and {_HOUSEHOLD_SAME}", 0.95, 0.75, fixed=True),
         Level("same", _same("last_name"), 0.84, 0.001, tf="last_name"),
         Level("part or previous name the same", _overlap("last_names"), 0.02, 0.0002),
         Level("swapped with first name", _SWAPPED, 0.01, 0.01, fixed=True),
@@ -163,11 +170,10 @@ MIDDLE_NAME = Comparison(
 )
 SUFFIX = Comparison(
     "suffix",
-    "suffix_l is null and suffix_r is null",
+    "suffix_l is null or suffix_r is null",
     (
-        Level("same", _same("suffix"), 0.40, 0.02),
-        Level("one without", "suffix_l is null or suffix_r is null", 0.57, 0.95),
-        Level("different", "ELSE", 0.03, 0.03),
+        Level("same", _same("suffix"), 0.95, 0.25, fixed=True),
+        Level("different", "ELSE", 0.01, 0.64, fixed=True),
     ),
 )
 SEX = Comparison(
@@ -183,8 +189,8 @@ HOUSEHOLD = Comparison(
     f"(street_name_l is null or street_name_r is null) and (zip5_l is null or zip5_r is null) and {_NO_CONTACT}",
     (
         Level("same address and contact", f"{_same('place')} and {_CONTACT}", 0.45, 0.000002),
-        Level("same address and ZIP", _same("place", "zip5"), 0.22, 0.000003, tf="place"),
-        Level("same address", _same("place"), 0.03, 0.000005, tf="place"),
+        Level("same address and ZIP", _same("place", "zip5"), 0.22, 0.000003),
+        Level("same address", _same("place"), 0.03, 0.000005),
         Level("same contact", _CONTACT, 0.12, 0.000005),
         Level(
             "same number, similar street",
@@ -217,14 +223,14 @@ MRN = Comparison(
     _either_null("mrn"),
     (
         Level("same", _same("mrn"), 0.75, 0.0002, tf="mrn"),
-        Level("one slip", f"length(mrn_l) > 5 and {_slip('mrn')}", 0.01, 0.0005),
-        Level("different", "ELSE", 0.24, 0.9993),
+        Level("different", "ELSE", 0.25, 0.9998),
     ),
 )
 SSN = Comparison(
     "ssn",
     _either_null("ssn"),
     (
+        Level("same, of a relative", f"{_same('ssn')} and {_UNLIKE}", 0.04, 0.01, fixed=True),
         Level("same", _same("ssn"), 0.90, 0.0000005),
         Level("one slip", "levenshtein(ssn_l, ssn_r) <= 2 and damerau_levenshtein(ssn_l, ssn_r) <= 1", 0.05, 0.000001),
         Level("same last four", "right(ssn_l, 4) = right(ssn_r, 4)", 0.01, 0.0001),
@@ -232,20 +238,10 @@ SSN = Comparison(
         Level("different", "ELSE", 0.03, 0.9998685),
     ),
 )
-MEMBER_ID = Comparison(
-    "member_id",
-    _either_null("member_id"),
-    (
-        Level("same", _same("member_id"), 0.85, 0.000002),
-        Level("one slip", "length(member_id_l) > 5 and damerau_levenshtein(member_id_l, member_id_r) <= 1", 0.02, 0.000002),
-        Level("different", "ELSE", 0.13, 0.999996),
-    ),
-)
-
 _COMMON = (FIRST_NAME, LAST_NAME, BIRTH_DATE, MIDDLE_NAME, SUFFIX, SEX, HOUSEHOLD, MRN)
 BUILTIN: dict[str, tuple[Comparison, ...]] = {
     "dental": _COMMON,
-    "clinic": (*_COMMON, SSN, MEMBER_ID),
+    "clinic": (*_COMMON, SSN),
 }
 """Built-in models: `dental` for data without social security numbers, `clinic` for data with them."""
 
