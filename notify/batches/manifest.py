@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -52,11 +53,13 @@ def elements_csv(rows: pl.DataFrame, sets: pl.DataFrame, wording: Wording) -> by
 
 
 def body(
-    rows: pl.DataFrame, *, vendor: Vendor, settings: BatchesSettings, wording: Wording
+    rows: pl.DataFrame, mail: bytes, *, vendor: Vendor, settings: BatchesSettings, wording: Wording
 ) -> dict[str, Any]:
-    """Everything of the manifest that follows from rows, texts and profile alone."""
+    """Everything of the manifest that follows from rows, texts and profile alone.
+
+    `mail` is what `mail_csv` gave for these rows.
+    """
     pieces = rows.filter(pl.col("is_seed") == "N")
-    mail = mail_csv(rows, vendor)
     return {
         "schema_version": SCHEMA,
         "incident": settings.incident.id,
@@ -87,11 +90,8 @@ def body(
     }
 
 
-def content_digest(
-    rows: pl.DataFrame, *, vendor: Vendor, settings: BatchesSettings, wording: Wording
-) -> str:
-    """Digest of `body`: changes with any row, text or profile, and with nothing else."""
-    said = body(rows, vendor=vendor, settings=settings, wording=wording)
+def content_digest(said: Mapping[str, Any]) -> str:
+    """Digest of a `body`: changes with any row, text or profile, and with nothing else."""
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

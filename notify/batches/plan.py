@@ -15,7 +15,7 @@ import polars as pl
 from matching.store import Workspace, log_counts
 from matching.tables import MAIL_V1, TABLES
 from notify.batches.mail_v1 import check, sealed
-from notify.batches.manifest import content_digest
+from notify.batches.manifest import body, content_digest, mail_csv
 from notify.batches.settings import BatchesSettings, Vendor, load_vendor
 from notify.letters.merge import merged
 from notify.letters.proofs import checked_wording
@@ -161,7 +161,8 @@ def _batch_row(
     batch: Batch, vendor: Vendor, rows: pl.DataFrame, settings: BatchesSettings, wording: Wording
 ) -> tuple[str, int, str, int, int, str]:
     seeds = rows.height - batch.pieces
-    content = content_digest(rows, vendor=vendor, settings=settings, wording=wording)
+    said = body(rows, mail_csv(rows, vendor), vendor=vendor, settings=settings, wording=wording)
+    content = content_digest(said)
     return batch.batch_id, batch.wave, vendor.name, batch.pieces, seeds, content
 
 

@@ -96,24 +96,25 @@ def _write(
     batch = planned["batch_id"]
     vendor, (wording, _) = load_vendor(settings), checked_wording(settings)
     rows = _rows(workspace, batch)
-    content = content_digest(rows, vendor=vendor, settings=settings, wording=wording)
-    if content != planned["content"]:
+    mail = mail_csv(rows, vendor)
+    said = body(rows, mail, vendor=vendor, settings=settings, wording=wording)
+    if content_digest(said) != planned["content"]:
         raise CheckFailed(
             f"batch {batch}: texts or profile changed since it was planned; run again"
         )
     shutil.rmtree(workspace.out / "batches" / batch, ignore_errors=True)
     files = {
-        "MAIL_v1.csv": (mail_csv(rows, vendor), True),
+        "MAIL_v1.csv": (mail, True),
         "exceptions.csv": (_exceptions(workspace, rows), True),
         "elements.csv": (elements_csv(rows, _sets(workspace, rows), wording), False),
         "return_addresses.csv": (_return_addresses(workspace, settings, rows), False),
         **_templates(settings),
     }
     manifest = {
-        **body(rows, vendor=vendor, settings=settings, wording=wording),
+        **said,
         "batch": batch,
         "wave": planned["wave"],
-        "content": content,
+        "content": planned["content"],
         "data_snapshot": workspace.digest("notices"),
         "code_version": _code_version(),
         "approvals": approvals,
