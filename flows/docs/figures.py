@@ -36,6 +36,7 @@ def _region(results: Path) -> str:
         *_accuracy(documents),
         *_outside(documents),
         *_rehearsals(documents),
+        *_generator(documents),
         *_pipelines(documents),
     ]
     if not rows:
@@ -85,6 +86,14 @@ def _rehearsals(documents: dict[str, Any]) -> list[tuple[str, str]]:
         ("rehearsal: pair recall of exact name and birth date", _span(recall)),
         ("rehearsal: best F1 of a generic model", _span(f1)),
     ]
+
+
+def _generator(documents: dict[str, Any]) -> list[tuple[str, str]]:
+    made = documents.get("rehearse")
+    if not made:
+        return []
+    what = f"`affected rehearse` of {made['people']:,} people: rows a second, memory"
+    return [(what, f"{made['rows_per_s']:,}, {made['peak_rss_gib']:.1f} GiB")]
 
 
 def _span(values: list[float]) -> str:

@@ -130,7 +130,7 @@ def _roster(workspace: Workspace) -> int:
 def _ledger_cards(workspace: Workspace) -> tuple[Card, ...]:
     if not workspace.has("ledger"):
         return (Card("not yet", "notices", "the round stopped before them"),)
-    states = workspace.scan("ledger").group_by("state").agg(n=pl.len()).collect()
+    states = workspace.scan("ledger").group_by("state").agg(n=pl.len()).collect(engine="streaming")
     ordered = states.sort("n", "state", descending=[True, False]).head(3)
     return tuple(
         Card(number(n), f"notices: {in_words(state)}", "one per person and covered entity")

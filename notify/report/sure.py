@@ -108,7 +108,7 @@ def ownership_section(workspace: Workspace) -> Section:
         workspace.scan("ownership")
         .filter(pl.col("entity_id") == "UNOWNED")
         .select(pl.len())
-        .collect()
+        .collect(engine="streaming")
         .item()
     )
     chart = bars(

@@ -195,7 +195,7 @@ def _held(workspace: Workspace) -> list[Line]:
         .group_by("state", "reason")
         .agg(n=pl.len())
         .sort("state", "reason")
-        .collect()
+        .collect(engine="streaming")
     )
     who = {"waiting_ce": "covered entities", "on_hold": "counsel", "uncertain": "operators"}
     what = {
@@ -234,7 +234,7 @@ def _waiting_entities(workspace: Workspace) -> list[Grid]:
         .group_by("entity_id")
         .agg(people=pl.len())
         .sort("people", "entity_id", descending=[True, False])
-        .collect()
+        .collect(engine="streaming")
     )
     if waiting.is_empty():
         return []
