@@ -32,7 +32,9 @@ def run(workspace: Workspace, settings: PacketsSettings) -> None:
         return
     planned = pl.concat(summaries)
     content = content_digests(workspace, settings, planned)
-    to_whom = recipients(workspace.read("entities")).select("entity_id", "recipient_id", "role")
+    to_whom = recipients(workspace.read("entities"), settings.as_of).select(
+        "entity_id", "recipient_id", "role"
+    )
     packets = with_states(
         planned.join(content, on="entity_id").join(to_whom, on="entity_id"),
         workspace,

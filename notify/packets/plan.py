@@ -20,7 +20,7 @@ from notify.facts import Hold, Incident
 from notify.packets.individuals import COLUMNS
 from notify.packets.settings import PacketsSettings
 
-__all__ = ["content_digests", "recipients", "released", "summary", "with_states"]
+__all__ = ["content_digests", "held_today", "recipients", "released", "summary", "with_states"]
 
 _TIMELESS = tuple(column for column in COLUMNS if column not in {"minor", "reference_no"})
 _ANSWER_STATES = {
@@ -64,7 +64,7 @@ def content_digests(
         .group_by("entity_id")
         .agg(numbers=pl.struct("state", "confirmed", "expected", "upper").sort())
     )
-    to_whom = recipients(workspace.read("entities")).drop("status")
+    to_whom = recipients(workspace.read("entities"), settings.as_of).drop("status")
     per_entity = (
         summaries.join(numbers, on="entity_id", how="left")
         .join(to_whom, on="entity_id", how="left")
@@ -77,7 +77,7 @@ def content_digests(
     return per_entity.select("entity_id", content=pl.Series(digests, dtype=pl.String))
 
 
-def recipients(entities: pl.DataFrame) -> pl.DataFrame:
+def recipients(entities: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per entity: who receives its packet, and the address it goes to.
 
     `entity_id, recipient_id, role (entity / successor / custodian / nobody), custodian, held_as` (the entity's
@@ -85,13 +85,7 @@ def recipients(entities: pl.DataFrame) -> pl.DataFrame:
     Sold practices go to the successor, through several sales; closed ones without a successor to the
     custodian of their records at the address the roster has.
     """
-    successor = dict(entities.select("entity_id", "successor_id").drop_nulls().iter_rows())
-    known = set(entities["entity_id"])
-    final = {entity: _last_owner(entity, successor, known) for entity in known}
-    ids = pl.DataFrame(
-        {"entity_id": list(final), "owner_id": list(final.values())},
-        schema_overrides={"owner_id": pl.String},
-    )
+    ids = _last_owners(entities, as_of)
     contact = ("legal_name", "contact_name", "street", "city", "state", "zip", "email")
     owner = entities.select(
         pl.col("entity_id").alias("owner_id"), *(pl.col(c).alias(f"to_{c}") for c in contact)
@@ -144,7 +138,7 @@ def with_states(
     known = known.join(_answers(workspace, known), on="entity_id", how="left").join(
         _lost(events), on=["entity_id", "version"], how="left"
     )
-    held = _held(known["entity_id"], holds, as_of)
+    held = held_today(known["entity_id"], holds, as_of)
     before = (
         pl.when(pl.col("held").is_not_null())
         .then(pl.lit("withheld"))
@@ -169,12 +163,20 @@ def _told(incident: Incident) -> dict[str, Any]:
     return dict(sorted(shown.items()))
 
 
-def _last_owner(entity: str, successor: dict[str, str], known: set[str]) -> str:
-    for _ in range(_LONGEST_CHAIN):
-        if successor.get(entity) not in known:
-            break
-        entity = successor[entity]
-    return entity
+def _last_owners(entities: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """`entity_id, owner_id`: the end of each chain of sales within the roster that took place by today."""
+    sold = entities.filter((pl.col("successor_on") <= as_of).fill_null(True))
+    next_owner = dict(sold.select("entity_id", "successor_id").drop_nulls().iter_rows())
+    known = set(entities["entity_id"])
+    owners = []
+    for entity in entities["entity_id"]:
+        owner = entity
+        for _ in range(_LONGEST_CHAIN):
+            if next_owner.get(owner) not in known:
+                break
+            owner = next_owner[owner]
+        owners.append(owner)
+    return entities.select("entity_id", owner_id=pl.Series(owners, dtype=pl.String))
 
 
 def _answers(workspace: Workspace, known: pl.DataFrame) -> pl.DataFrame:
@@ -208,7 +210,7 @@ def _lost(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _held(entities: pl.Series, holds: tuple[Hold, ...], as_of: date) -> pl.Series:
+def held_today(entities: pl.Series, holds: tuple[Hold, ...], as_of: date) -> pl.Series:
     """Kind of a hold that forbids sending today, per entity; null where there is none."""
     active = sorted(holds_on(holds, as_of), key=lambda hold: hold.kind, reverse=True)
     kinds = {hold.entity_id: hold.kind for hold in active}

@@ -19,12 +19,13 @@ import polars as pl
 
 from matching.store import OperatorError, TryAgainLater, Workspace, log_counts
 from matching.tables import TABLES
-from notify.answers import delegations
+from notify.answers import current_holds, delegations
 from notify.packets.files import PERSONAL, packet_files
 from notify.packets.individuals import groups, individuals
-from notify.packets.plan import content_digests, recipients, released, summary
+from notify.packets.plan import content_digests, held_today, recipients, released, summary
 from notify.packets.settings import PacketsSettings
 from notify.registry import release_ids
+from notify.typeset import GlyphMissingError
 
 __all__ = ["PacketsReleased", "release"]
 
@@ -61,7 +62,7 @@ def release(
     The caller has asked the gates. Raises OperatorError where the named entity has no packet or it is
     withheld, TryAgainLater where the tables changed after the packets were planned.
     """
-    planned, unchanged = _to_release(workspace, entity)
+    planned, unchanged = _to_release(workspace, settings, entity)
     sources = _sources(workspace, settings)
     paths: list[Path] = []
     people_of = pl.sum_horizontal("confirmed", "possible", "possible_unlisted")
@@ -82,17 +83,26 @@ def release(
     return PacketsReleased(tuple(paths), tuple(planned["entity_id"]), unchanged)
 
 
-def _to_release(workspace: Workspace, entity: str | None) -> tuple[pl.DataFrame, int]:
-    """Planned packets that are not out yet with this content, and how many are."""
+def _to_release(
+    workspace: Workspace, settings: PacketsSettings, entity: str | None
+) -> tuple[pl.DataFrame, int]:
+    """Planned packets that are not out yet with this content, and how many are.
+
+    A hold recorded since the packets were planned stops them too.
+    """
     packets = workspace.read("packets")
+    stopped = held_today(
+        packets["entity_id"], current_holds(workspace, settings.holds), settings.as_of
+    )
+    packets = packets.with_columns(reason=pl.coalesce(stopped, "reason"))
     if entity is not None:
         packets = packets.filter(pl.col("entity_id") == entity)
         if packets.is_empty():
             raise OperatorError(
                 f"entity {entity}: no packet planned; see `affected table WS packets`"
             )
-        state, reason = packets.select("state", "reason").row(0)
-        if state == "withheld":
+        reason = packets["reason"][0]
+        if reason is not None:
             raise OperatorError(
                 f"entity {entity}: packet withheld ({reason}); lift the hold, run again"
             )
@@ -103,10 +113,10 @@ def _to_release(workspace: Workspace, entity: str | None) -> tuple[pl.DataFrame,
         )
     known = packets.join(released(workspace.read("events")), on="entity_id", how="left")
     out = (pl.col("content") == pl.col("released_content")).fill_null(False)
-    fresh = known.filter(~out & pl.col("state").is_in(RELEASABLE))
+    fresh = known.filter(~out & pl.col("state").is_in(RELEASABLE) & pl.col("reason").is_null())
     last = pl.col("released_version").fill_null(0)
     fresh = fresh.with_columns(version=pl.max_horizontal("version", last + 1))
-    to_whom = recipients(workspace.read("entities"))
+    to_whom = recipients(workspace.read("entities"), settings.as_of)
     ready = fresh.join(to_whom.drop("recipient_id"), on="entity_id").sort("entity_id")
     return ready, known.filter(out).height
 
@@ -166,43 +176,55 @@ def _write(
         if whole["content"] == packet["content"]:
             return packet
         packet = packet | {"version": packet["version"] + 1}
-    entity = packet["entity_id"]
-    counts, duties, delegation = (
-        source.get(entity, source[None])
-        for source in (sources.counts, sources.duties, sources.delegation)
-    )
-    files = packet_files(
-        packet, people, settings,
-        counts=counts, duties=duties.to_dicts(), delegation=delegation.to_dicts(), synthetic=workspace.synthetic,
-    )  # fmt: skip
-    listed = []
-    for name, data in sorted(files.items()):
-        path = workspace.put_output(f"{_folder(packet)}/{name}", data, personal=name in PERSONAL)
-        stored = hashlib.sha256(path.read_bytes()).hexdigest()
-        listed.append(
-            {
-                "file": path.name,
-                "bytes": len(data),
-                "sha256": _sha256(data),
-                "stored_sha256": stored,
-            }
-        )
+    files = _files(workspace, settings, packet, people, sources)
+    listed = [
+        _put(workspace, f"{_folder(packet)}/{name}", data, personal=name in PERSONAL)
+        for name, data in sorted(files.items())
+    ]
     manifest = {
         "schema": "affected.packet/1",
         "incident": settings.incident.id,
-        "entity_id": entity,
-        "recipient_id": packet["recipient_id"],
-        "version": packet["version"],
-        "content": packet["content"],
         "as_of": settings.as_of.isoformat(),
         "synthetic": workspace.synthetic,
-        "people": {k: packet[k] for k in ("confirmed", "possible", "possible_unlisted")},
+        **{key: packet[key] for key in ("entity_id", "recipient_id", "version", "content")},
+        "people": {key: packet[key] for key in ("confirmed", "possible", "possible_unlisted")},
         "files": listed,
         "made_from": sources.made_from,
     }
     text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
     workspace.put_output(f"{_folder(packet)}/manifest.json", text.encode(), personal=False)
     return packet
+
+
+def _files(
+    workspace: Workspace,
+    settings: PacketsSettings,
+    packet: dict[str, Any],
+    people: pl.DataFrame,
+    sources: _Sources,
+) -> dict[str, bytes]:
+    entity = packet["entity_id"]
+    of_entity = (sources.counts, sources.duties, sources.delegation)
+    counts, duties, delegation = (source.get(entity, source[None]) for source in of_entity)
+    try:
+        return packet_files(
+            packet, people, settings, counts=counts, duties=duties.to_dicts(),
+            delegation=delegation.to_dicts(), synthetic=workspace.synthetic,
+        )  # fmt: skip
+    except GlyphMissingError:
+        fix = "write its name, contact and address in letters the font has (notify/fonts)"
+        raise OperatorError(f"entities.csv: {entity}: cannot be printed; {fix}") from None
+
+
+def _put(workspace: Workspace, relative: str, data: bytes, *, personal: bool) -> dict[str, Any]:
+    """Write one file; gives its line in the manifest, digests of the text and of the bytes as stored."""
+    path = workspace.put_output(relative, data, personal=personal)
+    return {
+        "file": path.name,
+        "bytes": len(data),
+        "sha256": _sha256(data),
+        "stored_sha256": _sha256(path.read_bytes()),
+    }
 
 
 def _events(

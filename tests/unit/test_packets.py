@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import shutil
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -369,6 +369,31 @@ def test_an_unreviewed_rule_is_printed_in_no_letter(planned: Workspace, letters:
 def test_days_past_are_shown_as_past(planned: Workspace, letters: Any) -> None:
     send(planned, as_of=date(2026, 4, 12))
     assert letters["CE1, version 1"]["due"][0]["agent"] == "April 11, 2026 (passed)"
+
+
+def test_a_hold_recorded_after_the_plan_stops_the_release(planned: Workspace) -> None:
+    value = {"kind": "court", "official": "A", "agency": "B"}
+    fact = {"fact_id": "f", "kind": "hold", "entity_id": "CE1", "value": json.dumps(value),
+            "dated_on": date(2026, 3, 19), "recorded_at": made.RELEASED_AT}  # fmt: skip
+    planned.append("facts", TABLES["facts"].complete(pl.DataFrame([fact])))
+    assert send(planned) == ("CE2", "CE3", "CE4")
+
+
+def test_a_name_that_cannot_be_printed_names_its_entity(planned: Workspace) -> None:
+    odd = pl.when(pl.col("entity_id") == "CE1").then(pl.lit("\u5f35")).otherwise("contact_name")
+    planned.write("entities", planned.read("entities").with_columns(contact_name=odd))
+    run(planned, made.settings())
+    with pytest.raises(OperatorError, match=r"entities\.csv: CE1: cannot be printed"):
+        send(planned)
+
+
+def test_a_sale_to_come_changes_no_recipient(planned: Workspace) -> None:
+    entities = planned.read("entities").with_columns(successor_on=made.AS_OF + timedelta(days=1))
+    planned.write("entities", entities)
+    for as_of, told in ((made.AS_OF, "CE2"), (made.AS_OF + timedelta(days=1), "CE3")):
+        run(planned, made.settings(as_of=as_of))
+        packets = planned.read("packets").filter(pl.col("entity_id") == "CE2")
+        assert packets["recipient_id"].to_list() == [told]
 
 
 def test_a_practice_sold_twice_is_told_through_its_last_owner(
