@@ -7,6 +7,7 @@ import polars as pl
 from matching.owners.ladder import FENCES, LADDER, NO_BASIS, PRESUMED, level_of
 from matching.owners.settings import OwnersSettings
 from matching.store import Workspace
+from matching.succession import legal_owner
 from matching.tables import TABLES, UNOWNED
 
 __all__ = ["ownership"]
@@ -100,11 +101,18 @@ def _charts_by_person(workspace: Workspace, settings: OwnersSettings) -> pl.Lazy
     review = told.join(charts, on="person_id").select(
         pl.col("maybe_same_as").alias("person_id"), "entity_id", "millionths", basis=pl.lit(_CHART)
     )
-    presumed = charts.filter(pl.col("entity_id").is_in(settings.presumed_entities)).with_columns(
-        millionths=pl.lit(_MILLION, pl.Int64), basis=pl.lit(PRESUMED)
-    )
+    presumed = charts.filter(
+        pl.col("entity_id").is_in(_presumed(workspace, settings))
+    ).with_columns(millionths=pl.lit(_MILLION, pl.Int64), basis=pl.lit(PRESUMED))
     columns = ("person_id", "entity_id", pl.lit("possible").alias("status"), "basis", "millionths")
     return pl.concat([frame.select(columns) for frame in (own, review, presumed)])
+
+
+def _presumed(workspace: Workspace, settings: OwnersSettings) -> list[str]:
+    """Presumed entities by their legal owners, as `members` names them."""
+    named = pl.DataFrame({"entity_id": settings.presumed_entities}, schema={"entity_id": pl.String})
+    owner = legal_owner(workspace.read("entities"), on=settings.owner_on)
+    return named.select(owner).to_series().to_list()
 
 
 def _unowned(workspace: Workspace, found: pl.DataFrame) -> pl.DataFrame:

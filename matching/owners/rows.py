@@ -13,6 +13,7 @@ from matching.owners.practice_names import named_by_text
 from matching.owners.rungs import chart_numbers, named_by_roster, roster_keys
 from matching.owners.settings import OwnersSettings
 from matching.store import Workspace
+from matching.succession import legal_owner
 
 __all__ = ["mention_slices", "write_row_owners"]
 
@@ -43,11 +44,12 @@ def mention_slices(workspace: Workspace) -> Iterator[tuple[int, int]]:
 def write_row_owners(workspace: Workspace, settings: OwnersSettings) -> int:
     """Write `row_owners`; gives the number of mentions that one entity certainly owns."""
     entities = workspace.read("entities")
+    owner = legal_owner(entities, on=settings.owner_on)
     evidence = _Evidence(
-        keys=roster_keys(entities),
-        texts=named_by_text(workspace, entities),
-        numbers=chart_numbers(workspace),
-        linked=_linked_charts(workspace, settings),
+        keys=roster_keys(entities).with_columns(owner).unique(),
+        texts=named_by_text(workspace, entities).with_columns(owner).unique(),
+        numbers=chart_numbers(workspace, owner),
+        linked=_linked_charts(workspace, settings, owner),
     )
     certain = 0
     with workspace.writer("row_owners") as writer:
@@ -113,9 +115,9 @@ def _with_charts(owned: pl.DataFrame, linked: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([owned, more])
 
 
-def _linked_charts(workspace: Workspace, settings: OwnersSettings) -> pl.DataFrame:
+def _linked_charts(workspace: Workspace, settings: OwnersSettings, owner: pl.Expr) -> pl.DataFrame:
     """identity_id, entity_id, weight_bits: the best chart of each entity at or above the threshold."""
-    charts = workspace.scan("charts").drop_nulls("entity_id").select("chart_id", "entity_id")
+    charts = workspace.scan("charts").drop_nulls("entity_id").select("chart_id", owner)
     pairs = workspace.scan("pairs").filter(
         pl.col("kind") == "leaked_master",
         pl.col("match_weight") >= settings.attribute_at_bits,

@@ -87,7 +87,7 @@ def named_by_roster(leaked: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def chart_numbers(workspace: Workspace) -> pl.DataFrame:
+def chart_numbers(workspace: Workspace, owner: pl.Expr) -> pl.DataFrame:
     """row, entity_id, agrees: chart numbers of leaked rows that exist at one covered entity only.
 
     `agrees`: a chart of that number there bears the row's first name, last name or birth date, or
@@ -95,7 +95,7 @@ def chart_numbers(workspace: Workspace) -> pl.DataFrame:
     """
     compared = ("first_name", "last_name", "date_of_birth")
     said = workspace.scan("leaked_std").select("mention_id", "mrn", *compared).drop_nulls("mrn")
-    owners = workspace.scan("charts").drop_nulls("entity_id").select("chart_id", "entity_id")
+    owners = workspace.scan("charts").drop_nulls("entity_id").select("chart_id", owner)
     charts = workspace.scan("charts_std").select("chart_id", "mrn", *compared).drop_nulls("mrn")
     charts = charts.join(said, on="mrn", how="semi").join(owners, on="chart_id")
     single = charts.group_by("mrn").agg(

@@ -22,6 +22,10 @@ class PeopleSettings(BaseModel):
         description="From here up to merge_at_bits a chart's person is told, too, and nothing merged."
     )
     as_of: date = Field(description="Day of the round; new persons are first identified on it.")
+    owner_on: date | None = Field(
+        default=None,
+        description="Charts of a practice sold by this day are its buyer's; null: of the practice.",
+    )
     presumed_entities: tuple[str, ...] = Field(
         default=(), description="Entities all of whose charts count as possibly affected."
     )

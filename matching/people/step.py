@@ -15,6 +15,7 @@ from matching.people.naming import name_persons
 from matching.people.partition import Ints, Marks, partition
 from matching.people.settings import PeopleSettings
 from matching.store import ROWS_PER_PART, Workspace
+from matching.succession import legal_owner
 from matching.tables import TABLES
 
 __all__ = ["run"]
@@ -32,7 +33,7 @@ class _Members:
 def run(workspace: Workspace, settings: PeopleSettings) -> None:
     """Every included mention and every chart one reaches is in exactly one person.
 
-    Holds about 200 bytes a record in memory; members are written part by part.
+    Holds about 350 bytes a record in memory; members are written part by part.
     """
     graph = read_graph(workspace, settings)
     nodes = _partition_nodes(workspace, graph, settings)
@@ -46,7 +47,8 @@ def run(workspace: Workspace, settings: PeopleSettings) -> None:
     members = _Members(records, rank[person] if len(person) else person, first_chart)
     between = maybe_same(graph, rank[nodes] if len(nodes) else nodes, persons=named.height)
     persons = _persons(workspace, members, named, between, settings)
-    _write_members(workspace, members, named["person_id"])
+    owner = legal_owner(workspace.read("entities"), on=settings.owner_on)
+    _write_members(workspace, members, named["person_id"], owner)
     workspace.write("maybe_same", between.table(named["person_id"]))
     workspace.write("affected", between.affected(named["person_id"]))
     workspace.write("persons", persons.select(list(TABLES["persons"].columns)))
@@ -110,11 +112,14 @@ def _persons(
     )
 
 
-def _write_members(workspace: Workspace, members: _Members, person_ids: pl.Series) -> None:
+def _write_members(
+    workspace: Workspace, members: _Members, person_ids: pl.Series, owner: pl.Expr
+) -> None:
     """`members` in key order, a part at a time."""
     order = np.lexsort((members.records, members.person))
     leaked = _origin(workspace, "leaked", "mention_id", members.records[: members.first_chart])
     charts = _origin(workspace, "charts", "chart_id", members.records[members.first_chart :])
+    charts = charts.with_columns(owner)
     origin = pl.concat([leaked, charts])
     repeated = _repeated(members, charts["entity_id"])
     with workspace.writer("members") as writer:

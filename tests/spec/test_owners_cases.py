@@ -16,19 +16,20 @@ ROSTER = [
 
 
 def run(made, case):
-    made.write("entities", [row | {"status": "open", "agency": "undetermined"} for row in ROSTER])
+    made.write("entities", [{"status": "open", "agency": "undetermined"} | row for row in ROSTER])
     made.records(case["leaked"], case.get("charts"), ())
     made.pairs([(*names.split("-"), bits) for names, bits in case.get("pairs", {}).items()])
-    presumed = tuple(case.get("presumed", ()))
+    common = {
+        "presumed_entities": tuple(case.get("presumed", ())),
+        "owner_on": case.get("owner_on"),
+    }
     people.run(
         made.workspace,
         people.PeopleSettings(
-            merge_at_bits=10, include_at_bits=0, as_of=date(2026, 3, 20), presumed_entities=presumed
+            merge_at_bits=10, include_at_bits=0, as_of=date(2026, 3, 20), **common
         ),
     )
-    owners.run(
-        made.workspace, owners.OwnersSettings(attribute_at_bits=12, presumed_entities=presumed)
-    )
+    owners.run(made.workspace, owners.OwnersSettings(attribute_at_bits=12, **common))
 
 
 def marked(row):
