@@ -47,6 +47,7 @@ _RULES = (
         "typing errors in both names",
         ("left(first_name, 1) || left(last_name, 1) || date_of_birth",),
     ),
+    Rule("birth_date", "everything but a birth date that few bear", ("date_of_birth",), block_pairs_max=1_000),
     Rule("birth_date_and_zip", "other names at the same place", ("zip5 || date_of_birth",)),
     Rule("birth_date_and_street", "other names, ZIP missing", (f"{_STREET} || date_of_birth",)),
     Rule(
@@ -79,6 +80,7 @@ _RULES = (
         "other names and dates where the chart number and one initial agree",
         ("mrn || ' ' || left(first_name, 1)", "mrn || '  ' || left(last_name, 1)"),
     ),
+    Rule("chart_number", "everything but a chart number that few bear", ("mrn",), block_pairs_max=1_000),
     Rule("chart_number_and_birth_year", "other names", (f"mrn || ' ' || {_BIRTH_YEAR}",)),
 )
 BLOCKING: dict[str, Rule] = {rule.name: rule for rule in _RULES}

@@ -12,6 +12,7 @@ import polars as pl
 
 from matching.model.definition import CLEANED_COLUMNS
 from matching.model.frequencies import tf_columns, with_frequencies
+from matching.standardise import shared_value
 
 __all__ = ["connect", "load_rows", "numbered", "without_nonidentifying"]
 
@@ -20,9 +21,9 @@ _TAKEN_OUT = {
     "email": ("email",),
     "ssn": ("ssn",),
     "member_id": ("member_id",),
-    "street": ("street_number", "street_name"),
 }
-"""Field of `nonidentifying` -> columns that are nulled where the row bears such a value."""
+"""Field of `nonidentifying` -> columns that are nulled where they hold such a value."""
+_STREET_PARTS = ("street_number", "street_name")
 
 
 @contextmanager
@@ -42,16 +43,17 @@ def connect(*, threads: int, memory_gib: float, spill: Path | None) -> Iterator[
 
 def without_nonidentifying(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> pl.LazyFrame:
     """Null for matching what too many people share: a practice's own telephone, a shelter."""
+    listed = {field: rows["value"] for (field,), rows in nonidentifying.group_by("field")}
     for field, columns in _TAKEN_OUT.items():
-        values = nonidentifying.filter(pl.col("field") == field)["value"]
-        if values.is_empty():
-            continue
-        if field == "street":
-            shared = pl.col("street").is_in(values.implode())
-            rows = rows.with_columns(pl.when(~shared.fill_null(value=False)).then(pl.col(*columns)))
-        else:
-            each = [pl.when(~pl.col(c).is_in(values.implode())).then(c).alias(c) for c in columns]
-            rows = rows.with_columns(each)
+        if field in listed:
+            values = listed[field].implode()
+            rows = rows.with_columns(
+                pl.when(~pl.col(c).is_in(values)).then(c).alias(c) for c in columns
+            )
+    if "street" in listed:
+        shared = shared_value("street").is_in(listed["street"].implode()).fill_null(value=False)
+        parts = [pl.when(~shared).then(c).alias(c) for c in _STREET_PARTS]
+        rows = rows.with_columns(parts)
     return rows
 
 

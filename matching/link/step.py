@@ -50,8 +50,17 @@ class _Kind:
     parts: int
 
 
-def run(workspace: Workspace, settings: LinkSettings) -> None:
-    """Write `identities` and `pairs` at or above the floor; freeze the reference at the first run."""
+KINDS = ("leaked_master", "leaked_leaked", "master_master")
+"""In the order in which they are made: the first says which charts are compared with each other."""
+
+
+def run(
+    workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] = KINDS
+) -> None:
+    """Write `identities` and `pairs` at or above the floor; freeze the reference at the first run.
+
+    `kinds`: an evaluation needs one kind only.
+    """
     identities = collapse(workspace)
     workspace.write("identities", identities)
     rows = match_rows(workspace, identities)
@@ -68,7 +77,8 @@ def run(workspace: Workspace, settings: LinkSettings) -> None:
             load_rows(con, side, frame, settings=model, frequencies=frequencies)
             make_keys(con, side)
         scorer = SplinkScorer(con, model)
-        _Linking(workspace, settings, con, scorer, writer, _with_ids_only(rows), seconds).all_kinds()
+        linking = _Linking(workspace, settings, con, scorer, writer, _with_ids_only(rows), seconds)
+        linking.all_kinds(kinds)
 
 
 def _with_ids_only(rows: MatchRows) -> MatchRows:
@@ -98,18 +108,20 @@ class _Linking:
     rows: MatchRows
     seconds: pl.DataFrame
 
-    def all_kinds(self) -> None:
-        """Leaked with charts first: it says which charts are compared with each other."""
+    def all_kinds(self, kinds: tuple[str, ...]) -> None:
+        """Parts of each kind; leaked with charts first."""
         leaked, charts = self.rows.leaked_ids, self.rows.chart_ids
         chunks = -(-len(leaked) // self.settings.chunk_rows)
         across = _Kind("leaked_master", Sides("leaked", "charts"), leaked, charts, chunks, chunks)
-        within = _Kind("leaked_leaked", Sides("leaked", "leaked"), leaked, leaked, 0, chunks)
-        self._one_kind(across)
-        self._one_kind(within)
-        reached = self._reached(across)
-        self._load_reached(reached)
-        parts = -(-len(charts) // self.settings.chunk_rows)
-        self._one_kind(_Kind("master_master", Sides("reached", "reached"), charts, charts, 2 * chunks, parts))
+        if "leaked_master" in kinds:
+            self._one_kind(across)
+        if "leaked_leaked" in kinds:
+            self._one_kind(_Kind("leaked_leaked", Sides("leaked", "leaked"), leaked, leaked, 0, chunks))
+        if "master_master" in kinds:
+            self._load_reached(self._reached(across))
+            parts = -(-len(charts) // self.settings.chunk_rows)
+            reached = Sides("reached", "reached")
+            self._one_kind(_Kind("master_master", reached, charts, charts, 2 * chunks, parts))
 
     def _one_kind(self, kind: _Kind) -> None:
         waiting = [i for i in range(kind.parts) if not self.writer.has(kind.first_part + i)]

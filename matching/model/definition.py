@@ -93,7 +93,7 @@ _NO_CONTACT = (
 )
 _HOUSEHOLD_SAME = f"(place_l = place_r or {_CONTACT})"
 
-_TWIN = "last_name_l = last_name_r and date_of_birth_l = date_of_birth_r"
+_TWIN = f"(last_name_l = last_name_r or {_HOUSEHOLD_SAME}) and date_of_birth_l = date_of_birth_r"
 
 _UNLIKE = (
     "jaro_winkler_similarity(first_name_l, first_name_r) < 0.75 "
