@@ -20,6 +20,7 @@ __all__ = [
     "longest_line",
     "mailable",
     "name",
+    "nfc",
     "with_lines",
 ]
 
@@ -75,8 +76,8 @@ def name() -> list[pl.Expr]:
 
 
 def _text(column: str) -> pl.Expr:
-    """As delivered, NFC, capitals, blanks squeezed; null where nothing is left."""
-    text = pl.col(column).str.normalize("NFC").str.to_uppercase()
+    """As delivered, in capitals, blanks squeezed; null where nothing is left."""
+    text = pl.col(column).str.to_uppercase()
     text = text.str.replace_all(" +", " ").str.strip_chars(" ")
     return pl.when(text != "").then(text)
 
@@ -151,6 +152,16 @@ def longest_line() -> pl.Expr:
     return pl.max_horizontal(*lengths)
 
 
+def nfc(rows: pl.DataFrame) -> pl.DataFrame:
+    """Every text in NFC; columns of plain ASCII are left alone, which saves most of the time."""
+    texts = rows.select(pl.col(pl.String))
+    plain = texts.select((pl.all().str.len_bytes() == pl.all().str.len_chars()).all()).row(0)
+    accented = [
+        name for name, ascii_only in zip(texts.columns, plain, strict=True) if not ascii_only
+    ]
+    return rows.with_columns(pl.col(accented).str.normalize("NFC")) if accented else rows
+
+
 def faults(limits: dict[str, int]) -> pl.Expr:
     """`control_character:column`, `formula:column` or `too_long:column`, all of them; null when fine.
 
@@ -176,7 +187,9 @@ def with_lines(notices: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
 
     Needs name_member, address_member and address_kind; one row comes out for each that goes in.
     """
-    names = records.select("member", *name())
+    named_by = notices.select(member="name_member").drop_nulls().unique()
+    speaking = nfc(records.join(named_by, on="member", how="semi"))
+    names = speaking.lazy().select("member", *name()).collect()
     named = notices.join(names, left_on="name_member", right_on="member", how="left")
     chosen = notices.select("address_member", "address_kind").drop_nulls().unique()
     places = pl.concat(

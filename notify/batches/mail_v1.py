@@ -15,7 +15,7 @@ import polars as pl
 from matching.tables import MAIL_V1
 from notify import printed
 
-__all__ = ["ADDRESS_SEALED", "HEADER", "ROW_SEALED", "as_csv", "check", "nfc", "sealed"]
+__all__ = ["ADDRESS_SEALED", "HEADER", "ROW_SEALED", "as_csv", "check", "sealed"]
 
 HEADER = ",".join(MAIL_V1)
 """The first line of a file, exactly."""
@@ -51,21 +51,11 @@ _REQUIRED = (
 
 def sealed(rows: pl.DataFrame, seal_key: bytes) -> pl.DataFrame:
     """The rows in NFC with `row_seal` and `addr_seal`; every sealed column must be text."""
-    ready = nfc(rows)
+    ready = printed.nfc(rows)
     return ready.with_columns(
         row_seal=_seals(ready, ROW_SEALED, seal_key),
         addr_seal=_seals(ready, ADDRESS_SEALED, seal_key),
     )
-
-
-def nfc(rows: pl.DataFrame) -> pl.DataFrame:
-    """Every text in NFC; columns of plain ASCII are left alone, which saves most of the time."""
-    texts = rows.select(pl.col(pl.String))
-    plain = texts.select((pl.all().str.len_bytes() == pl.all().str.len_chars()).all()).row(0)
-    accented = [
-        name for name, ascii_only in zip(texts.columns, plain, strict=True) if not ascii_only
-    ]
-    return rows.with_columns(pl.col(accented).str.normalize("NFC")) if accented else rows
 
 
 def _seals(rows: pl.DataFrame, columns: tuple[str, ...], seal_key: bytes) -> pl.Series:
@@ -108,6 +98,6 @@ def as_csv(
     end = {"lf": "\n", "crlf": "\r\n"}[line_end]
     target = io.BytesIO()
     target.write((",".join(kept.columns) + end).encode())
-    texts = nfc(kept.select(pl.all().cast(pl.String).fill_null("")))
+    texts = printed.nfc(kept.select(pl.all().cast(pl.String).fill_null("")))
     texts.write_csv(target, include_header=False, quote_style="always", line_terminator=end)
     return target.getvalue()

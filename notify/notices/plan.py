@@ -183,9 +183,7 @@ def _with_printed(wide: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Add what the window would show: its faults, its longest line, and the state of the address."""
     lines = printed.with_lines(wide, found)
     limits = {**printed.LIMITS, "print_name": PRINT_NAME_MAX}
-    text = pl.concat_str([c for c in limits if c != "country_iso2"], ignore_nulls=True)
-    lacking = unprintable(lines.select(text=text)["text"])
-    no_glyph = pl.when(pl.lit(lacking)).then(pl.lit("no_glyph:printed_line"))
+    no_glyph = pl.when(_lacks_glyph(lines, list(limits))).then(pl.lit("no_glyph:printed_line"))
     addressed = pl.col("address_member").is_not_null()
     foreign = pl.col("country_iso2") != "US"
     return lines.with_columns(
@@ -194,6 +192,15 @@ def _with_printed(wide: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         representative_named=pl.col("care_of").is_not_null(),
         state=pl.when(addressed).then(pl.when(foreign).then(pl.lit("ZZ")).otherwise("state")),
     )
+
+
+def _lacks_glyph(lines: pl.DataFrame, columns: list[str]) -> pl.Series:
+    """Rows with a character that letters cannot print; only rows beyond ASCII are looked at."""
+    text = lines.select(text=pl.concat_str(columns, ignore_nulls=True))["text"]
+    odd = text.str.len_bytes() != text.str.len_chars()
+    rows = odd.arg_true()
+    lacking = unprintable(text.gather(rows))
+    return odd.scatter(rows, lacking) if len(rows) else odd
 
 
 def _notices(workspace: Workspace, pairs: pl.DataFrame) -> pl.DataFrame:
