@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from io import BytesIO
+from typing import Final, Self
 
 import numpy as np
 import polars as pl
@@ -56,6 +57,23 @@ class BlockTables:
     related: pl.DataFrame
     charts: tuple[pl.DataFrame, pl.DataFrame]
     leaked: list[tuple[pl.DataFrame, pl.DataFrame]]
+
+    def packed(self) -> list[bytes]:
+        """Arrow bytes for another process: pickling the frames takes four times as long."""
+        frames = [self.related, *self.charts, *(f for pair in self.leaked for f in pair)]
+        return [_arrow(frame) for frame in frames]
+
+    @classmethod
+    def unpacked(cls, parts: list[bytes]) -> Self:
+        """The tables of `packed`."""
+        related, charts, told, *rest = (pl.read_ipc(part) for part in parts)
+        return cls(related, (charts, told), list(zip(rest[::2], rest[1::2], strict=True)))
+
+
+def _arrow(frame: pl.DataFrame) -> bytes:
+    buffer = BytesIO()
+    frame.write_ipc(buffer)
+    return buffer.getvalue()
 
 
 def practices_of(plan: Plan) -> Practices:

@@ -119,24 +119,24 @@ def _practices(plan: Plan) -> Practices:
     return practices_of(plan)
 
 
-def _work(plan: Plan, index: int) -> BlockTables:
-    return make_block(plan, _practices(plan), index)
+def _work(plan: Plan, index: int) -> list[bytes]:
+    return make_block(plan, _practices(plan), index).packed()
 
 
 def _blocks(plan: Plan, workers: int) -> Iterator[BlockTables]:
     """The blocks in order; with several processes, one more than they are is in hand."""
     if workers <= 1:
-        yield from (_work(plan, index) for index in range(plan.blocks))
+        yield from (make_block(plan, _practices(plan), k) for k in range(plan.blocks))
         return
     spawn = multiprocessing.get_context("spawn")  # a forked polars may wait for ever
     with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        waiting: deque[Future[BlockTables]] = deque()
+        waiting: deque[Future[list[bytes]]] = deque()
         for index in range(plan.blocks):
             waiting.append(pool.submit(_work, plan, index))
             if len(waiting) > workers:
-                yield waiting.popleft().result()
+                yield BlockTables.unpacked(waiting.popleft().result())
         while waiting:
-            yield waiting.popleft().result()
+            yield BlockTables.unpacked(waiting.popleft().result())
 
 
 def _open(directory: Path, stack: ExitStack) -> _Sinks:
