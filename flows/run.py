@@ -14,7 +14,7 @@ import polars as pl
 from flows import gates
 from flows.check import problems
 from flows.measure import disk_gib
-from flows.respond import prepare_prefect, respond
+from flows.prefect_home import prepare
 from flows.rounds import FINISHED, STOPPED, Round, begin, latest, open_round, save, today
 from flows.settings import IncidentFile, load_incident
 from flows.steps import STEPS, Step, run_steps, step_named
@@ -126,7 +126,9 @@ def _engine(engine: str, root: Path) -> Callable[[Path, str, str], dict[str, Any
             root, until=until, approve_as=name, wrap=_plain
         )
     if engine == "prefect":
-        prepare_prefect(root / "prefect")
+        prepare(root / "prefect")
+        from flows.respond import respond  # noqa: PLC0415 - Prefect reads its environment at import
+
         return lambda root, until, name: respond(str(root), until, name)
     raise OperatorError(f"--engine {engine}: prefect or local")
 

@@ -54,7 +54,7 @@ def status(root: Path) -> dict[str, Any]:
 def _clocks(workspace: Workspace, as_of: Any) -> list[dict[str, Any]]:
     """Per recipient and hypothesis: duties, the earliest due date and its days left (negative: overdue)."""
     owed = workspace.scan("duties").filter(
-        (pl.col("status") != "not_required") & pl.col("due_on").is_not_null()
+        ~pl.col("status").is_in(["not_required", "met"]) & pl.col("due_on").is_not_null()
     )
     days_left = (pl.col("due_on") - pl.lit(as_of)).dt.total_days()
     clocks = (

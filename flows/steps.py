@@ -41,8 +41,9 @@ __all__ = ["REPORT", "STEPS", "Outcome", "Step", "StepFailed", "run_one", "run_s
 Result = dict[str, Any]
 Wrap = Callable[[Callable[[str, str], Result], str], Callable[[str, str], Result]]
 
-NOT_IN_DIGEST = frozenset({"workers", "memory_gib", "threads", "chunk_rows", "root", "configs"})
-"""Settings that change how a step works, never what it writes."""
+NOT_IN_DIGEST = frozenset({"memory_gib", "threads", "chunk_rows", "root", "model", "train"})
+"""Settings that change how a step works, never what it writes. The model is frozen in `reference/`
+at the first round; where it lies on disk is no matter afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ STEPS: tuple[Step, ...] = (
         "people", matching.people.run, step_settings.people, 1,
         reads=("files", "inventory", "leaked", "charts", "identities", "pairs", "leaked_std",
                "charts_std", "decisions", "registry"),
-        writes=("members", "persons", "affected"),
+        writes=("members", "persons", "affected", "maybe_same"),
     ),
     Step(
         "owners", matching.owners.run, step_settings.owners, 1,
@@ -88,9 +89,8 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "counts", notify.counts.run, step_settings.counts, 1,
-        reads=("inventory", "leaked", "rejects", "identities", "pairs", "members", "persons",
-               "affected", "row_owners", "ownership", "leaked_std", "charts_std", "entities",
-               "events", "responses"),
+        reads=("inventory", "leaked", "rejects", "identities", "members", "persons", "affected",
+               "maybe_same", "ownership", "leaked_std", "charts_std", "entities"),
         writes=("counts", "bridge"),
     ),
     Step(
@@ -101,7 +101,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "packets", notify.packets.run, step_settings.packets, 1,
         reads=("persons", "affected", "members", "ownership", "row_owners", "elements", "entities",
-               "delegation", "leaked_std", "charts_std", "counts", "duties", "events",
+               "delegation", "leaked", "charts", "leaked_std", "charts_std", "counts", "events",
                "responses", "facts"),
         writes=("packets",),
         gates=("thresholds", "owners"),

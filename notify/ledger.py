@@ -35,9 +35,9 @@ ENTITY_STATES = (
     "accepted",
     "disputed",
     "unreachable",
-    "closed",
+    "closed_with_custodian",
 )
-"""Figure C: where a covered entity with affected people can be (closed: with its custodian)."""
+"""Figure C: where a covered entity with affected people can be."""
 _PAIR = ["person_id", "entity_id"]
 
 

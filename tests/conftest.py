@@ -13,6 +13,11 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` rewrites the files in tests/golden; look at the diff before committing."""
+    parser.addoption("--update-golden", action="store_true", default=False)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """An empty synthetic workspace with its key beside it."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import flows.steps
+from flows.run import run_round
+from matching.store import Workspace
 
 PEOPLE = 500
 SEED = 3
@@ -22,6 +27,8 @@ class Ran:
     incident: Path
     workspace: Path
     document: dict[str, Any]
+    reads: dict[str, set[str]]
+    writes: dict[str, set[str]]
 
 
 @pytest.fixture(scope="session")
@@ -59,12 +66,40 @@ def approver(rehearsal: Path) -> str:
 @pytest.fixture(scope="session")
 def ran(rehearsal: Path, approver: str, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """The whole way once; read only."""
-    from flows.run import run_round
-
     incident = rehearsal / "incident.toml"
     workspace = tmp_path_factory.mktemp("ran") / "ws"
-    document = run_round(incident, workspace=workspace, engine="local", approve_as=approver)
-    return Ran(incident, workspace, document)
+    with pytest.MonkeyPatch.context() as patch:
+        reads, writes = watch_tables(patch)
+        document = run_round(incident, workspace=workspace, engine="local", approve_as=approver)
+    return Ran(incident, workspace, document, reads, writes)
+
+
+def watch_tables(patch: pytest.MonkeyPatch) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Which tables each step reads and writes, as it really happens."""
+    reads: dict[str, set[str]] = defaultdict(set)
+    writes: dict[str, set[str]] = defaultdict(set)
+    running = {"step": ""}
+    attempt, seen, publish = flows.steps._attempt, Workspace._seen, Workspace._publish
+
+    def attempted(step, workspace, settings):
+        running["step"] = step.name
+        try:
+            return attempt(step, workspace, settings)
+        finally:
+            running["step"] = ""
+
+    def noted_seen(self, name):
+        reads[running["step"]].add(name)
+        return seen(self, name)
+
+    def noted_publish(self, name, parts):
+        writes[running["step"]].add(name)
+        return publish(self, name, parts)
+
+    patch.setattr(flows.steps, "_attempt", attempted)
+    patch.setattr(Workspace, "_seen", noted_seen)
+    patch.setattr(Workspace, "_publish", noted_publish)
+    return reads, writes
 
 
 @pytest.fixture
@@ -73,4 +108,4 @@ def own(ran: Ran, tmp_path: Path) -> Ran:
     folder = tmp_path / "incident"
     shutil.copytree(ran.incident.parent, folder)
     shutil.copytree(ran.workspace, tmp_path / "ws")
-    return Ran(folder / "incident.toml", tmp_path / "ws", ran.document)
+    return Ran(folder / "incident.toml", tmp_path / "ws", ran.document, ran.reads, ran.writes)

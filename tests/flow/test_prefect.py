@@ -11,9 +11,9 @@ from tests.flow.conftest import Ran
 
 
 def test_prefect_gives_what_the_local_engine_gives(ran: Ran, approver: str, tmp_path: Path) -> None:
-    from flows.respond import prepare_prefect
+    from flows.prefect_home import prepare
 
-    prepare_prefect(tmp_path / "prefect")
+    prepare(tmp_path / "prefect")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Prefect's and its server's own deprecations
         from prefect.testing.utilities import prefect_test_harness

@@ -16,6 +16,7 @@ from flows.steps import STEPS
 from flows.verify import exit_code, verify
 from matching.errors import ApprovalMissing, OperatorError, TryAgainLater
 from matching.store import Workspace, locked
+from matching.tables import REFERENCE
 from tests.flow.conftest import Ran
 
 
@@ -26,6 +27,14 @@ def test_the_whole_way_ends_with_every_figure_at_zero(ran: Ran) -> None:
     assert exit_code(figures) == 0, figures
     assert ran.document["persons"]["confirmed"] > 0
     assert (ran.workspace / "out" / "report.html").stat().st_size > 1000
+
+
+def test_steps_read_and_write_what_they_declare(ran: Ran) -> None:
+    """An undeclared read would let a stale output pass as unchanged."""
+    for step in STEPS:
+        reference = {table.name for table in REFERENCE}
+        assert ran.reads[step.name] - reference <= {*step.reads, *step.writes}, step.name
+        assert ran.writes[step.name] - reference == set(step.writes), step.name
 
 
 def test_a_second_round_skips_what_did_not_change(own: Ran, approver: str) -> None:
