@@ -80,8 +80,11 @@ def _slice_owners(
             .select("row", _at(_HINT), "entity_id"),
         ]
     )
-    owned = _with_weak(climb(named.unique(["row", "level", "entity_id"])), numbers)
-    owned = _with_charts(owned, _linked_rows(workspace, evidence.linked, inside))
+    linked = _linked_rows(workspace, evidence.linked, inside)
+    # charts narrow what a row leaves open; alone they name nobody with certainty
+    narrowing = linked.join(named, on="row", how="semi").select("row", _at(_CHART), "entity_id")
+    owned = climb(pl.concat([named, narrowing]).unique(["row", "level", "entity_id"]))
+    owned = _with_charts(_with_weak(owned, numbers), linked)
     kept = rows.filter(pl.col("exclusion").is_null()).select("mention_id", "row")
     return kept.join(owned, on="row").select(
         "mention_id", "entity_id", "status", _basis(), "weight_bits"
