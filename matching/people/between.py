@@ -60,15 +60,15 @@ def maybe_same(graph: RecordGraph, person: Ints, *, persons: int) -> MaybeSame:
     two persons count as review links.
     """
     no = np.sort(person[graph.no], axis=1)
-    rows = _between(graph, person)
-    rows = rows.join(pl.DataFrame(no, schema=["a", "b"], orient="row"), on=["a", "b"], how="anti")
+    every = _between(graph, person)
+    rows = every.join(pl.DataFrame(no, schema=["a", "b"], orient="row"), on=["a", "b"], how="anti")
     best = _best(rows)
     group = partition(persons, _links(best), apart=no, cut_ties=False)
     lowest = np.full(persons, persons, np.int64)
     np.minimum.at(lowest, group, np.arange(persons))
     confirmed = np.zeros(persons, bool)
     confirmed[person[: graph.first_chart]] = True
-    both_ways = pl.concat([rows, _turned(rows)])
+    both_ways = pl.concat([every, _turned(every)])  # told for a link that nobody took back
     via = both_ways.filter(
         ~pl.Series(confirmed).gather(both_ways["a"]), pl.col("node_b") < graph.first_chart
     )

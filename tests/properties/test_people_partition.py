@@ -9,7 +9,7 @@ from matching.people.partition import Links, components, partition, spanning_for
 NODES = 9
 node = st.integers(0, NODES - 1)
 link = st.tuples(node, node, st.integers(1, 6))
-CASES = settings(max_examples=200, deadline=None, derandomize=True)
+CASES = settings(max_examples=100, deadline=None, derandomize=True)
 
 
 def links_of(triples):
