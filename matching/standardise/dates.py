@@ -41,7 +41,8 @@ def _with_day(frame: pl.LazyFrame, order: str, pivot: int) -> pl.LazyFrame:
     pieces = read.select(
         "raw",
         *(pl.coalesce(f"{part}_{form}" for form in FORMS).alias(part) for part in ("a", "b", "c")),
-        by_order=pl.coalesce("a_solid", "a_parts").is_not_null(),
+        by_order=pl.coalesce("a_iso", "a_packed").is_null()
+        & pl.coalesce("a_solid", "a_parts").is_not_null(),
     ).with_columns(pl.col("b").str.head(3).replace(MONTHS))
     first, second = _places(order)
     return pieces.with_columns(

@@ -208,14 +208,13 @@ def clean_last(frame: pl.LazyFrame) -> pl.LazyFrame:
         last_name=words.str.replace_all(PARTICLES, "$1"), words=words.str.replace_all(" ", "|")
     )
     pieces = (
-        pl.concat_str(
-            "last_name", pl.col("last_name").str.replace_all(" ", "|"), "words", separator="|"
-        )
+        pl.concat_str(pl.col("last_name").str.replace_all(" ", "|"), "words", separator="|")
         .str.split("|")
         .list.eval(pl.element().filter(~pl.element().str.contains(PARTICLE_WORD)))
         .list.join("|")
     )
-    return cleaned.with_columns(last_names=name_set(pieces)).drop(
+    both = pl.concat_str("last_name", pieces, separator="|")
+    return cleaned.with_columns(last_names=name_set(both)).drop(
         "whole", "nickname", "name", "words"
     )
 
