@@ -38,12 +38,9 @@ def name_persons(
     key = rank[ids >> _FILE_BITS] << _FILE_BITS | ids & _IN_FILE
     if (key < 0).any():
         raise AssertionError("a record's file is not in the inbox's files")
-    first = np.full(count, _NONE, np.int64)
-    np.minimum.at(first, persons[:first_chart], key[:first_chart])
+    first = _lowest(count, persons[:first_chart], key[:first_chart])
     by_chart = first == _NONE
-    of_charts = np.full(count, _NONE, np.int64)
-    np.minimum.at(of_charts, persons[first_chart:], key[first_chart:])
-    first[by_chart] = of_charts[by_chart]
+    first[by_chart] = _lowest(count, persons[first_chart:], key[first_chart:])[by_chart]
     minted = _mint(workspace, first, by_chart, files["file_sha256"])
     released = _released(workspace, ids, persons)
     named = pl.DataFrame({"person": np.arange(count), "minted": minted}).join(
@@ -57,6 +54,13 @@ def name_persons(
     if named["person_id"].n_unique() != named.height:
         raise AssertionError("two persons got one id")
     return named
+
+
+def _lowest(count: int, persons: Ints, key: Ints) -> Ints:
+    """Lowest key of each person; the highest integer where a person has none."""
+    lowest = np.full(count, _NONE, np.int64)
+    np.minimum.at(lowest, persons, key)
+    return lowest
 
 
 def _mint(workspace: Workspace, first: Ints, by_chart: Ints, digests: pl.Series) -> pl.Series:

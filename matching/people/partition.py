@@ -105,17 +105,14 @@ def partition(
     if not len(torn) and not len(large):
         return labels
     inside = np.isin(labels, np.concatenate([labels[torn[:, 0]], large]))[links.left]
-    forest = links.where(inside)
-    forest = forest.where(spanning_forest(nodes, forest))
+    tied = links.where(inside)
+    forest = tied.where(spanning_forest(nodes, tied))
     if len(large):
         members = np.flatnonzero(np.isin(labels, large))
         forest = forest.where(_split_large(forest, members, codes[members], identities_max))
     forest = forest.where(~_cuts(forest, torn, cut_ties=cut_ties))
-    return components(
-        nodes,
-        np.concatenate([links.left[~inside], forest.left]),
-        np.concatenate([links.right[~inside], forest.right]),
-    )
+    kept = links.where(~inside).plus(forest)
+    return components(nodes, kept.left, kept.right)
 
 
 def _codes(labels: Ints, identities: Callable[[Ints], Ints] | None, identities_max: int) -> Ints:
