@@ -95,18 +95,24 @@ def mailable(kind: str) -> pl.Expr:
 
 def address(kind: str) -> list[pl.Expr]:
     """Delivery and last lines of one kind of address: home, alternate or representative."""
-    if kind != "home":
-        at = f"{kind}_"
-        lines = {
-            "delivery_line": pl.col(f"{at}street"),
-            "city": pl.col(f"{at}city"),
-            "state": pl.col(f"{at}state"),
-            "zip5": pl.col(f"{at}zip5"),
-            "country_iso2": pl.lit("US"),
-        }
-        if kind == "representative":
-            lines["care_of"] = "C/O " + pl.col("representative_name")
-        return _all_of(lines)
+    return _home() if kind == "home" else _elsewhere(kind)
+
+
+def _elsewhere(kind: str) -> list[pl.Expr]:
+    lines = {
+        "delivery_line": pl.col(f"{kind}_street"),
+        "city": pl.col(f"{kind}_city"),
+        "state": pl.col(f"{kind}_state"),
+        "zip5": pl.col(f"{kind}_zip5"),
+        "country_iso2": pl.lit("US"),
+    }
+    if kind == "representative":
+        lines["care_of"] = "C/O " + pl.col("representative_name")
+    return _all_of(lines)
+
+
+def _home() -> list[pl.Expr]:
+    """A unit goes to the second line where the delivery line would be too long."""
     foreign = _foreign()
     too_long = (
         (pl.col("street").str.len_chars() > ADDRESS["delivery_line"])

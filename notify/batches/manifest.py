@@ -77,10 +77,7 @@ def body(
         "by_state": _counted(pieces.with_columns(pl.col("state").fill_null("ZZ")), "state"),
         "by_ce": _counted(pieces, "ce_id"),
         "seq_no": {"first": rows["seq_no"].min(), "last": rows["seq_no"].max()},
-        "control": {
-            "zip5_sum": int(rows["zip5"].cast(pl.Int64).sum()),
-            "row_seal_sum": _seal_sum(rows),
-        },
+        "control": _control_sums(rows),
         "mail_by": rows["mail_by"].min(),
         "templates": _templates(rows, wording),
         "template_sha256": wording.template_sha256,
@@ -111,10 +108,13 @@ def _counted(rows: pl.DataFrame, column: str) -> dict[str, int]:
     return dict(rows.group_by(column).len().sort(column).iter_rows())
 
 
-def _seal_sum(rows: pl.DataFrame) -> str:
-    """Sum of the first 8 hex digits of row_seal, modulo 2**32, as 8 hex digits."""
+def _control_sums(rows: pl.DataFrame) -> dict[str, int | str]:
+    """Sum of the ZIPs; sum of the first 8 hex digits of row_seal modulo 2**32, as 8 hex digits."""
     heads = rows["row_seal"].str.slice(0, _SEAL_HEX).str.to_integer(base=16, dtype=pl.Int64)
-    return f"{int(heads.sum()) % _CONTROL_BASE:08x}"
+    return {
+        "zip5_sum": int(rows["zip5"].cast(pl.Int64).sum()),
+        "row_seal_sum": f"{int(heads.sum()) % _CONTROL_BASE:08x}",
+    }
 
 
 def _templates(rows: pl.DataFrame, wording: Wording) -> list[dict[str, Any]]:

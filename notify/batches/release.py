@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,13 @@ import polars as pl
 
 from matching.store import CheckFailed, OperatorError, Workspace, replacing, sha256_file
 from matching.tables import TABLES
+from notify.answers import current_holds
 from notify.batches.manifest import body, content_digest, elements_csv, mail_csv
 from notify.batches.settings import BatchesSettings, load_vendor
 from notify.letters.merge import element_code, entity_table
 from notify.letters.proofs import checked_wording
+from notify.letters.texts import Wording
+from notify.notices.entities import active
 from notify.registry import release_ids
 
 __all__ = ["Exported", "export", "settle"]
@@ -52,7 +55,7 @@ def export(
 
     Idempotent: a batch with `.done` keeps its files, and what is in `events` already adds nothing.
     Raises OperatorError for a batch that is not planned, CheckFailed where texts or profile changed
-    since it was planned.
+    or a hold was recorded since it was planned.
     """
     wanted = sorted(set(batches))
     planned = {row["batch_id"]: row for row in workspace.read("batches").iter_rows(named=True)}
@@ -96,6 +99,7 @@ def _write(
     batch = planned["batch_id"]
     vendor, (wording, _) = load_vendor(settings), checked_wording(settings)
     rows = _rows(workspace, batch)
+    _refuse_held(workspace, batch, rows, max(settings.as_of, recorded_at.date()))
     mail = mail_csv(rows, vendor)
     said = body(rows, mail, vendor=vendor, settings=settings, wording=wording)
     if content_digest(said) != planned["content"]:
@@ -103,13 +107,7 @@ def _write(
             f"batch {batch}: texts or profile changed since it was planned; run again"
         )
     shutil.rmtree(workspace.out / "batches" / batch, ignore_errors=True)
-    files = {
-        "MAIL_v1.csv": (mail, True),
-        "exceptions.csv": (_exceptions(workspace, rows), True),
-        "elements.csv": (elements_csv(rows, _sets(workspace, rows), wording), False),
-        "return_addresses.csv": (_return_addresses(workspace, settings, rows), False),
-        **_templates(settings),
-    }
+    files = _files(workspace, settings, rows, mail, wording)
     manifest = {
         **said,
         "batch": batch,
@@ -126,6 +124,34 @@ def _write(
     workspace.put_output(f"batches/{batch}/manifest.json", text.encode(), personal=True)
     with replacing(_done(workspace, batch)) as draft:
         draft.touch()
+
+
+def _files(
+    workspace: Workspace,
+    settings: BatchesSettings,
+    rows: pl.DataFrame,
+    mail: bytes,
+    wording: Wording,
+) -> dict[str, tuple[bytes, bool]]:
+    """Name of each file beside the manifest -> its bytes, and whether they tell of people."""
+    return {
+        "MAIL_v1.csv": (mail, True),
+        "exceptions.csv": (_exceptions(workspace, rows), True),
+        "elements.csv": (elements_csv(rows, _sets(workspace, rows), wording), False),
+        "return_addresses.csv": (_return_addresses(workspace, settings, rows), False),
+        **_templates(settings),
+    }
+
+
+def _refuse_held(workspace: Workspace, batch: str, rows: pl.DataFrame, today: date) -> None:
+    """The plan knew the holds of its round; one recorded since stops the batch here."""
+    entities = set(rows["entity_id"].drop_nulls())
+    for hold in active(current_holds(workspace, ()), today):
+        if not hold.entity_id or hold.entity_id in entities:
+            whom = hold.entity_id or "all entities"
+            raise CheckFailed(
+                f"batch {batch}: {hold.kind} hold on {whom} since it was planned; run again"
+            )
 
 
 def _put(

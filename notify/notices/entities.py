@@ -15,7 +15,7 @@ from notify.answers import current_holds, delegations
 from notify.facts import Hold
 from notify.notices.settings import NoticesSettings
 
-__all__ = ["default_due", "due_dates", "holds", "told_by"]
+__all__ = ["active", "default_due", "due_dates", "holds", "told_by"]
 
 _INDIVIDUAL_DAYS = 60
 """45 CFR 164.404(b): the outer limit, used where no duty was computed."""
@@ -31,13 +31,14 @@ def told_by(workspace: Workspace) -> pl.DataFrame:
 
 def holds(workspace: Workspace, settings: NoticesSettings) -> pl.DataFrame:
     """`entity_id, hold`: what stops sending today; entity_id is null for a hold on all."""
-    active = _active(current_holds(workspace, settings.holds), settings.as_of)
-    rows = [(hold.entity_id or None, hold.kind) for hold in active]
+    in_force = active(current_holds(workspace, settings.holds), settings.as_of)
+    rows = [(hold.entity_id or None, hold.kind) for hold in in_force]
     frame = pl.DataFrame(rows, schema={"entity_id": pl.String, "hold": pl.String}, orient="row")
     return frame.group_by("entity_id").agg(pl.col("hold").min()).sort("entity_id")
 
 
-def _active(all_holds: Iterable[Hold], today: date) -> list[Hold]:
+def active(all_holds: Iterable[Hold], today: date) -> list[Hold]:
+    """Holds in force on a day; an oral one for 30 days at most (164.412(b))."""
     return [hold for hold in all_holds if hold.stated_on <= today <= _last_day(hold)]
 
 

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from matching.store import CheckFailed, OperatorError, Workspace
-from matching.tables import MAIL_V1
+from matching.tables import MAIL_V1, TABLES
 from notify import batches, notices
 from notify.batches import BatchesSettings
 from notify.batches.mail_v1 import HEADER, sealed
@@ -271,6 +271,18 @@ def test_a_real_incident_leaves_no_plain_file_of_people(tmp_path: Path) -> None:
     assert (mail["stored_as"], mail["stored_sha256"]) == ("MAIL_v1.csv.enc", stored)
     plain = workspace.get_output(f"batches/{folder.name}/MAIL_v1.csv")
     assert hashlib.sha256(plain).hexdigest() == mail["sha256"]
+
+
+def test_a_hold_recorded_after_the_plan_stops_the_batch(planned: Workspace) -> None:
+    value = {"kind": "court", "official": "A", "agency": "B", "stated_on": "2026-03-20"}
+    fact = {"fact_id": "f", "kind": "hold", "entity_id": "CE4", "value": json.dumps(value),
+            "dated_on": AS_OF, "recorded_at": NOW}  # fmt: skip
+    planned.append("facts", TABLES["facts"].complete(pl.DataFrame([fact])))
+    with pytest.raises(CheckFailed, match="court hold on CE4"):
+        _release(planned)
+    assert not (planned.out / "batches").exists()
+    _round(planned)
+    assert "CE4" not in _release(planned).joinpath("MAIL_v1.csv").read_text().split('"')
 
 
 def test_an_unknown_batch_is_refused(planned: Workspace) -> None:
