@@ -17,7 +17,10 @@ CARE_OF = r"^(?:C/O|C O |CARE OF|ATTN|%)"
 _UNIT_WORD = "|".join(sorted((w for w in words("unit") if w != "#"), key=len, reverse=True))
 _ALONE = "|".join(sorted(words("unit_alone"), key=len, reverse=True))
 _UNIT_VALUE = r"(?:\d[\w/-]*|[A-Z]-?\d[\w-]*|[A-Z])"
-UNIT = rf"^(.*?)((?: (?:(?:{_UNIT_WORD})(?: #)? ?{_UNIT_VALUE}|# ?[\w-]+|\d+(?:ST|ND|RD|TH) (?:FLOOR|FLR|FL)|{_ALONE}))+)$"
+UNIT = (
+    rf"^(.*?)((?: (?:(?:{_UNIT_WORD})(?:(?: # ?| ){_UNIT_VALUE}|\d[\w/-]*)|# ?[\w-]+"
+    rf"|\d+(?:ST|ND|RD|TH) (?:FLOOR|FLR|FL)|{_ALONE}))+)$"
+)
 """A designator with a number or one letter, at the end: UNIT ST is a street, UNIT 5 is a unit."""
 BOX = r"^(?:.* )?(?:P ?O ?(?:BOX|DRAWER|BX)|POST OFFICE BOX|POB|BOX|BX|CALLER(?: SERVICE)?|APARTADO) ?#? ?(\w[\w-]*)$"
 RURAL = (
@@ -49,6 +52,11 @@ ROAD_SIGNS = [
     "RT",
 ]
 NUMBER = r"^(\d+(?:-\d+)?[A-Z]?(?: \d/\d)?|[NSEW]\d+[NSEW]\d+) (.+)$"
+TWO_WORD_DIRECTIONS = {
+    r"^(N|S|NORTH|SOUTH)[ -](E|W|EAST|WEST) (\S+ \S)": "${1}${2} $3",
+    r"(\S \S+) (N|S|NORTH|SOUTH)[ -](E|W|EAST|WEST)$": "$1 ${2}${3}",
+}
+"""NORTH EAST is NE where a whole street is left beside it: not in 12 NORTH EAST ST."""
 NAMED_ROADS = {
     r"\b(?:CO|CNTY|COUNTY) (?:RD|ROAD)\b|\bC ?R (\d)": "COUNTY ROAD $1",
     r"\b(?:STATE|ST) (?:RTE|RT|ROUTE)\b": "STATE ROUTE",
@@ -121,11 +129,9 @@ def _parsed(frame: pl.LazyFrame) -> pl.LazyFrame:
     named = _only_where(pl.col("rest"), ROAD_SIGNS)
     for pattern, written in NAMED_ROADS.items():
         named = named.str.replace(pattern, written)
-    rest = (
-        pl.coalesce(named, "rest")
-        .str.replace(r" ([NS]) ([EW])$", " $1$2")
-        .str.replace(r"^([NS]) ([EW]) ", "$1$2 ")
-    )
+    rest = pl.coalesce(named, "rest")
+    for pattern, written in TWO_WORD_DIRECTIONS.items():
+        rest = rest.str.replace(pattern, written)
     return numbered.select(
         "raw", "^(rule|flag):.*$", "box_kind", "box", "unit_raw",
         number=pl.col("numbered").struct.field("1"),
