@@ -25,7 +25,9 @@ def run_text(document: Document) -> str:
         for step in document["steps"]
     ]
     persons, notices = document["persons"], document["notices"]
-    delivered = f"leaked rows {document['leaked_rows']:,} ({document['leaked_rejected']:,} unreadable)"
+    delivered = (
+        f"leaked rows {document['leaked_rows']:,} ({document['leaked_rejected']:,} unreadable)"
+    )
     people = f"{persons['confirmed']:,} confirmed, {persons['expected']:,.0f} expected"
     lines += [
         f"round {document['round']}: {document['seconds']} s, {document['peak_rss_gib']} GiB",

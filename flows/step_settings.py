@@ -7,6 +7,7 @@ how a step works, never what it writes, and are left out of its digest.
 from __future__ import annotations
 
 import os
+from datetime import date
 
 from flows.settings import IncidentFile, configs_folder
 from matching.intake import IntakeSettings, date_orders
@@ -46,6 +47,12 @@ def workers() -> int:
 def memory_gib() -> float:
     """Bound on the memory of joins."""
     return float(os.environ.get("AFFECTED_MEMORY_GIB") or _DEFAULT_MEMORY_GIB)
+
+
+def owner_on(file: IncidentFile) -> date | None:
+    """Day whose legal owner counts the people of a sold practice; None: the practice as it was."""
+    at_discovery = file.counsel.sold_entity_counts_at_discovery
+    return file.incident.discovered_on if at_discovery else None
 
 
 def intake(file: IncidentFile) -> IntakeSettings:
@@ -93,6 +100,7 @@ def people(file: IncidentFile) -> PeopleSettings:
         merge_at_bits=file.matching.merge_at_bits,
         include_at_bits=file.matching.include_at_bits,
         as_of=file.as_of,
+        owner_on=owner_on(file),
         presumed_entities=tuple(entry.entity_id for entry in file.presumed),
     )
 
@@ -101,6 +109,7 @@ def owners(file: IncidentFile) -> OwnersSettings:
     """The attribution threshold, and entities whose people are presumed affected."""
     return OwnersSettings(
         attribute_at_bits=file.matching.attribute_at_bits,
+        owner_on=owner_on(file),
         presumed_entities=tuple(entry.entity_id for entry in file.presumed),
     )
 

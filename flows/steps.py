@@ -77,7 +77,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "people", matching.people.run, step_settings.people, 1,
-        reads=("files", "inventory", "leaked", "charts", "identities", "pairs", "leaked_std",
+        reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
                "charts_std", "decisions", "registry"),
         writes=("members", "persons", "affected", "maybe_same"),
     ),
@@ -108,8 +108,8 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "notices", notify.notices.run, step_settings.notices, 1,
-        reads=("persons", "affected", "members", "ownership", "row_owners", "leaked_std",
-               "charts_std", "entities", "delegation", "suppressions", "duties", "events",
+        reads=("persons", "affected", "members", "ownership", "row_owners", "leaked", "charts",
+               "leaked_std", "charts_std", "entities", "delegation", "suppressions", "duties", "events",
                "responses", "facts"),
         writes=("notices", "ledger"),
     ),
