@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 
 import matching.intake
-from notify.rules import load_rules
 from flows.settings import IncidentFile, configs_folder, load_incident
 from flows.step_settings import intake as intake_settings
 from matching.errors import OperatorError
+from notify.rules import load_rules
 
 __all__ = ["check_incident", "forecast", "problems"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import notify.letters
@@ -17,7 +18,7 @@ from flows.rounds import Round
 from matching.errors import ApprovalMissing, OperatorError, UsageError
 from matching.store import Workspace
 
-__all__ = ["GATES", "approve", "gate_states", "require", "subject"]
+__all__ = ["GATES", "GateState", "approve", "gate_states", "require", "subject"]
 
 GATES = ("thresholds", "owners", "letters")
 
@@ -70,17 +71,24 @@ def require(workspace: Workspace, current: Round, gate: str) -> None:
     raise ApprovalMissing(gate, f"{changed} `affected approve {workspace.root} {gate} --by NAME`")
 
 
-def gate_states(workspace: Workspace, current: Round) -> list[dict[str, str | bool]]:
-    """Every gate that has a subject: open or closed, and by whom."""
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """A gate, the digest of its present subject, and who approved that; nobody: closed."""
+
+    gate: str
+    subject: str
+    by: tuple[str, ...]
+
+
+def gate_states(workspace: Workspace, current: Round) -> list[GateState]:
+    """Every gate, the batches' too, as it stands."""
     gates = list(GATES) + [f"send:{batch}" for batch in workspace.read("batches")["batch_id"]]
     journal = Journal(workspace.root)
-    states: list[dict[str, str | bool]] = []
+    states = []
     for gate in gates:
         digest = subject(workspace, current, gate)
-        names = [a.by for a in journal.approvals(gate) if a.subject == digest]
-        states.append(
-            {"gate": gate, "open": bool(names), "by": ", ".join(names), "subject": digest or ""}
-        )
+        names = tuple(a.by for a in journal.approvals(gate) if a.subject == digest)
+        states.append(GateState(gate, digest or "", names))
     return states
 
 

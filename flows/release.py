@@ -11,9 +11,9 @@ import notify.letters
 import notify.packets
 from flows import step_settings
 from flows.audit import audit
-from flows.gates import require
+from flows.gates import gate_states, require
 from flows.rounds import Round, open_round
-from matching.errors import ApprovalMissing, OperatorError
+from matching.errors import OperatorError
 from matching.store import Workspace, locked
 
 __all__ = ["export_batches", "release_packets", "write_letters"]
@@ -48,21 +48,20 @@ def export_batches(root: Path) -> dict[str, Any]:
     with locked(root / "send.lock"):
         workspace, current = _planned(root, "batches")
         require(workspace, current, "letters")
-        approved, waiting = [], []
-        for batch in workspace.read("batches")["batch_id"].sort():
-            try:
-                require(workspace, current, f"send:{batch}")
-                approved.append(batch)
-            except ApprovalMissing:
-                waiting.append(batch)
-        settings = step_settings.batches(current.incident)
+        gates = [g for g in gate_states(workspace, current) if g.gate.startswith("send:")]
+        names = {g.gate.removeprefix("send:"): list(g.by) for g in gates if g.by}
+        waiting = [g.gate.removeprefix("send:") for g in gates if not g.by]
         exported = notify.batches.export(
-            workspace, settings, batches=approved, recorded_at=datetime.now(UTC)
+            workspace,
+            step_settings.batches(current.incident),
+            batches=list(names),
+            approvals=names,
+            recorded_at=datetime.now(UTC),
         )
-        audit(workspace, "export", batches=len(approved), pieces=exported.pieces)
+        audit(workspace, "export", batches=len(names), pieces=exported.pieces)
     return {
         "schema": "affected.export/1",
-        "batches": len(approved),
+        "batches": len(names),
         "pieces": exported.pieces,
         "waiting": waiting,
         "folder": str(workspace.out / "batches"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from flows import gates
+import notify.batches
+from flows import gates, step_settings
 from flows.check import problems
 from flows.measure import disk_gib
 from flows.prefect_home import prepare
@@ -61,11 +62,20 @@ def run_round(
     )
     with locked(root / "run.lock"):
         opened.purge_scratch()
+        _settle_releases(opened)
         current = begin(opened, incident_file, incident, as_of_given=as_of is not None)
         document = _measured(opened, current, until=until, engine=engine, approve_as=approve_as)
     if key_made:
         document["key_file_made"] = opened.identity["key_file"]
     return document
+
+
+def _settle_releases(workspace: Workspace) -> None:
+    """Record batches that were handed over just before a crash, before their plan is replaced."""
+    last = latest(workspace.root)
+    if last and workspace.has("batches"):
+        settings = step_settings.batches(last.incident)
+        notify.batches.settle(workspace, settings, recorded_at=datetime.now(UTC))
 
 
 def _recorded_day(incident_file: Path, workspace: Path | None) -> date:

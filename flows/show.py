@@ -47,7 +47,7 @@ def status_text(document: Document) -> str:
     ]
     lines += [f"  {step['name']:<12} {step['state']}" for step in document["steps"]]
     lines += [
-        f"  gate {gate['gate']:<22} {'open, ' + str(gate['by']) if gate['open'] else 'closed'}"
+        f"  gate {gate['gate']:<22} {'open, ' + ', '.join(gate['by']) if gate['open'] else 'closed'}"
         for gate in document["gates"]
     ]
     lines += [

@@ -43,7 +43,10 @@ def status(root: Path) -> dict[str, Any]:
         "as_of": current.incident.as_of.isoformat(),
         "steps": steps,
         "report": REPORT.name if (workspace.out / "report.html").exists() else None,
-        "gates": gate_states(workspace, current),
+        "gates": [
+            {"gate": g.gate, "open": bool(g.by), "by": list(g.by), "subject": g.subject}
+            for g in gate_states(workspace, current)
+        ],
         "clocks": _clocks(workspace, current.incident.as_of),
         "waiting": _waiting(workspace),
         "content_digests": digests,

@@ -115,8 +115,8 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "batches", notify.batches.run, step_settings.batches, 1,
-        reads=("notices", "persons", "members", "elements", "entities", "leaked_std", "charts_std",
-               "events"),
+        reads=("notices", "persons", "members", "elements", "entities", "leaked", "charts",
+               "leaked_std", "charts_std", "events"),
         writes=("batches", "pieces", "outbox"),
         gates=("letters",),
     ),

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from flows import step_settings
-from flows.run import run_round
 from flows.rounds import open_round
+from flows.run import run_round
 from matching.errors import UsageError
 from matching.link.identities import collapse
 from matching.link.reference import match_rows
@@ -58,8 +58,8 @@ def card_text(name: str, trained: Trained, *, base: str, seed: int) -> str:
         f"# Model card: {name}",
         "",
         f"Trained from `{base}` with seed {seed} on one thread.",
-        f"Rows: {trained.left_rows:,} leaked identities, {trained.right_rows:,} charts;"
-        f" {trained.pairs:,} candidate pairs; {trained.expected_matches:,.0f} expected matches in the sample.",
+        f"Rows: {trained.left_rows:,} leaked identities, {trained.right_rows:,} charts.",
+        f"Sample: {trained.pairs:,} candidate pairs, {trained.expected_matches:,.0f} expected matches.",
         f"Prior probability that two random records match: {prior:.3g}.",
         "" if trained.estimated else "Too few matches to estimate: m and u are the base model's.",
         "Levels without an example in this data keep the base model's values: "
