@@ -25,8 +25,8 @@ from matching.tables import TABLES
 
 __all__ = ["run"]
 
-ROWS_PER_PART = 500_000
-"""The widest table: about 1 GiB in memory while a part is written."""
+ROWS_PER_PART = 300_000
+"""The widest tables: about 0.5 GiB in memory while a part is written or cleaned."""
 TEXT_FORMATS = frozenset({"csv", "tsv", "jsonl"})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatch
 
 import polars as pl
@@ -15,11 +17,13 @@ from matching.tables import TABLES
 
 __all__ = ["run"]
 
+IN_HAND = 2
+"""Parts cleaned at once: one core is left idle by a single part; memory is that of two parts."""
 _SIDES = (("leaked", "leaked", "mention_id"), ("master", "charts", "chart_id"))
 
 
 def run(workspace: Workspace, settings: StandardiseSettings) -> None:
-    """Clean every row that is not excluded; part in, part out, so memory is that of one part."""
+    """Clean every row that is not excluded; part in, part out, so memory is that of a few parts."""
     changes = [
         frame
         for side, table, key in _SIDES
@@ -43,19 +47,27 @@ def run(workspace: Workspace, settings: StandardiseSettings) -> None:
 def _clean_side(
     workspace: Workspace, settings: StandardiseSettings, side: str, table: str, key: str
 ) -> list[pl.DataFrame]:
+    """Clean one side's parts, IN_HAND at a time; gives the changes of each part."""
     orders = _date_orders(workspace, settings)
-    changes = []
-    with workspace.writer(f"{table}_std") as writer:
-        for index, part in enumerate(workspace.parts(table)):
-            rows = part.filter(pl.col("exclusion").is_null()).with_columns(
-                pl.col("file_no")
-                .replace_strict(orders, default="mdy", return_dtype=pl.String)
-                .alias(ORDER)
+    changes: list[pl.DataFrame] = []
+    waiting: deque[Future[pl.DataFrame]] = deque()
+    with workspace.writer(f"{table}_std") as writer, ThreadPoolExecutor(IN_HAND) as pool:
+
+        def clean(index: int, part: pl.DataFrame) -> pl.DataFrame:
+            rows = part.filter(pl.col("exclusion").is_null())
+            order = pl.col("file_no").replace_strict(orders, default="mdy", return_dtype=pl.String)
+            cleaned, work = clean_part(
+                rows.with_columns(order.alias(ORDER)), pivot=settings.two_digit_year_pivot
             )
-            cleaned, work = clean_part(rows, pivot=settings.two_digit_year_pivot)
             frame = pl.concat([rows.select(key), cleaned], how="horizontal")
             writer.put(index, TABLES[f"{table}_std"].complete(frame))
-            changes.append(_change_rows(side, work.changes))
+            return _change_rows(side, work.changes)
+
+        for index, part in enumerate(workspace.parts(table)):
+            waiting.append(pool.submit(clean, index, part))
+            if len(waiting) == IN_HAND:
+                changes.append(waiting.popleft().result())
+        changes += [future.result() for future in waiting]
     return changes
 
 
