@@ -6,6 +6,7 @@ python -m benchmarks.rehearse [--people 1000000] [--leaked N] [--charts N] [--js
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import tempfile
 import time
@@ -28,9 +29,10 @@ def main() -> None:
     parser.add_argument("--leaked", type=int)
     parser.add_argument("--charts", type=int)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--workers", type=int)
+    parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
+        load = os.getloadavg()[0]
         begun = time.perf_counter()
         with PeakMemory() as peak:
             summary = rehearse(
@@ -43,6 +45,7 @@ def main() -> None:
     result = {
         "profile": options.profile,
         "seed": options.seed,
+        "workers": options.workers,
         "people": summary.people,
         "leaked_rows": summary.leaked_rows,
         "charts_rows": summary.charts_rows,
@@ -51,6 +54,7 @@ def main() -> None:
         "cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in used), 1),
         "leaked_rows_per_s": round(summary.leaked_rows / seconds),
         "rows_per_s": round((summary.leaked_rows + summary.charts_rows) / seconds),
+        "load_before": round(load, 1),  # others on the machine make every second longer
         "peak_rss_gib": round(peak.gib, 2),
         "disk_gib": round(size / (1 << 30), 2),
     }

@@ -8,7 +8,6 @@ the same call gives the same bytes, whatever the number of processes.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
 from collections import deque
 from collections.abc import Iterator
@@ -37,8 +36,6 @@ LEAKED_PER_PERSON: Final = 2.6
 CHARTS_PER_PERSON: Final = 1.3
 MASTER_FILES: Final = 4
 REPEAT: Final = "leak/waitlist_copy.tsv"
-_PROCESSES_MAX: Final = 4  # each holds one block of half a gibibyte
-_BLOCKS_ALONE: Final = 5  # up to here starting processes costs more than it saves
 _SUPPRESSED: Final = 6
 _MALFORMED: Final = 3  # broken lines at the end of the CSV and the JSONL
 
@@ -74,13 +71,13 @@ def rehearse(
     leaked: int | None = None,
     charts: int | None = None,
     drill: bool = False,
-    workers: int | None = None,
+    workers: int = 1,
 ) -> RehearsalSummary:
     """Write a synthetic incident with its truth into `directory`.
 
     `leaked` and `charts` are totals of rows (default 2.6 and 1.3 per person). `workers` processes
-    make the blocks (default: one per core, at most four; none for a small rehearsal). Raises
-    OperatorError when the directory holds anything already.
+    make the blocks, each in half a gibibyte: more than one pays only on idle cores (on two busy
+    ones it took longer). Raises OperatorError when the directory holds anything already.
     """
     if people < 100:
         raise OperatorError(f"--people {people}: at least 100 people make a rehearsal")
@@ -93,7 +90,7 @@ def rehearse(
     )  # fmt: skip
     with ExitStack() as stack:
         sinks = _open(directory, stack)
-        for tables in _blocks(plan, _workers(plan, workers)):
+        for tables in _blocks(plan, workers):
             _write(sinks, tables)
         _break_lines(sinks)
     entities = _finish(directory, plan, drill=drill)
@@ -106,12 +103,6 @@ def rehearse(
         charts_rows=sum(s.rows for s in sinks.masters),
         entities=entities,
     )
-
-
-def _workers(plan: Plan, wanted: int | None) -> int:
-    if wanted is not None:
-        return wanted
-    return 1 if plan.blocks <= _BLOCKS_ALONE else min(os.cpu_count() or 1, _PROCESSES_MAX)
 
 
 @cache
