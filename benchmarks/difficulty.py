@@ -29,7 +29,9 @@ IDENTIFYING = ("name", "date_of_birth", "street", "phone", "email", "chart", "ss
 
 def whole_lines(path: Path) -> pl.DataFrame:
     """JSONL without its broken lines."""
-    lines = pl.read_csv(path, has_header=False, separator="\x01", quote_char=None, new_columns=["line"])
+    lines = pl.read_csv(
+        path, has_header=False, separator="\x01", quote_char=None, new_columns=["line"]
+    )
     whole = lines["line"].filter(lines["line"].str.ends_with("}"))
     return pl.read_ndjson(io.BytesIO("\n".join(whole).encode()), infer_schema_length=None)
 
@@ -53,8 +55,12 @@ def sides(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Leaked rows (patients' and others', the repeated file once) and charts, cleaned, with `person`."""
     document = tomllib.loads((folder / "incident.toml").read_text())
     truth = pl.read_parquet(folder / "truth/leaked.parquet")
-    truth = truth.filter(pl.col("role") != "guarantor", pl.col("exclusion").ne_missing("repeated_file"))
-    leaked = [_joined(folder, e["path"], e["format"], e["columns"], truth) for e in document["leaked"]]
+    truth = truth.filter(
+        pl.col("role") != "guarantor", pl.col("exclusion").ne_missing("repeated_file")
+    )
+    leaked = [
+        _joined(folder, e["path"], e["format"], e["columns"], truth) for e in document["leaked"]
+    ]
     charts = pl.read_parquet(folder / "truth/charts.parquet")
     columns = document["masters"][0]["columns"]
     masters = [
@@ -64,14 +70,20 @@ def sides(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     return _side(leaked, "L"), _side(masters, "M")
 
 
-def _joined(folder: Path, path: str, form: str, columns: dict[str, Any], truth: pl.DataFrame) -> pl.DataFrame:
-    rows = canonical(folder / path, form, columns).with_row_index("row_no").cast({"row_no": pl.Int64})
+def _joined(
+    folder: Path, path: str, form: str, columns: dict[str, Any], truth: pl.DataFrame
+) -> pl.DataFrame:
+    rows = (
+        canonical(folder / path, form, columns).with_row_index("row_no").cast({"row_no": pl.Int64})
+    )
     known = truth.filter(pl.col("file") == path).select("row_no", "person")
     return cleaned(rows.join(known, on="row_no", how="inner"))
 
 
 def _side(frames: list[pl.DataFrame], letter: str) -> pl.DataFrame:
-    frame = pl.concat(frames, how="diagonal_relaxed").sort("record_id", "row_no").with_row_index("at")
+    frame = (
+        pl.concat(frames, how="diagonal_relaxed").sort("record_id", "row_no").with_row_index("at")
+    )
     frame = frame.with_columns(unique_id=letter + pl.col("at").cast(pl.String))
     for name in ("phone", "phone2"):
         if name not in frame.columns:
@@ -91,7 +103,9 @@ def shared_fields(leaked: pl.DataFrame, masters: pl.DataFrame) -> dict[str, floa
     pairs = left.drop_nulls("person").join(right, on="person")
     equal = {
         "name": _equal(pairs, "first_name") & _equal(pairs, "last_name"),
-        "phone": _equal(pairs, "phone") | _equal(pairs, "phone", "phone2_right") | _equal(pairs, "phone2"),
+        "phone": _equal(pairs, "phone")
+        | _equal(pairs, "phone", "phone2_right")
+        | _equal(pairs, "phone2"),
         "chart": _equal(pairs, "mrn"),
         **{c: _equal(pairs, c) for c in ("date_of_birth", "street", "email", "ssn", "member_id")},
     }
@@ -118,14 +132,21 @@ def _equal(pairs: pl.DataFrame, left: str, right: str | None = None) -> pl.Serie
 def relatives(judged: Judged, folder: Path) -> dict[str, Any]:
     """Of the false pairs at the best F1: how many are two relatives, and which."""
     related = pl.read_parquet(folder / "truth/related.parquet")
-    false = judged.pairs.filter(pl.col("match_weight") >= judged.threshold_bits - 0.005, ~pl.col("ok"))
+    false = judged.pairs.filter(
+        pl.col("match_weight") >= judged.threshold_bits - 0.005, ~pl.col("ok")
+    )
     ordered = false.select(
-        person_a=pl.min_horizontal("person_l", "person_r"), person_b=pl.max_horizontal("person_l", "person_r")
+        person_a=pl.min_horizontal("person_l", "person_r"),
+        person_b=pl.max_horizontal("person_l", "person_r"),
     )
     known = ordered.join(related, on=["person_a", "person_b"], how="left")["relation"]
     counts = known.drop_nulls().value_counts().sort("relation")
     share = known.count() / max(len(known), 1)
-    return {"false_pairs": len(known), "relatives": round(share, 4), "by_relation": dict(counts.iter_rows())}
+    return {
+        "false_pairs": len(known),
+        "relatives": round(share, 4),
+        "by_relation": dict(counts.iter_rows()),
+    }
 
 
 def measured(folder: Path, *, seed: int) -> dict[str, Any]:
@@ -171,7 +192,9 @@ def main() -> None:
     """Generate, measure, record."""
     from flows.rehearse import rehearse
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--people", type=int, nargs="+", default=[20_000, 50_000])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--profiles", nargs="+", default=["dental"])

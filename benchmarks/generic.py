@@ -20,7 +20,11 @@ import polars as pl
 
 SETTINGS = Path(__file__).with_name("generic.json")
 FIELDS = ("first_name", "middle_name", "last_name", "date_of_birth", "ssn", "sex", "street", "zip")
-SESSIONS = (("first_name", "last_name"), ("last_name", "date_of_birth"), ("first_name", "date_of_birth"))
+SESSIONS = (
+    ("first_name", "last_name"),
+    ("last_name", "date_of_birth"),
+    ("first_name", "date_of_birth"),
+)
 RECALL_OF_EXACT = 0.7  # what a practitioner would guess of name and birth date
 SAMPLED_PAIRS = 1e6
 FLOOR_BITS = -10.0
@@ -110,7 +114,9 @@ def score(leaked: pl.DataFrame, masters: pl.DataFrame, *, seed: int = 1) -> pl.D
     linker = Linker(sides, settings(present))
     exact = block_on("first_name", "last_name", "date_of_birth")
     linker.training.estimate_probability_two_random_records_match([exact], recall=RECALL_OF_EXACT)
-    linker.training.estimate_u_using_random_sampling(max_pairs=SAMPLED_PAIRS, seed=seed, min_count_per_level=None)
+    linker.training.estimate_u_using_random_sampling(
+        max_pairs=SAMPLED_PAIRS, seed=seed, min_count_per_level=None
+    )
     for session in SESSIONS:
         linker.training.estimate_parameters_using_expectation_maximisation(block_on(*session))
     predicted = linker.inference.predict(threshold_match_weight=FLOOR_BITS)
@@ -126,8 +132,12 @@ def judge(scored: pl.DataFrame, leaked: pl.DataFrame, masters: pl.DataFrame) -> 
     )
     pairs = scored.join(people[0], on="unique_id_l").join(people[1], on="unique_id_r")
     pairs = pairs.with_columns(ok=pl.col("person_l").eq(pl.col("person_r")).fill_null(value=False))
-    pairs = pairs.sort("match_weight", "unique_id_l", "unique_id_r", descending=[True, False, False])
-    true_pairs = leaked.select("person").drop_nulls().join(masters.select("person"), on="person").height
+    pairs = pairs.sort(
+        "match_weight", "unique_id_l", "unique_id_r", descending=[True, False, False]
+    )
+    true_pairs = (
+        leaked.select("person").drop_nulls().join(masters.select("person"), on="person").height
+    )
     found, weight = pairs["ok"].cum_sum().to_numpy(), pairs["match_weight"].to_numpy()
     precision, recall = found / np.arange(1, len(pairs) + 1), found / true_pairs
     tied = np.append(weight[1:] == weight[:-1], False)
@@ -150,5 +160,10 @@ def exact_name_and_birth(leaked: pl.DataFrame, masters: pl.DataFrame) -> dict[st
     keys = ["first_name", "last_name", "date_of_birth"]
     pairs = leaked.select(*keys, "person").join(masters.select(*keys, "person"), on=keys)
     right = pairs.filter(pl.col("person") == pl.col("person_right")).height
-    true_pairs = leaked.select("person").drop_nulls().join(masters.select("person"), on="person").height
-    return {"recall": round(right / true_pairs, 4), "precision": round(right / max(len(pairs), 1), 4)}
+    true_pairs = (
+        leaked.select("person").drop_nulls().join(masters.select("person"), on="person").height
+    )
+    return {
+        "recall": round(right / true_pairs, 4),
+        "precision": round(right / max(len(pairs), 1), 4),
+    }
