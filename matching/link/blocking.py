@@ -47,7 +47,7 @@ _RULES = (
         "typing errors in both names",
         ("left(first_name, 1) || left(last_name, 1) || date_of_birth",),
     ),
-    Rule("birth_date", "everything but a birth date that few bear", ("date_of_birth",), block_pairs_max=1_000),
+    Rule("birth_date", "everything but a birth date that few bear", ("date_of_birth",), block_pairs_max=200),
     Rule("birth_date_and_zip", "other names at the same place", ("zip5 || date_of_birth",)),
     Rule("birth_date_and_street", "other names, ZIP missing", (f"{_STREET} || date_of_birth",)),
     Rule(
