@@ -1,6 +1,7 @@
 """The command line. Documents go to stdout, everything said on the way to stderr.
 
-Heavy libraries are imported inside the commands: `affected --help` answers at once.
+Heavy libraries are imported inside the commands: `affected --help` answers at once. Longer than a
+module should be because it is one list of declarations: what a command does lies in its own module.
 """
 
 from __future__ import annotations

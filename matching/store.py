@@ -9,7 +9,6 @@ place does not open.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -31,8 +30,10 @@ from matching.errors import (
     TryAgainLater,
     UsageError,
 )
+from matching.files import locked, replacing, rows_hash, sha256_file
 from matching.keys import Keys, default_key_file
 from matching.log import log_counts
+from matching.manifest import Manifest, Part
 from matching.schema import Kind, Table
 from matching.tables import TABLES
 
@@ -56,46 +57,7 @@ __all__ = [
 
 ROWS_PER_PART = 1_000_000
 """About 100 MB of the widest table a part: small enough to hold, large enough to compress."""
-_DIGEST_BASE = 1 << 128
 _FOLDERS = ("tables", "inbox", "reference", "runs", "logs", "scratch", "prefect", "out", "evidence")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One finished file of a table. `rows_hash` is the sum of its 128-bit row hashes, in hex."""
-
-    file: str
-    rows: int
-    file_sha256: str
-    rows_hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a table holds now."""
-
-    table: str
-    schema_version: int
-    parts: tuple[Part, ...]
-
-    @property
-    def rows(self) -> int:
-        """Rows over all parts."""
-        return sum(part.rows for part in self.parts)
-
-    @property
-    def content_digest(self) -> str:
-        """Digest over the logical rows; independent of parts, their order and their encryption."""
-        total = sum(int(part.rows_hash, 16) for part in self.parts) % _DIGEST_BASE
-        columns = {name: str(dtype) for name, dtype in TABLES[self.table].polars.items()}
-        text = json.dumps([self.table, self.schema_version, columns, self.rows, f"{total:032x}"])
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Manifest:
-        """From what `asdict` gave."""
-        parts = tuple(Part(**part) for part in stored["parts"])
-        return cls(stored["table"], stored["schema_version"], parts)
 
 
 @dataclass(slots=True)
@@ -432,62 +394,3 @@ class Writer:
     def finished(self) -> tuple[Part, ...]:
         """Non-empty parts in order."""
         return tuple(part for _, part in sorted(self._parts.items()) if part.rows)
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Yield a draft path on the same filesystem; on success it becomes `target`, synced to disk."""
-    draft = target.with_name(f".{target.name}.{token_hex(4)}")
-    try:
-        yield draft
-        _sync(draft)
-        draft.replace(target)
-        _sync(target.parent)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold an exclusive lock on a file; raises TryAgainLater where another process has it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise TryAgainLater(
-                f"{path.name}: another command is running here; wait for it"
-            ) from None
-        yield
-    finally:
-        os.close(handle)
-
-
-def sha256_file(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def rows_hash(rows: pl.DataFrame) -> str:
-    """Sum of 128-bit row hashes, hex: any order, any split into parts gives the same total."""
-    if rows.is_empty():
-        return f"{0:032x}"
-    low, high = (_hash_sum(rows.hash_rows(seed)) for seed in (11, 47))
-    return f"{(high << 64 | low) % _DIGEST_BASE:032x}"
-
-
-def _hash_sum(hashes: pl.Series) -> int:
-    # 32-bit halves, so that the sum of up to 2**32 hashes does not wrap
-    low = int((hashes & 0xFFFFFFFF).sum())
-    high = int((hashes // (1 << 32)).sum())
-    return ((high << 32) + low) % (1 << 64)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

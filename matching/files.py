@@ -1,0 +1,79 @@
+"""Files that appear whole or not at all, locks, and digests of bytes and rows."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+import polars as pl
+
+from matching.errors import TryAgainLater
+
+__all__ = ["DIGEST_BASE", "locked", "replacing", "rows_hash", "sha256_file"]
+
+DIGEST_BASE = 1 << 128
+"""Row hashes are summed modulo this: two 64-bit hashes a row."""
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a draft path on the same filesystem; on success it becomes `target`, synced to disk."""
+    draft = target.with_name(f".{target.name}.{token_hex(4)}")
+    try:
+        yield draft
+        _sync(draft)
+        draft.replace(target)
+        _sync(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold an exclusive lock on a file; raises TryAgainLater where another process has it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise TryAgainLater(
+                f"{path.name}: another command is running here; wait for it"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def rows_hash(rows: pl.DataFrame) -> str:
+    """Sum of 128-bit row hashes, hex: any order, any split into parts gives the same total."""
+    if rows.is_empty():
+        return f"{0:032x}"
+    low, high = (_hash_sum(rows.hash_rows(seed)) for seed in (11, 47))
+    return f"{(high << 64 | low) % DIGEST_BASE:032x}"
+
+
+def _hash_sum(hashes: pl.Series) -> int:
+    # 32-bit halves, so that the sum of up to 2**32 hashes does not wrap
+    low = int((hashes & 0xFFFFFFFF).sum())
+    high = int((hashes // (1 << 32)).sum())
+    return ((high << 32) + low) % (1 << 64)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,52 @@
+"""What a table holds: its parts, their bytes' SHA-256, and one digest over the logical rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from matching.files import DIGEST_BASE
+from matching.tables import TABLES
+
+__all__ = ["Manifest", "Part"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One finished file of a table. `rows_hash` is the sum of its 128-bit row hashes, in hex."""
+
+    file: str
+    rows: int
+    file_sha256: str
+    rows_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a table holds now."""
+
+    table: str
+    schema_version: int
+    parts: tuple[Part, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows over all parts."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def content_digest(self) -> str:
+        """Digest over the logical rows; independent of parts, their order and their encryption."""
+        total = sum(int(part.rows_hash, 16) for part in self.parts) % DIGEST_BASE
+        columns = {name: str(dtype) for name, dtype in TABLES[self.table].polars.items()}
+        text = json.dumps([self.table, self.schema_version, columns, self.rows, f"{total:032x}"])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Manifest:
+        """From what `asdict` gave."""
+        parts = tuple(Part(**part) for part in stored["parts"])
+        return cls(stored["table"], stored["schema_version"], parts)
