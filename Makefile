@@ -1,9 +1,8 @@
 # Everything a newcomer needs: `make demo` and `make test` set themselves up on Python 3.11 and make alone.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# packages the tests open files with; missing ones only skip what needs them
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
