@@ -53,9 +53,9 @@ def evaluate(
     """
     started = time.monotonic()
     maps = read_maps(columns)
-    sides = [("left", left, maps and maps.left)]
+    sides: list[tuple[str, Path, ColumnMap | None]] = [("left", left, maps.left if maps else None)]
     if right is not None:
-        sides.append(("right", right, maps and maps.right))
+        sides.append(("right", right, maps.right if maps else None))
     with _workspace() as workspace:
         truths, fields = [], set[str]()
         for (name, path, given), table in zip(sides, ("leaked_std", "charts_std"), strict=False):
@@ -73,7 +73,12 @@ def evaluate(
         found = _judged(workspace, truths, settings)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB / _GIB
     seconds = round(time.monotonic() - started, 3)
-    return {"model": Path(settings.model).stem, **found, "seconds": seconds, "peak_rss_gib": round(peak, 3)}
+    return {
+        "model": Path(settings.model).stem,
+        **found,
+        "seconds": seconds,
+        "peak_rss_gib": round(peak, 3),
+    }
 
 
 @contextmanager
@@ -86,7 +91,9 @@ def _workspace() -> Iterator[Workspace]:
 
 def _truth(rows: pl.DataFrame, truth: str, path: Path) -> pl.Series:
     if truth not in rows.columns:
-        raise OperatorError(f"{path}: no column '{truth}'; name the column that says who is who with --truth")
+        raise OperatorError(
+            f"{path}: no column '{truth}'; name the column that says who is who with --truth"
+        )
     return rows[truth].alias("truth")
 
 
@@ -113,11 +120,17 @@ def _link(workspace: Workspace, settings: LinkSettings, *, with_charts: bool) ->
     link(workspace, settings, kinds=("leaked_master",) if with_charts else ("leaked_leaked",))
 
 
-def _judged(workspace: Workspace, truths: list[pl.Series], settings: LinkSettings) -> dict[str, Any]:
+def _judged(
+    workspace: Workspace, truths: list[pl.Series], settings: LinkSettings
+) -> dict[str, Any]:
     within = len(truths) == 1
     pairs = _record_pairs(workspace, within=within)
     left = truths[0].gather((pairs["left"] - _LEFT) // 8)
-    right = truths[0].gather((pairs["right"] - _LEFT) // 8) if within else truths[1].gather((pairs["right"] - _RIGHT) // 8)
+    right = (
+        truths[0].gather((pairs["right"] - _LEFT) // 8)
+        if within
+        else truths[1].gather((pairs["right"] - _RIGHT) // 8)
+    )
     pairs = pairs.with_columns(true=(left == right).fill_null(value=False))
     total = true_pairs(truths)
     figures, best = judged(pairs, total=total, default_bits=settings.merge_at_bits)
@@ -144,7 +157,9 @@ def _record_pairs(workspace: Workspace, *, within: bool) -> pl.DataFrame:
     across = wanted.join(own, on=["left", "right"], how="anti")
     others = members.rename({"left": "right", "mention": "other"})
     inside = own.drop("right").join(members, on="left")
-    inside = inside.join(members.rename({"mention": "other"}), on="left").filter(pl.col("mention") < pl.col("other"))
+    inside = inside.join(members.rename({"mention": "other"}), on="left").filter(
+        pl.col("mention") < pl.col("other")
+    )
     both = across.join(members, on="left").join(others, on="right")
     columns = ["mention", "other", "vector", "match_weight"]
     spread = pl.concat([both.select(columns), inside.select(columns)])

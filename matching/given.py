@@ -72,7 +72,9 @@ def read_text(path: Path) -> pl.DataFrame:
     except FileNotFoundError:
         raise OperatorError(f"{path}: not found") from None
     except pl.exceptions.PolarsError:
-        raise OperatorError(f"{path}: cannot be read; give Parquet, or UTF-8 CSV with a header") from None
+        raise OperatorError(
+            f"{path}: cannot be read; give Parquet, or UTF-8 CSV with a header"
+        ) from None
 
 
 def read_maps(path: Path | None) -> ColumnMaps | None:
@@ -87,7 +89,9 @@ def read_maps(path: Path | None) -> ColumnMaps | None:
         raise OperatorError(f"{path}: no TOML; write [columns], or [left] and [right]") from None
     unknown = sorted(set(stored) - {"columns", "left", "right"})
     if unknown or not stored:
-        raise OperatorError(f"{path}: {', '.join(unknown) or 'empty'}; write [columns], or [left] and [right]")
+        raise OperatorError(
+            f"{path}: {', '.join(unknown) or 'empty'}; write [columns], or [left] and [right]"
+        )
     shared = stored.get("columns", {})
     return ColumnMaps(
         _checked(path, "left", stored.get("left", shared)),
@@ -99,7 +103,9 @@ def _checked(path: Path, side: str, found: Mapping[str, object]) -> ColumnMap:
     columns: ColumnMap = {}
     for field, column in found.items():
         if field not in CANONICAL_FIELDS:
-            raise OperatorError(f"{path}: [{side}] {field}: no canonical field; see docs/configuration.md")
+            raise OperatorError(
+                f"{path}: [{side}] {field}: no canonical field; see docs/configuration.md"
+            )
         if isinstance(column, str):
             columns[field] = column
         elif isinstance(column, list) and column and all(isinstance(c, str) for c in column):
@@ -150,7 +156,11 @@ def clean_records(records: pl.DataFrame, *, date_order: str = "mdy") -> pl.DataF
         if field not in records.columns
     ).with_columns(pl.lit(date_order).alias(ORDER))
     batches = [_clean_batch(batch) for batch in full.iter_slices(BATCH_ROWS)]
-    cleaned = pl.concat(batches) if batches else pl.DataFrame(schema={n: c.dtype for n, c in CLEANED.items()})
+    cleaned = (
+        pl.concat(batches)
+        if batches
+        else pl.DataFrame(schema={n: c.dtype for n, c in CLEANED.items()})
+    )
     given, kept = full["ssn"].count(), cleaned["ssn"].count()
     if given and kept < given * _UNUSABLE_SHARE:
         return cleaned.with_columns(ssn=_code(full["ssn"]))

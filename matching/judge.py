@@ -28,15 +28,18 @@ def true_pairs(truths: list[pl.Series]) -> int:
     return int((both["n"].cast(pl.Int64) * both["n_right"].cast(pl.Int64)).sum())
 
 
-def judged(
-    pairs: pl.DataFrame, *, total: int, default_bits: float
-) -> tuple[dict[str, Any], float]:
+def judged(pairs: pl.DataFrame, *, total: int, default_bits: float) -> tuple[dict[str, Any], float]:
     """Figures over all thresholds, and the threshold of the best F1; `pairs`: match_weight, true."""
     curve = _curve(pairs, total)
     if curve.is_empty():
         nothing = _point(default_bits, 0, 0, total)
         zero = {f"{p}": 0.0 for p in PRECISIONS}
-        return {"best": nothing, "default": nothing, "recall_at_precision": zero, "blocking_recall": 0.0}, default_bits
+        return {
+            "best": nothing,
+            "default": nothing,
+            "recall_at_precision": zero,
+            "blocking_recall": 0.0,
+        }, default_bits
     f1 = 2 * curve["found"] / (curve["linked"] + total)
     best = curve.row(int(f1.arg_max() or 0), named=True)
     above = pairs.filter(pl.col("match_weight") >= default_bits)
@@ -52,7 +55,9 @@ def _curve(pairs: pl.DataFrame, total: int) -> pl.DataFrame:
     """threshold, linked, found: one row per distinct weight, from the highest."""
     if pairs.is_empty() or not total:
         return pl.DataFrame(schema={"threshold": pl.Float64, "linked": pl.Int64, "found": pl.Int64})
-    grouped = pairs.group_by("match_weight").agg(n=pl.len().cast(pl.Int64), t=pl.col("true").sum().cast(pl.Int64))
+    grouped = pairs.group_by("match_weight").agg(
+        n=pl.len().cast(pl.Int64), t=pl.col("true").sum().cast(pl.Int64)
+    )
     ordered = grouped.sort("match_weight", descending=True)
     return ordered.select(
         threshold="match_weight", linked=pl.col("n").cum_sum(), found=pl.col("t").cum_sum()
@@ -120,7 +125,11 @@ def by_relationship(
     """Pairs by what they have in common: true ones compared, found, and false links."""
     left = _traits(workspace, "leaked_std", "mention_id", "left")
     right = left if within else _traits(workspace, "charts_std", "chart_id", "left")
-    both = pairs.lazy().join(left, on="left").join(right, left_on="right", right_on="left", suffix="_right")
+    both = (
+        pairs.lazy()
+        .join(left, on="left")
+        .join(right, left_on="right", right_on="left", suffix="_right")
+    )
     same = {
         "first": pl.col("first_name") == pl.col("first_name_right"),
         "last": pl.col("last_name") == pl.col("last_name_right"),

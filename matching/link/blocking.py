@@ -14,7 +14,16 @@ import polars as pl
 
 from matching.log import log_counts
 
-__all__ = ["BLOCKING", "TRAINING", "Rule", "Sides", "candidates", "limit_blocks", "make_keys", "rule_names"]
+__all__ = [
+    "BLOCKING",
+    "TRAINING",
+    "Rule",
+    "Sides",
+    "candidates",
+    "limit_blocks",
+    "make_keys",
+    "rule_names",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,12 @@ _RULES = (
         "typing errors in both names",
         ("left(first_name, 1) || left(last_name, 1) || date_of_birth",),
     ),
-    Rule("birth_date", "everything but a birth date that few bear", ("date_of_birth",), block_pairs_max=200),
+    Rule(
+        "birth_date",
+        "everything but a birth date that few bear",
+        ("date_of_birth",),
+        block_pairs_max=200,
+    ),
     Rule("birth_date_and_zip", "other names at the same place", ("zip5 || date_of_birth",)),
     Rule("birth_date_and_street", "other names, ZIP missing", (f"{_STREET} || date_of_birth",)),
     Rule(
@@ -66,28 +80,55 @@ _RULES = (
         (f"{_NAMES} || '  ' || left(middle_name, 1)",),
     ),
     Rule("names", "everything but a name that is not common", (_NAMES,), block_pairs_max=2_500),
-    Rule("last_name_and_zip", "another first name and birth date", (f"{_LAST} || zip5",), block_pairs_max=10_000),
-    Rule("first_name_and_zip", "another last name and birth date", (f"{_FIRST} || zip5",), block_pairs_max=2_500),
-    Rule("last_name_and_street", "another first name and birth date, ZIP missing", (f"{_LAST} || {_STREET}",)),
-    Rule("first_name_and_street", "another last name and birth date, ZIP missing", (f"{_FIRST} || {_STREET}",)),
+    Rule(
+        "last_name_and_zip",
+        "another first name and birth date",
+        (f"{_LAST} || zip5",),
+        block_pairs_max=10_000,
+    ),
+    Rule(
+        "first_name_and_zip",
+        "another last name and birth date",
+        (f"{_FIRST} || zip5",),
+        block_pairs_max=2_500,
+    ),
+    Rule(
+        "last_name_and_street",
+        "another first name and birth date, ZIP missing",
+        (f"{_LAST} || {_STREET}",),
+    ),
+    Rule(
+        "first_name_and_street",
+        "another last name and birth date, ZIP missing",
+        (f"{_FIRST} || {_STREET}",),
+    ),
     Rule("phone", "everything but a telephone number", ("phone", "phone2")),
     Rule("email", "everything but the e-mail address", ("email",)),
     Rule("ssn", "everything but the social security number", ("ssn",)),
-    Rule("ssn4_and_last_name", "a slip in the social security number", (f"right(ssn, 4) || {_LAST}",)),
+    Rule(
+        "ssn4_and_last_name", "a slip in the social security number", (f"right(ssn, 4) || {_LAST}",)
+    ),
     Rule("member_id", "everything but the plan's member number", ("member_id",)),
     Rule(
         "chart_number_and_initial",
         "other names and dates where the chart number and one initial agree",
         ("mrn || ' ' || left(first_name, 1)", "mrn || '  ' || left(last_name, 1)"),
     ),
-    Rule("chart_number", "everything but a chart number that few bear", ("mrn",), block_pairs_max=1_000),
+    Rule(
+        "chart_number",
+        "everything but a chart number that few bear",
+        ("mrn",),
+        block_pairs_max=1_000,
+    ),
     Rule("chart_number_and_birth_year", "other names", (f"mrn || ' ' || {_BIRTH_YEAR}",)),
 )
 BLOCKING: dict[str, Rule] = {rule.name: rule for rule in _RULES}
 """Blocking rules by name, in the order of the bits of `rules`."""
 TRAINING: dict[str, Rule] = {
     **BLOCKING,
-    "place": Rule("place", "everything but the address: shows training what neighbours share", (_STREET,)),
+    "place": Rule(
+        "place", "everything but the address: shows training what neighbours share", (_STREET,)
+    ),
 }
 """Training also looks at pairs that share a home only, or it would not know how common they are."""
 
@@ -165,14 +206,19 @@ def limit_blocks(
         if dropped.is_empty():
             continue
         pairs = int((dropped["size"] * dropped["blocks"]).sum())
-        log_counts(step, **{f"blocks_left_out_{name}": int(dropped["blocks"].sum()), "pairs_left_out": pairs})
+        log_counts(
+            step,
+            **{f"blocks_left_out_{name}": int(dropped["blocks"].sum()), "pairs_left_out": pairs},
+        )
         for side in {sides.left, sides.right}:
             con.execute(
                 f"delete from keys_{side} where rule = $rule and key in "
                 "(select key from blocks where rule = $rule and n_left::double * n_right > $cap)",
                 {"rule": bit, "cap": cap},
             )
-    log_counts(step, **{f"pairs_{name}": _planned(sizes, bit, caps[bit]) for bit, name in enumerate(rules)})
+    log_counts(
+        step, **{f"pairs_{name}": _planned(sizes, bit, caps[bit]) for bit, name in enumerate(rules)}
+    )
 
 
 def _planned(sizes: pl.DataFrame, bit: int, cap: float) -> int:
@@ -210,7 +256,8 @@ def candidates(
     """Pairs (left_rid, right_rid, rules) whose left row number is in [start, stop), each once."""
     condition = "and l.rid < r.rid" if sides.within else ""
     sql = _CANDIDATES_SQL.format(left=sides.left, right=sides.right, condition=condition)
-    return con.sql(sql, params={"start": start, "stop": stop}).pl()
+    found: pl.DataFrame = con.sql(sql, params={"start": start, "stop": stop}).pl()
+    return found
 
 
 def rule_names(rules: pl.Expr) -> pl.Expr:

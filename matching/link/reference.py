@@ -43,9 +43,7 @@ def match_rows(workspace: Workspace, identities: pl.DataFrame) -> MatchRows:
     return MatchRows(leaked_rows, leaked_ids, chart_rows, chart_ids)
 
 
-def _numbered(
-    rows: pl.LazyFrame, key: str, shared: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.Series]:
+def _numbered(rows: pl.LazyFrame, key: str, shared: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     frame = rows.select(key, "street", *CLEANED_COLUMNS).sort(key).collect(engine="streaming")
     return numbered(frame.lazy(), shared).collect(), frame[key]
 

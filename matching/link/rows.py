@@ -27,7 +27,9 @@ _STREET_PARTS = ("street_number", "street_name")
 
 
 @contextmanager
-def connect(*, threads: int, memory_gib: float, spill: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(
+    *, threads: int, memory_gib: float, spill: Path | None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A private in-memory DuckDB; spill goes to the given scratch folder and nowhere else."""
     con = duckdb.connect(":memory:")
     try:

@@ -80,7 +80,7 @@ class SplinkScorer:
         core = model.core_model_settings
         inputs: list[str] = []
         for comparison in core.comparisons:
-            inputs += comparison._columns_to_select_for_blocking()
+            inputs += comparison._columns_to_select_for_blocking()  # type: ignore[no-untyped-call]  # splink
             inputs += [
                 name
                 for level in comparison.comparison_levels
@@ -90,7 +90,9 @@ class SplinkScorer:
         carried = [n for c in core.comparisons for n in _tf_names(c)]
         self._sql = {
             "inputs": ", ".join(dict.fromkeys(inputs)),
-            "gammas": ", ".join([*(c._case_statement for c in core.comparisons), *dict.fromkeys(carried)]),
+            "gammas": ", ".join(
+                [*(c._case_statement for c in core.comparisons), *dict.fromkeys(carried)]
+            ),
             "parts": ", ".join(
                 name
                 for c in core.comparisons
@@ -101,10 +103,13 @@ class SplinkScorer:
                 for i, c in enumerate(core.comparisons)
             ),
             "tf_bits": " + ".join(
-                [c._mw_tf_adj_column_name for c in core.comparisons if c._has_tf_adjustments] or ["0.0"]
+                [c._mw_tf_adj_column_name for c in core.comparisons if c._has_tf_adjustments]
+                or ["0.0"]
             ),
             "prior": repr(prob_to_match_weight(core.probability_two_random_records_match)),
-            "weights": " + ".join(n for c in core.comparisons for n in c._match_weight_columns_to_sum),
+            "weights": " + ".join(
+                n for c in core.comparisons for n in c._match_weight_columns_to_sum
+            ),
         }
 
     def score(
@@ -116,7 +121,7 @@ class SplinkScorer:
         kept = []
         for start in range(0, pairs.height, PAIRS_AT_ONCE):
             self.con.register("pairs", pairs.slice(start, PAIRS_AT_ONCE).to_arrow())
-            kept.append(self.con.sql(sql).pl().cast(SCORED))  # type: ignore[arg-type]  # a plain dict
+            kept.append(self.con.sql(sql).pl().cast(SCORED))
             self.con.unregister("pairs")
         return pl.concat(kept) if kept else pl.DataFrame(schema=SCORED)
 

@@ -19,21 +19,28 @@ class LinkSettings(BaseModel):
 
     model: str = Field(default="dental", description="dental, clinic or a model file.")
     train: Literal["auto", "never"] = Field(
-        default="auto", description="Re-estimate m, u and prior on this data, or take the file as it is."
+        default="auto",
+        description="Re-estimate m, u and prior on this data, or take the file as it is.",
     )
     merge_at_bits: float = Field(default=12.0, description="At or above: one person (band match).")
-    include_at_bits: float = Field(default=3.0, description="At or above: perhaps the same (band review).")
+    include_at_bits: float = Field(
+        default=3.0, description="At or above: perhaps the same (band review)."
+    )
     attribute_at_bits: float = Field(
         default=14.0, description="At or above: a chart may give its entity to the leaked row."
     )
     floor_bits: float = Field(default=-3.0, description="Pairs below are not kept.")
     pair_budget: int = Field(
-        default=400_000_000, gt=0, description="Most candidate pairs; larger blocks are left out and counted."
+        default=400_000_000,
+        gt=0,
+        description="Most candidate pairs; larger blocks are left out and counted.",
     )
     seed: int = Field(default=1, ge=0, description="Seed of the samples that training draws.")
     memory_gib: float = Field(default=6.0, gt=0, description="Memory of the step.")
     threads: int = Field(default=2, gt=0, description="Threads of joins and comparisons.")
-    chunk_rows: int = Field(default=400_000, gt=0, description="Left rows per part: what a kill can lose.")
+    chunk_rows: int = Field(
+        default=400_000, gt=0, description="Left rows per part: what a kill can lose."
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

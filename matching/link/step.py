@@ -26,7 +26,7 @@ from matching.log import log_counts
 from matching.store import Workspace, Writer
 from matching.tables import TABLES
 
-__all__ = ["run"]
+__all__ = ["KINDS", "band", "probability", "run"]
 
 SAME_VALUES = "same_values"
 """Reason of a group's pair with itself: is the agreement of these values enough?"""
@@ -54,9 +54,7 @@ KINDS = ("leaked_master", "leaked_leaked", "master_master")
 """In the order in which they are made: the first says which charts are compared with each other."""
 
 
-def run(
-    workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] = KINDS
-) -> None:
+def run(workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] = KINDS) -> None:
     """Write `identities` and `pairs` at or above the floor; freeze the reference at the first run.
 
     `kinds`: an evaluation needs one kind only.
@@ -66,11 +64,15 @@ def run(
     rows = match_rows(workspace, identities)
     model, frequencies = frozen_model(workspace, settings, rows)
     seconds = second_mentions(identities)
-    log_counts("link", mentions=identities.height, identities=rows.leaked.height, charts=rows.charts.height)
+    log_counts(
+        "link", mentions=identities.height, identities=rows.leaked.height, charts=rows.charts.height
+    )
     key = _resume_key(workspace, settings)
     with (
         workspace.scratch() as spill,
-        connect(threads=settings.threads, memory_gib=settings.memory_gib * _RUN_SHARE, spill=spill) as con,
+        connect(
+            threads=settings.threads, memory_gib=settings.memory_gib * _RUN_SHARE, spill=spill
+        ) as con,
         workspace.writer("pairs", resume_key=key) as writer,
     ):
         for side, frame in (("leaked", rows.leaked), ("charts", rows.charts)):
@@ -116,7 +118,9 @@ class _Linking:
         if "leaked_master" in kinds:
             self._one_kind(across)
         if "leaked_leaked" in kinds:
-            self._one_kind(_Kind("leaked_leaked", Sides("leaked", "leaked"), leaked, leaked, 0, chunks))
+            self._one_kind(
+                _Kind("leaked_leaked", Sides("leaked", "leaked"), leaked, leaked, 0, chunks)
+            )
         if "master_master" in kinds:
             self._load_reached(self._reached(across))
             parts = -(-len(charts) // self.settings.chunk_rows)
@@ -127,11 +131,15 @@ class _Linking:
         waiting = [i for i in range(kind.parts) if not self.writer.has(kind.first_part + i)]
         if not waiting:
             return
-        limit_blocks(self.con, kind.sides, pair_budget=self.settings.pair_budget, step=f"link {kind.name}")
+        limit_blocks(
+            self.con, kind.sides, pair_budget=self.settings.pair_budget, step=f"link {kind.name}"
+        )
         compared = kept = 0
         for i in waiting:
             start = i * self.settings.chunk_rows
-            pairs = candidates(self.con, kind.sides, start=start, stop=start + self.settings.chunk_rows)
+            pairs = candidates(
+                self.con, kind.sides, start=start, stop=start + self.settings.chunk_rows
+            )
             if kind.name == "leaked_leaked":
                 pairs = pl.concat([pairs, self._self_pairs(start)])
             rows = self._scored(kind, pairs)
@@ -142,7 +150,9 @@ class _Linking:
     def _self_pairs(self, start: int) -> pl.DataFrame:
         """Groups of several mentions in this range, paired with themselves."""
         ids = self.rows.leaked_ids.slice(start, self.settings.chunk_rows)
-        rids = pl.DataFrame({"identity_id": ids, "rid": np.arange(start, start + len(ids), dtype=np.int32)})
+        rids = pl.DataFrame(
+            {"identity_id": ids, "rid": np.arange(start, start + len(ids), dtype=np.int32)}
+        )
         found = rids.join(self.seconds, on="identity_id", how="semi").sort("rid")
         bit = pl.lit(1 << _SAME_VALUES_BIT, dtype=pl.Int64)
         return found.select(left_rid="rid", right_rid="rid", rules=bit)
@@ -155,8 +165,8 @@ class _Linking:
             kind=pl.lit(kind.name),
             left=kind.left_ids.gather(scored["left_rid"]),
             right=kind.right_ids.gather(scored["right_rid"]),
-            probability=(1 / (1 + 2.0 ** -pl.col("match_weight"))).round(_PROBABILITY_DECIMALS),
-            band=_band(self.settings),
+            probability=probability(),
+            band=band(self.settings),
             reasons=_reasons(pl.col("rules")),
         )
         if kind.name == "leaked_leaked":
@@ -189,7 +199,13 @@ class _Linking:
             )
 
 
-def _band(settings: LinkSettings) -> pl.Expr:
+def probability() -> pl.Expr:
+    """Posterior of `match_weight`."""
+    return (1 / (1 + 2.0 ** -pl.col("match_weight"))).round(_PROBABILITY_DECIMALS)
+
+
+def band(settings: LinkSettings) -> pl.Expr:
+    """match, review or no by `match_weight`."""
     weight = pl.col("match_weight")
     return (
         pl.when(weight >= settings.merge_at_bits).then(pl.lit("match"))

@@ -11,7 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BUILTIN", "CLEANED_COLUMNS", "MATCH_COLUMNS", "MAX_COMPARISONS", "MAX_LEVELS", "definition"]
+__all__ = [
+    "BUILTIN",
+    "CLEANED_COLUMNS",
+    "MATCH_COLUMNS",
+    "MAX_COMPARISONS",
+    "MAX_LEVELS",
+    "definition",
+]
 
 MAX_COMPARISONS = 15
 """15 x 4 bits fit a signed 64-bit vector."""
@@ -115,7 +122,12 @@ FIRST_NAME = Comparison(
         Level("middle name in use", _BY_MIDDLE, 0.005, 0.002),
         Level("similar", "jaro_winkler_similarity(first_name_l, first_name_r) >= 0.88", 0.02, 0.01),
         Level("another name at one birth", _TWIN, 0.0001, 0.8192, fixed=True),
-        Level("a little similar", "jaro_winkler_similarity(first_name_l, first_name_r) >= 0.75", 0.015, 0.03),
+        Level(
+            "a little similar",
+            "jaro_winkler_similarity(first_name_l, first_name_r) >= 0.75",
+            0.015,
+            0.03,
+        ),
         Level("different", "ELSE", 0.03, 0.9475),
     ),
 )
@@ -123,13 +135,24 @@ LAST_NAME = Comparison(
     "last_name",
     _either_null("last_name"),
     (
-        Level("same in one household", f"{_same('last_name')} and {_HOUSEHOLD_SAME}", 0.95, 0.75, fixed=True),
+        Level(
+            "same in one household",
+            f"{_same('last_name')} and {_HOUSEHOLD_SAME}",
+            0.95,
+            0.75,
+            fixed=True,
+        ),
         Level("same", _same("last_name"), 0.84, 0.001, tf="last_name"),
         Level("part or previous name the same", _overlap("last_names"), 0.02, 0.0002),
         Level("swapped with first name", _SWAPPED, 0.01, 0.01, fixed=True),
         Level("one slip", f"length(last_name_l) > 3 and {_slip('last_name')}", 0.06, 0.0005),
         Level("similar", "jaro_winkler_similarity(last_name_l, last_name_r) >= 0.9", 0.02, 0.002),
-        Level("a little similar", "jaro_winkler_similarity(last_name_l, last_name_r) >= 0.75", 0.01, 0.02),
+        Level(
+            "a little similar",
+            "jaro_winkler_similarity(last_name_l, last_name_r) >= 0.75",
+            0.01,
+            0.02,
+        ),
         Level("different", "ELSE", 0.04, 0.97),
     ),
 )
@@ -147,8 +170,18 @@ BIRTH_DATE = Comparison(
             0.00004,
         ),
         Level("one slip", _DATE_SLIP, 0.05, 0.0008),
-        Level("same day and month", "right(date_of_birth_l, 5) = right(date_of_birth_r, 5)", 0.01, 0.002),
-        Level("same year and month", "left(date_of_birth_l, 7) = left(date_of_birth_r, 7)", 0.005, 0.001),
+        Level(
+            "same day and month",
+            "right(date_of_birth_l, 5) = right(date_of_birth_r, 5)",
+            0.01,
+            0.002,
+        ),
+        Level(
+            "same year and month",
+            "left(date_of_birth_l, 7) = left(date_of_birth_r, 7)",
+            0.005,
+            0.001,
+        ),
         Level(
             "same year and day",
             "left(date_of_birth_l, 4) = left(date_of_birth_r, 4) "
@@ -234,7 +267,12 @@ SSN = Comparison(
     (
         Level("same, of a relative", f"{_same('ssn')} and {_UNLIKE}", 0.04, 0.01, fixed=True),
         Level("same", _same("ssn"), 0.90, 0.0000005),
-        Level("one slip", "levenshtein(ssn_l, ssn_r) <= 2 and damerau_levenshtein(ssn_l, ssn_r) <= 1", 0.05, 0.000001),
+        Level(
+            "one slip",
+            "levenshtein(ssn_l, ssn_r) <= 2 and damerau_levenshtein(ssn_l, ssn_r) <= 1",
+            0.05,
+            0.000001,
+        ),
         Level("same last four", "right(ssn_l, 4) = right(ssn_r, 4)", 0.01, 0.0001),
         Level("two slips", "levenshtein(ssn_l, ssn_r) <= 2", 0.01, 0.00003),
         Level("different", "ELSE", 0.03, 0.9998685),
@@ -267,7 +305,11 @@ def definition(name: str) -> dict[str, Any]:
 
 
 def _as_splink(comparison: Comparison) -> dict[str, Any]:
-    null = {"sql_condition": comparison.null_when, "label_for_charts": "missing", "is_null_level": True}
+    null = {
+        "sql_condition": comparison.null_when,
+        "label_for_charts": "missing",
+        "is_null_level": True,
+    }
     levels = [_level(level) for level in comparison.levels]
     return {"output_column_name": comparison.name, "comparison_levels": [null, *levels]}
 

@@ -51,10 +51,14 @@ class Sample:
         own = sum(self._per_level(c, _own_u) for c in settings["comparisons"])
         self._frequency_bits: Floats = scored["tf_bits"].to_numpy() - own
 
-    def _per_level(self, comparison: dict[str, Any], value: Callable[[dict[str, Any]], float]) -> Floats:
+    def _per_level(
+        self, comparison: dict[str, Any], value: Callable[[dict[str, Any]], float]
+    ) -> Floats:
         """The value of each pair's level; 0 where the comparison is missing."""
         table = np.array([*(value(level) for level in graded(comparison)), 0.0])
-        return table[self.levels[comparison["output_column_name"]].to_numpy()]
+        return np.asarray(
+            table[self.levels[comparison["output_column_name"]].to_numpy()], np.float64
+        )
 
     def evidence(self, settings: dict[str, Any]) -> Floats:
         """Weight in bits without the prior."""
@@ -69,7 +73,8 @@ class Sample:
         """Sum of weights per level of a comparison; missing values left out."""
         number = self.levels[name].to_numpy()
         known = number >= 0
-        return np.bincount(number[known], weights=weights[known], minlength=levels)
+        counts = np.bincount(number[known], weights=weights[known], minlength=levels)
+        return counts.astype(np.float64)
 
 
 def probability(evidence: Floats, prior: float) -> Floats:
@@ -84,7 +89,9 @@ def _own_u(level: dict[str, Any]) -> float:
 
 def _bits(level: dict[str, Any]) -> float:
     bits = float(np.log2(level["m_probability"]))
-    return bits if level.get("tf_adjustment_column") else bits - float(np.log2(level["u_probability"]))
+    return (
+        bits if level.get("tf_adjustment_column") else bits - float(np.log2(level["u_probability"]))
+    )
 
 
 def set_u(settings: dict[str, Any], base: dict[str, Any], close: Sample, chance: Sample) -> None:
@@ -113,7 +120,7 @@ def set_u(settings: dict[str, Any], base: dict[str, Any], close: Sample, chance:
 
 
 def _weighed(count: float, total: float, base: float) -> float:
-    """count / total with the base rate mixed in."""
+    """Count / total with the base rate mixed in."""
     mixed = (count + BASE_COUNTS) / (total + BASE_COUNTS / base)
     return min(max(mixed, 1e-12), 1.0)
 
@@ -162,7 +169,11 @@ def _shares(levels: list[dict[str, Any]], found: list[float]) -> list[float]:
     free = [i for i, level in enumerate(levels) if not level.get("fix_m_probability")]
     shares = list(found)
     for level, share in zip(levels, found, strict=True):
-        if free and level.get("fix_m_probability") and level["m_probability"] > level["u_probability"]:
+        if (
+            free
+            and level.get("fix_m_probability")
+            and level["m_probability"] > level["u_probability"]
+        ):
             shares[free[-1]] += share
     return shares
 

@@ -16,10 +16,25 @@ from matching.errors import OperatorError
 from matching.model.definition import BUILTIN, MAX_COMPARISONS, MAX_LEVELS
 from matching.model.frequencies import TF_SCHEMA
 
-__all__ = ["BUILTIN_FOLDER", "faults", "load_frequencies", "load_model", "model_text", "significant"]
+__all__ = [
+    "BUILTIN_FOLDER",
+    "faults",
+    "load_frequencies",
+    "load_model",
+    "model_text",
+    "significant",
+]
 
-BUILTIN_FOLDER = Path(__file__).parents[2] / "configs" / "models"
-"""Where the trained built-in models lie."""
+_ROOT = Path(__file__).parents[2]
+BUILTIN_FOLDER = next(
+    (
+        f
+        for f in (_ROOT / "configs" / "models", _ROOT / "flows" / "configs" / "models")
+        if f.is_dir()
+    ),
+    _ROOT / "configs" / "models",
+)
+"""Where the trained built-in models lie: in the sources, or in an installed package."""
 DIGITS = 12
 """m, u and prior keep 12 significant digits: the last ones differ between runs of the same EM."""
 _EXACT = frozenset({"same"})
@@ -39,7 +54,9 @@ def load_model(model: str | Path) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_text())
     except FileNotFoundError:
-        raise OperatorError(f"model {path}: not found; name dental, clinic or a JSON file") from None
+        raise OperatorError(
+            f"model {path}: not found; name dental, clinic or a JSON file"
+        ) from None
     except ValueError:
         raise OperatorError(f"model {path}: no JSON; write it with `affected train`") from None
     found = faults(settings)
@@ -88,9 +105,15 @@ def _comparison_faults(comparison: dict[str, Any]) -> list[str]:
     for level in levels:
         label = level.get("label_for_charts", level.get("sql_condition"))
         m, u = level.get("m_probability"), level.get("u_probability")
-        untrained = [key for key, p in (("m", m), ("u", u)) if not isinstance(p, float) or not 0 < p <= 1]
+        untrained = [
+            key for key, p in (("m", m), ("u", u)) if not isinstance(p, float) or not 0 < p <= 1
+        ]
         if untrained:
-            found.append(f"comparison '{name}', level '{label}': {' and '.join(untrained)} not trained")
+            found.append(
+                f"comparison '{name}', level '{label}': {' and '.join(untrained)} not trained"
+            )
         elif label in _EXACT and m < u:
-            found.append(f"comparison '{name}', level '{label}': m is below u, agreement cannot speak against")
+            found.append(
+                f"comparison '{name}', level '{label}': m is below u, agreement cannot speak against"
+            )
     return found

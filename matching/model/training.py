@@ -128,7 +128,9 @@ def _random_pairs(con: duckdb.DuckDBPyConnection, seed: int) -> pl.DataFrame:
     for number, side in enumerate(("sampled", "others")):
         rids = con.sql(f"select rid from rows_{side} order by rid").pl()["rid"]
         sides.append(rids.gather(_chosen(len(rids), RANDOM_ROWS, seed + 1 + number)))
-    pairs = sides[0].to_frame("left_rid").join(sides[1].to_frame("right_rid"), how="cross")
+    pairs: pl.DataFrame = (
+        sides[0].to_frame("left_rid").join(sides[1].to_frame("right_rid"), how="cross")
+    )
     apart = pl.col("left_rid") != pl.col("right_rid")
     return pairs.with_columns(rules=pl.lit(0, dtype=pl.Int64)).filter(apart)
 
