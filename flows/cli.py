@@ -50,7 +50,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - our bug: where it happened, without its message
         frames = traceback.extract_tb(error.__traceback__)
-        shown = f": {error}" if type(error).__name__ == "StepFailed" else ""
+        shown = f": {error}" if type(error).__name__ in {"StepFailed", "ModuleNotFoundError"} else ""
         print(f"affected: internal error {type(error).__name__}{shown}", file=sys.stderr)  # noqa: T201
         for frame in frames:
             print(f"  {frame.filename}:{frame.lineno} {frame.name}", file=sys.stderr)  # noqa: T201
