@@ -6,6 +6,7 @@ module should be because it is one list of declarations: what a command does lie
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -45,16 +46,36 @@ def main() -> None:
     logging.getLogger("affected").setLevel(logging.INFO if sys.stderr.isatty() else logging.WARNING)
     try:
         app()
+    except SystemExit as left:
+        _leave(left.code)
     except OperatorError as error:
         print(f"affected: {error}", file=sys.stderr)  # noqa: T201 - the one line an operator reads
-        sys.exit(error.exit_code)
+        _leave(error.exit_code)
     except Exception as error:  # noqa: BLE001 - our bug: where it happened, without its message
-        frames = traceback.extract_tb(error.__traceback__)
-        shown = f": {error}" if type(error).__name__ in {"StepFailed", "ModuleNotFoundError"} else ""
-        print(f"affected: internal error {type(error).__name__}{shown}", file=sys.stderr)  # noqa: T201
-        for frame in frames:
-            print(f"  {frame.filename}:{frame.lineno} {frame.name}", file=sys.stderr)  # noqa: T201
-        sys.exit(1)
+        _tell_bug(error)
+        _leave(1)
+
+
+def _tell_bug(error: Exception) -> None:
+    """Type and place. Messages may hold a person's data; only those known not to are shown."""
+    shown = f": {error}" if type(error).__name__ in {"StepFailed", "ModuleNotFoundError"} else ""
+    print(f"affected: internal error {type(error).__name__}{shown}", file=sys.stderr)  # noqa: T201
+    for frame in traceback.extract_tb(error.__traceback__):
+        print(f"  {frame.filename}:{frame.lineno} {frame.name}", file=sys.stderr)  # noqa: T201
+
+
+def _leave(code: str | int | None) -> NoReturn:
+    """Exit with this code, at once after Prefect ran.
+
+    Its daemon threads still hold DuckDB's objects when the interpreter shuts down, and DuckDB's
+    binding then prints a page about leaks; exit functions (the embedded server's stop) still run.
+    """
+    if "prefect" in sys.modules and "pytest" not in sys.modules:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else int(code is not None))
+    sys.exit(code)
 
 
 def _show(
