@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 import matching.intake
-from flows.settings import IncidentFile, configs_folder, load_incident
+from flows.settings import IncidentFile, configs_folder, load_incident, sound_part
 from flows.step_settings import intake as intake_settings
 from matching.errors import OperatorError
 from notify.rules import load_rules
@@ -88,11 +88,20 @@ def check_incident(path: Path) -> dict[str, Any]:
 
     Raises OperatorError only where the file cannot be read as an incident at all.
     """
-    incident = load_incident(path)
+    try:
+        incident = load_incident(path)
+    except OperatorError as error:
+        rest = sound_part(path)
+        wrong = [*str(error).splitlines(), *(problems(rest, path) if rest else ())]
+        return _document("", list(dict.fromkeys(wrong)), {})
     found = problems(incident, path)
+    return _document(incident.incident.id, found, {} if found else forecast(incident))
+
+
+def _document(name: str, found: list[str], expected: dict[str, float]) -> dict[str, Any]:
     return {
         "schema": "affected.check/1",
-        "incident": incident.incident.id,
+        "incident": name,
         "problems": found,
-        "forecast": {} if found else forecast(incident),
+        "forecast": expected,
     }

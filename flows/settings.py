@@ -6,7 +6,6 @@ and says what is wrong in lines that name the file, the key and the fix, all at 
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import tomllib
@@ -16,6 +15,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from flows.validation import innermost, lines, remove
 from matching.errors import OperatorError
 from matching.intake.settings import SuppressionSource
 from matching.sources import LeakedSource, MasterSource
@@ -39,6 +39,7 @@ __all__ = [
     "Security",
     "configs_folder",
     "load_incident",
+    "sound_part",
 ]
 
 
@@ -176,20 +177,9 @@ def load_incident(
     Raises OperatorError with one line a problem, each naming the file, the key and the fix.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise OperatorError(
-            f"{path}: not found; name an incident file (see configs/example)"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise OperatorError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise OperatorError(f"{path}: no valid TOML: {error}") from None
-    raw.setdefault("folder", str(path.resolve().parent))
-    try:
-        loaded = IncidentFile.model_validate(raw)
+        loaded = IncidentFile.model_validate(_read(path))
     except ValidationError as error:
-        raise OperatorError("\n".join(_lines(path, raw, error))) from None
+        raise OperatorError("\n".join(lines(path, error, IncidentFile))) from None
     day = as_of or loaded.incident.as_of or today
     if day is None:
         return loaded
@@ -201,29 +191,64 @@ def load_incident(
     return loaded.model_copy(update={"incident": incident})
 
 
-def _lines(path: Path, raw: dict[str, Any], error: ValidationError) -> list[str]:
-    lines = []
-    for problem in error.errors(include_input=False, include_url=False):
-        keys = [str(key) for key in problem["loc"]]
-        where = ".".join(keys) or "file"
-        if problem["type"] == "extra_forbidden":
-            text = "unknown key; remove it" + _closest(keys)
-        elif problem["type"] == "missing":
-            text = "missing; add it"
-        else:
-            text = problem["msg"].removeprefix("Value error, ")
-        lines.append(f"{path}: {where}: {text}")
-    return lines
+def sound_part(path: Path) -> IncidentFile | None:
+    """What is left of an unsound incident file without its wrong values: enough to check its files.
+
+    The sections on the incident itself are stand-ins, for no file depends on them. None where the
+    roster is not even named. Raises OperatorError where it is no TOML.
+    """
+    raw = _read(path)
+    for section in ("incident", "business_associate"):
+        raw[section] = _STAND_INS[section]
+    for _ in range(_PRUNINGS):
+        try:
+            named = raw.get("leaked") or [{"path": "-", "format": "csv"}]
+            sound = IncidentFile.model_validate({**raw, "leaked": named})
+            return sound if raw.get("leaked") else sound.model_copy(update={"leaked": ()})
+        except ValidationError as error:
+            for problem in reversed(innermost(error)):
+                place = problem["loc"]  # a file whose mapping is wrong is left out whole
+                remove(raw, place[:-1] if place[-1:] == ("columns",) else place)
+    return None
 
 
-def _closest(keys: list[str]) -> str:
-    """`, or did you mean ...` from the declared keys of the section the unknown one stands in."""
-    model: Any = IncidentFile
-    for key in keys[:-1]:
-        if key.isdigit():
-            continue
-        annotation = model.model_fields[key].annotation
-        arguments = getattr(annotation, "__args__", ())
-        model = arguments[0] if arguments and hasattr(arguments[0], "model_fields") else annotation
-    found = difflib.get_close_matches(keys[-1], getattr(model, "model_fields", {}), n=1)
-    return f", or did you mean '{found[0]}'?" if found else " or see docs/configuration.md"
+_PRUNINGS = 4
+"""A section shows its wrong order of values only after its wrong values are gone."""
+_STAND_INS: dict[str, dict[str, Any]] = {
+    "incident": {
+        "id": "unsound",
+        "title": "",
+        "breach_start": "unknown",
+        "breach_end": "unknown",
+        "known_on": date(2000, 1, 1),
+        "what_happened": "",
+    },
+    "business_associate": {
+        "name": "",
+        "toll_free": "",
+        "email": "",
+        "website": "",
+        "address": [""],
+    },
+}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The file as TOML says it, with its folder; a byte order mark at its start is no matter."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise OperatorError(
+            f"{path}: not found; name an incident file (see configs/example)"
+        ) from None
+    except (IsADirectoryError, NotADirectoryError):
+        raise OperatorError(f"{path}: no file; name the incident file in that folder") from None
+    except PermissionError:
+        raise OperatorError(f"{path}: may not be read; give this user the right to") from None
+    except UnicodeDecodeError as error:
+        raise OperatorError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise OperatorError(f"{path}: no valid TOML: {error}; correct that line") from None
+    if "folder" in raw:
+        raise OperatorError(f"{path}: folder: unknown key; remove it")
+    return {**raw, "folder": str(path.resolve().parent)}
