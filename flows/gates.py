@@ -15,10 +15,11 @@ from flows import step_settings
 from flows.audit import audit
 from flows.journal import Journal
 from flows.rounds import Round
+from flows.settings import IncidentFile, Right
 from matching.errors import ApprovalMissing, OperatorError, UsageError
 from matching.store import Workspace
 
-__all__ = ["GATES", "GateState", "approve", "gate_states", "require", "subject"]
+__all__ = ["GATES", "GateState", "approve", "check_right", "gate_states", "require", "subject"]
 
 GATES = ("thresholds", "owners", "letters")
 
@@ -47,16 +48,21 @@ def approve(workspace: Workspace, current: Round, gate: str, *, by: str, note: s
 
     Raises OperatorError where the person may not approve or there is nothing to approve yet.
     """
-    people = current.incident.people
-    right = "send" if gate.startswith("send:") else "approve"
-    if right not in people.get(by, ()):
-        raise OperatorError(f"[people]: {by} may not {right}; add the right in the incident file")
+    check_right(current.incident, by, "send" if gate.startswith("send:") else "approve")
     digest = subject(workspace, current, gate)
+    if digest is None and gate.startswith("send:"):
+        raise OperatorError(f"gate '{gate}': no such batch; `affected status` names them")
     if digest is None:
         raise OperatorError(f"gate '{gate}': nothing to approve yet; run `affected run` first")
     Journal(workspace.root).approve(gate, digest, by=by, note=note, at=datetime.now(UTC))
     audit(workspace, "approve", by=by, gate=gate, subject=digest)
     return digest
+
+
+def check_right(incident: IncidentFile, name: str, right: Right) -> None:
+    """Raise OperatorError unless `[people]` gives that person the right."""
+    if right not in incident.people.get(name, ()):
+        raise OperatorError(f"[people]: {name} may not {right}; add the right in the incident file")
 
 
 def require(workspace: Workspace, current: Round, gate: str) -> None:

@@ -12,9 +12,9 @@ import notify.packets
 from flows import step_settings
 from flows.audit import audit
 from flows.gates import gate_states, require
-from flows.rounds import Round, open_round
-from matching.errors import OperatorError
-from matching.store import Workspace, locked
+from flows.rounds import Round, holding, open_round
+from matching.errors import OperatorError, UsageError
+from matching.store import Workspace
 
 __all__ = ["export_batches", "release_packets", "write_letters"]
 
@@ -24,7 +24,7 @@ def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
 
     Raises ApprovalMissing while `thresholds` or `owners` is not approved.
     """
-    with locked(root / "send.lock"):
+    with holding(root, "send.lock"):
         workspace, current = _planned(root, "packets")
         for gate in ("thresholds", "owners"):
             require(workspace, current, gate)
@@ -45,7 +45,7 @@ def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
 
 def export_batches(root: Path) -> dict[str, Any]:
     """Write every approved batch; gives `affected.export/1` with those that wait for approval."""
-    with locked(root / "send.lock"):
+    with holding(root, "send.lock"):
         workspace, current = _planned(root, "batches")
         require(workspace, current, "letters")
         gates = [g for g in gate_states(workspace, current) if g.gate.startswith("send:")]
@@ -70,6 +70,8 @@ def export_batches(root: Path) -> dict[str, Any]:
 
 def write_letters(root: Path, *, person: str = "", entity: str = "") -> dict[str, Any]:
     """Write the proof packs, or one person's letter; gives `affected.letters/1`."""
+    if bool(person) != bool(entity):
+        raise UsageError("letters: one letter needs both --person and --entity")
     workspace, current = _planned(root, "notices")
     settings = step_settings.batches(current.incident)
     if person:

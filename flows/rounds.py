@@ -8,18 +8,20 @@ configuration and inbox are unchanged (approvals do not count); else the next be
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from flows.settings import IncidentFile
-from matching.errors import OperatorError
+from matching.errors import IntegrityError, OperatorError
 from matching.intake import register_files
-from matching.store import Workspace, replacing
+from matching.store import Workspace, locked, replacing
 from matching.tables import INBOX
 
-__all__ = ["Round", "begin", "latest", "open_round", "save"]
+__all__ = ["Round", "begin", "holding", "latest", "open_round", "open_workspace", "save"]
 
 STOPPED, RUNNING, FINISHED = "stopped", "running", "finished"
 
@@ -95,14 +97,39 @@ def latest(root: Path) -> Round | None:
 
 
 def _load(path: Path) -> Round:
-    stored = json.loads(path.read_text())
-    stored.pop("schema")
-    return Round(**stored)
+    try:
+        stored = json.loads(path.read_text())
+        stored.pop("schema")
+        return Round(**stored)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise IntegrityError(f"runs/{path.name}: damaged; restore it from a copy") from None
+
+
+def open_workspace(root: Path, *, complete: bool = False) -> Workspace:
+    """The workspace there. Raises OperatorError where there is none, IntegrityError where damaged."""
+    if root.exists() and not root.is_dir():
+        raise OperatorError(f"workspace {root}: no folder; name the one that `affected run` made")
+    try:
+        return Workspace.open(root, complete=complete)
+    except IsADirectoryError as error:
+        raise OperatorError(f"key file {error.filename}: a folder; put the key there") from None
+    except (KeyError, TypeError, AttributeError):
+        raise IntegrityError(
+            f"workspace {root}: workspace.json is damaged; restore it from a copy"
+        ) from None
+
+
+@contextmanager
+def holding(root: Path, lock: str) -> Iterator[None]:
+    """Hold `run.lock` or `send.lock` of a workspace; nothing is made in a folder that is none."""
+    open_workspace(root)
+    with locked(root / lock):
+        yield
 
 
 def open_round(root: Path, *, complete: bool = False) -> tuple[Workspace, Round]:
     """The workspace as its last round sees it. Raises OperatorError before the first round."""
-    workspace = Workspace.open(root, complete=complete)
+    workspace = open_workspace(root, complete=complete)
     current = latest(root)
     if current is None:
         raise OperatorError(f"workspace {root}: no round yet; run `affected run` first")

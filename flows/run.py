@@ -16,14 +16,25 @@ from flows import gates, step_settings
 from flows.check import problems
 from flows.measure import disk_gib
 from flows.prefect_home import prepare
-from flows.rounds import FINISHED, STOPPED, Round, begin, latest, open_round, save, today
+from flows.rounds import (
+    FINISHED,
+    STOPPED,
+    Round,
+    begin,
+    latest,
+    open_round,
+    open_workspace,
+    save,
+    today,
+)
 from flows.settings import IncidentFile, load_incident
 from flows.steps import STEPS, Step, run_steps, step_named
-from matching.errors import OperatorError
+from matching.errors import OperatorError, UsageError
 from matching.store import Workspace, locked
 
 __all__ = ["round_outcome", "run_round"]
 
+ENGINES = ("prefect", "local")
 Wrap = Callable[[Callable[[str, str], dict[str, Any]], str], Callable[[str, str], dict[str, Any]]]
 
 
@@ -47,13 +58,9 @@ def run_round(
     found = problems(incident, incident_file)
     if found:
         raise OperatorError("\n".join(found))
-    if until:
-        step_named(until)
-    if approve_as and not incident.incident.synthetic:
-        raise OperatorError(
-            "--approve-all: only where [incident] synthetic = true; approve each gate"
-        )
+    _check_options(incident, until=until, engine=engine, approve_as=approve_as)
     root = workspace or incident_file.parent / incident.incident.id
+    _check_workspace(root, incident)
     opened, key_made = Workspace.create(
         root,
         incident_id=incident.incident.id,
@@ -68,6 +75,45 @@ def run_round(
     if key_made:
         document["key_file_made"] = opened.identity["key_file"]
     return document
+
+
+def _check_options(incident: IncidentFile, *, until: str, engine: str, approve_as: str) -> None:
+    """Raise now what would otherwise stop the round in its middle."""
+    if engine not in ENGINES:
+        raise UsageError(f"--engine {engine}: one of {', '.join(ENGINES)}")
+    if until:
+        step_named(until)
+    if approve_as and not incident.incident.synthetic:
+        raise OperatorError(
+            "--approve-all: only where [incident] synthetic = true; approve each gate"
+        )
+    if approve_as:
+        gates.check_right(incident, approve_as, "approve")
+
+
+def _check_workspace(root: Path, incident: IncidentFile) -> None:
+    """Raise where this cannot be the incident's workspace, before a key or a folder is made."""
+    if root.exists() and not root.is_dir():
+        raise OperatorError(f"workspace {root}: no folder; name another --workspace")
+    if not root.exists():
+        return
+    if not (root / "workspace.json").exists():
+        if any(entry.is_file() or any(entry.iterdir()) for entry in root.iterdir()):
+            raise OperatorError(
+                f"workspace {root}: not empty and no workspace; name another --workspace"
+            )
+        return
+    found = open_workspace(root)
+    if found.incident_id != incident.incident.id:
+        raise OperatorError(
+            f"workspace {root}: of incident '{found.incident_id}', not"
+            f" '{incident.incident.id}'; name another --workspace"
+        )
+    if found.synthetic != incident.incident.synthetic:
+        made = str(found.synthetic).lower()
+        raise OperatorError(
+            f"workspace {root}: made with synthetic = {made}; name another --workspace"
+        )
 
 
 def _settle_releases(workspace: Workspace) -> None:
@@ -140,7 +186,7 @@ def _engine(engine: str, root: Path) -> Callable[[Path, str, str], dict[str, Any
         from flows.respond import respond  # noqa: PLC0415 - Prefect reads its environment at import
 
         return lambda root, until, name: respond(str(root), until, name)
-    raise OperatorError(f"--engine {engine}: prefect or local")
+    raise AssertionError(engine)
 
 
 def _plain(

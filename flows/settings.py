@@ -36,6 +36,7 @@ __all__ = [
     "Entities",
     "IncidentFile",
     "Matching",
+    "Right",
     "Security",
     "configs_folder",
     "load_incident",

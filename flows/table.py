@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.audit import audit
+from flows.rounds import open_workspace
 from matching.errors import OperatorError, UsageError
-from matching.store import Workspace, replacing
+from matching.store import replacing
 from matching.tables import TABLES
 
 __all__ = ["write_table"]
@@ -18,13 +19,15 @@ def write_table(root: Path, name: str, out: Path, *, by: str) -> dict[str, Any]:
 
     Raises OperatorError for an unknown or unwritten table, UsageError for another ending.
     """
-    workspace = Workspace.open(root)
+    workspace = open_workspace(root)
     if name not in TABLES:
         raise OperatorError(f"no table '{name}'; see docs/tables.md")
     if not workspace.has(name):
         raise OperatorError(f"table '{name}': not written yet; run `affected run` first")
     if out.suffix not in {".parquet", ".csv"}:
         raise UsageError(f"--out {out}: must end in .parquet or .csv")
+    if out.is_dir() or not out.parent.is_dir():
+        raise UsageError(f"--out {out}: no file in a folder that is there; name another")
     rows = workspace.scan(name)
     with replacing(out) as draft:
         rows.sink_parquet(draft) if out.suffix == ".parquet" else rows.sink_csv(draft)
