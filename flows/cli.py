@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
+from flows.system import told_by_system
 from matching.errors import OperatorError, UsageError
 
 __all__ = ["app", "main"]
@@ -52,8 +53,12 @@ def main() -> None:
         print(f"affected: {error}", file=sys.stderr)  # noqa: T201 - the one line an operator reads
         _leave(error.exit_code)
     except Exception as error:  # noqa: BLE001 - our bug: where it happened, without its message
-        _tell_bug(error)
-        _leave(1)
+        told = told_by_system(error)
+        if told is None:
+            _tell_bug(error)
+            _leave(1)
+        print(f"affected: {told}", file=sys.stderr)  # noqa: T201
+        _leave(told.exit_code)
 
 
 def _tell_bug(error: Exception) -> None:
@@ -321,12 +326,12 @@ def decide(
     Example: affected decide northwind/ws decisions.csv --by "R. Vance"
     """
     from flows.audit import audit
+    from flows.gates import check_right
     from flows.rounds import open_round
     from matching.decisions import take
 
     opened, current = open_round(workspace)
-    if "review" not in current.incident.people.get(by, ()):
-        raise OperatorError(f"[people]: {by} may not review; add the right in the incident file")
+    check_right(current.incident, by, "review")
     taken = take(opened, file, by=by, recorded_at=datetime.now(UTC))
     audit(opened, "decide", by=by, decisions=taken)
     document = {"schema": "affected.decide/1", "decisions": taken}
@@ -403,11 +408,10 @@ def purge(
     """
     if not scratch:
         raise UsageError("purge: say what: --scratch")
-    from matching.store import Workspace, locked
+    from flows.rounds import holding, open_workspace
 
-    with locked(workspace / "run.lock"):
-        opened = Workspace.open(workspace)
-        removed = opened.purge_scratch()
+    with holding(workspace, "run.lock"):
+        removed = open_workspace(workspace).purge_scratch()
     document = {"schema": "affected.purge/1", "removed": removed, "left": 0}
     _show(document, as_json=as_json, text=lambda d: f"{d['removed']} entries removed from scratch")
 

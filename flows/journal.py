@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from matching.errors import IntegrityError
+from matching.errors import IntegrityError, OperatorError, TryAgainLater
 
 __all__ = ["Approval", "Done", "Journal"]
 
@@ -61,6 +61,16 @@ class Approval:
     approved_at: str
 
 
+def _told(path: Path, error: sqlite3.DatabaseError) -> OperatorError:
+    """Damage, a missing right, or a disk that is full or a lock that is held: each has its own fix."""
+    code = getattr(error, "sqlite_errorname", "SQLITE_CORRUPT")
+    if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return OperatorError(f"{path}: {error}; give this user the right to write it")
+    if code.startswith(("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR")):
+        return TryAgainLater(f"{path.name}: {error}; free space or wait, then call again")
+    return IntegrityError(f"{path.name}: {error}; restore it from a copy")
+
+
 class Journal:
     """Opened for each use and closed again: several processes may hold it at once."""
 
@@ -79,7 +89,7 @@ class Journal:
             finally:
                 connection.close()
         except sqlite3.DatabaseError as error:
-            raise IntegrityError(f"{self.path.name}: {error}; restore it from a copy") from None
+            raise _told(self.path, error) from None
 
     def done(self, step: str) -> Done | None:
         """What the journal knows of a step; None where it never finished."""

@@ -33,7 +33,8 @@ from flows.journal import Done, Journal
 from flows.measure import PeakMemory
 from flows.rounds import open_round
 from flows.settings import IncidentFile
-from matching.errors import ApprovalMissing, OperatorError, TryAgainLater
+from flows.system import told_by_system
+from matching.errors import ApprovalMissing, OperatorError, UsageError
 from matching.store import Workspace
 
 __all__ = ["REPORT", "STEPS", "Outcome", "Step", "StepFailed", "run_one", "run_steps", "step_named"]
@@ -134,12 +135,12 @@ class StepFailed(Exception):
 
 
 def step_named(name: str) -> Step:
-    """The step of that name. Raises OperatorError naming those there are."""
+    """The step of that name. Raises UsageError naming those there are."""
     for step in (*STEPS, REPORT):
         if step.name == name:
             return step
     known = ", ".join(step.name for step in (*STEPS, REPORT))
-    raise OperatorError(f"no step '{name}'; one of {known}")
+    raise UsageError(f"no step '{name}'; one of {known}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +216,8 @@ def _attempt(step: Step, workspace: Workspace, settings: BaseModel) -> Exception
         step.run(workspace, settings)
     except OperatorError as error:
         return error.with_traceback(None)
-    except OSError as error:
-        if error.errno in {28, 122}:  # ENOSPC, EDQUOT
-            return TryAgainLater(f"step {step.name}: the disk is full; free space and run again")
-        return _failed(step, error)
     except Exception as error:  # noqa: BLE001 - everything else is our bug, told without its message
-        return _failed(step, error)
+        return told_by_system(error) or _failed(step, error)
     return None
 
 
