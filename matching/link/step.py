@@ -18,7 +18,7 @@ import polars as pl
 
 from matching.link.blocking import BLOCKING, Sides, candidates, limit_blocks, make_keys, rule_names
 from matching.link.identities import collapse, second_mentions
-from matching.link.reference import MatchRows, frozen_model, match_rows
+from matching.link.reference import frozen_model, match_rows
 from matching.link.rows import connect, load_rows
 from matching.link.scorer import Scorer, SplinkScorer
 from matching.link.settings import LinkSettings
@@ -61,31 +61,43 @@ def run(workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] 
     """
     identities = collapse(workspace)
     workspace.write("identities", identities)
-    rows = match_rows(workspace, identities)
-    model, frequencies = frozen_model(workspace, settings, rows)
-    seconds = second_mentions(identities)
-    log_counts(
-        "link", mentions=identities.height, identities=rows.leaked.height, charts=rows.charts.height
-    )
-    key = _resume_key(workspace, settings)
     with (
         workspace.scratch() as spill,
         connect(
             threads=settings.threads, memory_gib=settings.memory_gib * _RUN_SHARE, spill=spill
         ) as con,
-        workspace.writer("pairs", resume_key=key) as writer,
     ):
-        for side, frame in (("leaked", rows.leaked), ("charts", rows.charts)):
-            load_rows(con, side, frame, settings=model, frequencies=frequencies)
-            make_keys(con, side)
-        scorer = SplinkScorer(con, model)
-        linking = _Linking(workspace, settings, con, scorer, writer, _with_ids_only(rows), seconds)
-        linking.all_kinds(kinds)
+        scorer, ids = _load(workspace, settings, con, identities)
+        seconds = second_mentions(identities)
+        del identities
+        with workspace.writer("pairs", resume_key=_resume_key(workspace, settings)) as writer:
+            _Linking(workspace, settings, con, scorer, writer, ids, seconds).all_kinds(kinds)
 
 
-def _with_ids_only(rows: MatchRows) -> MatchRows:
-    """Drop the frames: DuckDB holds them now."""
-    return MatchRows(rows.leaked.clear(), rows.leaked_ids, rows.charts.clear(), rows.chart_ids)
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    """The id of each row number, ascending: all that stays in memory outside DuckDB."""
+
+    leaked: pl.Series
+    charts: pl.Series
+
+
+def _load(
+    workspace: Workspace,
+    settings: LinkSettings,
+    con: duckdb.DuckDBPyConnection,
+    identities: pl.DataFrame,
+) -> tuple[Scorer, _Ids]:
+    """Rows and keys of both sides into DuckDB, and the scorer of the frozen model."""
+    rows = match_rows(workspace, identities)
+    model, frequencies = frozen_model(workspace, settings, rows)
+    log_counts(
+        "link", mentions=identities.height, identities=rows.leaked.height, charts=rows.charts.height
+    )
+    for side, frame in (("leaked", rows.leaked), ("charts", rows.charts)):
+        load_rows(con, side, frame, settings=model, frequencies=frequencies)
+        make_keys(con, side)
+    return SplinkScorer(con, model), _Ids(rows.leaked_ids, rows.chart_ids)
 
 
 def _resume_key(workspace: Workspace, settings: LinkSettings) -> str:
@@ -107,12 +119,12 @@ class _Linking:
     con: duckdb.DuckDBPyConnection
     scorer: Scorer
     writer: Writer
-    rows: MatchRows
+    ids: _Ids
     seconds: pl.DataFrame
 
     def all_kinds(self, kinds: tuple[str, ...]) -> None:
         """Parts of each kind; leaked with charts first."""
-        leaked, charts = self.rows.leaked_ids, self.rows.chart_ids
+        leaked, charts = self.ids.leaked, self.ids.charts
         chunks = -(-len(leaked) // self.settings.chunk_rows)
         across = _Kind("leaked_master", Sides("leaked", "charts"), leaked, charts, chunks, chunks)
         if "leaked_master" in kinds:
@@ -149,7 +161,7 @@ class _Linking:
 
     def _self_pairs(self, start: int) -> pl.DataFrame:
         """Groups of several mentions in this range, paired with themselves."""
-        ids = self.rows.leaked_ids.slice(start, self.settings.chunk_rows)
+        ids = self.ids.leaked.slice(start, self.settings.chunk_rows)
         rids = pl.DataFrame(
             {"identity_id": ids, "rid": np.arange(start, start + len(ids), dtype=np.int32)}
         )
@@ -190,7 +202,7 @@ class _Linking:
             yield self.workspace._scan_part("pairs", part).select("right", "match_weight").collect()
 
     def _load_reached(self, reached: pl.Series) -> None:
-        rids = self.rows.chart_ids.search_sorted(reached).cast(pl.Int32)
+        rids = self.ids.charts.search_sorted(reached).cast(pl.Int32)
         self.con.register("reached_rids", pl.DataFrame({"rid": rids}).to_arrow())
         for table in ("rows", "keys"):
             self.con.execute(

@@ -22,11 +22,15 @@ __all__ = ["PRIOR", "Sample", "graded", "probability", "set_m", "set_u"]
 PRIOR = "probability_two_random_records_match"
 
 BASE_COUNTS = 2.0
-"""So many observations at the base model's rate are added to each level: they decide levels that
-the data hardly show and fade where it shows hundreds."""
+"""So many observations at the base model's rate are added to each u: they decide levels that the data
+hardly show and fade where it shows hundreds."""
 _WHOLE_VALUE = ("place", "phone", "email", "ssn", "member_id")
 """Rules whose pairs are all pairs that share the value."""
 _WHOLE_BITS = sum(1 << bit for bit, name in enumerate(TRAINING) if name in _WHOLE_VALUE)
+
+BASE_SHARE = 0.02
+"""Share of the base model in every m. EM confirms itself: matches that disagree in a field are taken for
+non-matches, and the field then looks surer than it is."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -150,6 +154,8 @@ def set_m(
         name, levels = comparison["output_column_name"], graded(comparison)
         counts = close.count(name, len(levels), weights)
         total = float(counts.sum())
+        if not total:
+            continue
         objects = reversed(trained[name]._comparison_levels_excluding_null)
         found = [
             count / total if level.get("fix_m_probability") and total
@@ -158,7 +164,7 @@ def set_m(
         ]  # fmt: skip
         for level, start, m in zip(levels, graded(first), _shares(levels, found), strict=True):
             if not level.get("fix_m_probability"):
-                level["m_probability"] = _weighed(m * total, total, start["m_probability"])
+                level["m_probability"] = m + BASE_SHARE * (start["m_probability"] - m)
 
 
 def _shares(levels: list[dict[str, Any]], found: list[float]) -> list[float]:
