@@ -6,7 +6,9 @@ rows are rejects. Messages name files, keys, rows, columns and ids of entities, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -41,7 +43,8 @@ def check(settings: IntakeSettings) -> list[str]:
     for key, sources in (("leaked", settings.leaked), ("masters", settings.masters)):
         for source in sources:
             problems += _source_problems(settings, key, source, known)
-    problems += _twice(settings)
+    with suppress(OperatorError):  # a glob that is none was named above
+        problems += _twice(settings)
     return problems
 
 
@@ -57,7 +60,15 @@ def _source_problems(
     if not is_supported(source.encoding):
         yield f'{where}: encoding "{source.encoding}" is not read; use utf-8, utf-16, cp1252 or latin-1'
         return
-    found = matches(settings.root, source.path)
+    signs = list(_dialect_problems(where, source))
+    if signs:
+        yield from signs
+        return
+    try:
+        found = matches(settings.root, source.path)
+    except OperatorError as error:
+        yield f"[[{key}]] {error}"
+        return
     if not found:
         yield f"{where}: no file matches; correct the glob"
     for path in found:
@@ -76,8 +87,14 @@ def _owner_problems(
 
 
 def _file_problems(where: str, path: Path, source: Source) -> Iterator[str]:
+    if path.is_dir():
+        yield f"{where}: a folder; name its files, or a glob such as {source.path.rstrip('/')}/*.csv"
+        return
     if not path.is_file():
         yield f"{where}: no such file; correct path"
+        return
+    if not os.access(path, os.R_OK):
+        yield f"{where}: may not be read; give this user the right to"
         return
     if not path.stat().st_size:
         yield f"{where}: empty file; remove it from the incident file or deliver it again"
@@ -95,15 +112,35 @@ def _file_problems(where: str, path: Path, source: Source) -> Iterator[str]:
     yield from _date_problems(where, path, source, names)
 
 
+def _dialect_problems(where: str, source: Source) -> Iterator[str]:
+    """Signs that cannot part the fields of a file, whatever is in it."""
+    signs = {"delimiter": source.delimiter or ",", "quote": source.quote, "escape": source.escape}
+    for key, sign in signs.items():
+        if not sign.isascii() or sign in {"\n", "\r", "\0"}:
+            yield f"{where}: {key}: must be one ASCII character; correct it"
+    for key in ("quote", "escape"):
+        if signs[key] and signs[key] == signs["delimiter"]:
+            yield f"{where}: {key} and delimiter are the same character; correct one of them"
+
+
 def _column_problems(where: str, names: list[str], source: Source) -> Iterator[str]:
     missing = sorted(mapped_columns(source) - set(names))
+    if len(missing) > 1 and missing == sorted(mapped_columns(source)):
+        yield (
+            f"{where}: none of the mapped columns is there;"
+            f" correct format, delimiter or columns; it has {_listed(names)}"
+        )
+        return
     for field, columns in source.columns.items():
         wanted = {columns} if isinstance(columns, str) else set(columns)
         for name in sorted(wanted & set(missing)):
-            listed = ", ".join(names[:12]) + (" ..." if len(names) > 12 else "")
-            yield f'{where}: columns.{field}: no column "{name}"; it has {listed}'
+            yield f'{where}: columns.{field}: no column "{name}"; it has {_listed(names)}'
     if not source.columns:
         yield f"{where}: columns: nothing is mapped; map at least a name or a number"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:12]) + (" ..." if len(names) > 12 else "") or "no columns at all"
 
 
 def _date_problems(where: str, path: Path, source: Source, names: list[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from matching.errors import OperatorError
 from matching.intake.settings import IntakeSettings
 from matching.sources import Source
 from matching.store import Workspace, sha256_file
@@ -18,12 +19,20 @@ _GLOB_SIGNS = frozenset("*?[")
 
 
 def matches(root: Path, pattern: str) -> list[Path]:
-    """Files that a path or glob means, sorted; the path itself where it is no glob."""
+    """Files that a path or glob means, sorted; the path itself where it is no glob.
+
+    Raises OperatorError where it is no sound glob.
+    """
     if not _GLOB_SIGNS & set(pattern):
         return [root / pattern]
     base = Path(pattern).anchor or str(root)
     relative = str(Path(pattern).relative_to(base)) if Path(pattern).is_absolute() else pattern
-    return sorted(path for path in Path(base).glob(relative) if path.is_file())
+    try:
+        return sorted(path for path in Path(base).glob(relative) if path.is_file())
+    except ValueError:
+        raise OperatorError(
+            f"{pattern}: no sound glob; let ** stand alone between slashes"
+        ) from None
 
 
 def resolve(settings: IntakeSettings) -> list[tuple[Source, Path]]:

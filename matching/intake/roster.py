@@ -7,7 +7,9 @@ from pathlib import Path
 import polars as pl
 
 from matching.errors import OperatorError
+from matching.intake.readers import column_names, read
 from matching.intake.settings import IntakeSettings
+from matching.sources import MasterSource
 from matching.tables import TABLES
 
 __all__ = [
@@ -32,22 +34,64 @@ WORDS = {
 
 
 def read_small(path: Path) -> pl.DataFrame:
-    """A CSV as text, blanks null, values stripped. Raises OperatorError where it cannot be read."""
+    """A CSV as text, blanks null, values stripped; fields missing at a row's end are null.
+
+    Raises OperatorError where it cannot be read, naming the row where it is a row's fault.
+    """
+    data = _bytes(path)
+    source = MasterSource(path=path.name, format="csv")
+    names = _names(path, source)
+    _refuse_bad_rows(path, source)
     try:
-        frame = pl.read_csv(path.read_bytes(), infer_schema=False)
-    except FileNotFoundError:
-        raise OperatorError(
-            f"{path.name}: no such file; correct the path in the incident file"
-        ) from None
-    except pl.exceptions.NoDataError:
-        raise OperatorError(f"{path.name}: empty file; give it a header row and rows") from None
-    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError):
+        frame = pl.read_csv(data, infer_schema=False, new_columns=names)
+    except pl.exceptions.PolarsError:
         raise OperatorError(
             f"{path.name}: cannot be read; save it as UTF-8 CSV with a header row"
         ) from None
     stripped = pl.col(pl.String).str.strip_chars()
-    names = {name: name.strip().lower().removeprefix("\ufeff") for name in frame.columns}
-    return frame.with_columns(pl.when(stripped != "").then(stripped)).rename(names)
+    return frame.with_columns(pl.when(stripped != "").then(stripped))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise OperatorError(
+            f"{path.name}: no such file; correct the path in the incident file"
+        ) from None
+    except IsADirectoryError:
+        raise OperatorError(f"{path.name}: a folder; name the CSV file in it") from None
+    except PermissionError:
+        raise OperatorError(f"{path.name}: may not be read; give this user the right to") from None
+    if not data.strip():
+        raise OperatorError(f"{path.name}: empty file; give it a header row and rows")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise OperatorError(
+            f"{path.name}: byte {error.start} is not UTF-8; save it as UTF-8 CSV"
+        ) from None
+    return data
+
+
+def _names(path: Path, source: MasterSource) -> list[str]:
+    """Columns, lower case. The reader marks repeated ones by `#2`, but for their case."""
+    names = [name.strip().lower() for name in column_names(path, source)]
+    for name in names:
+        if name.endswith("#2") or names.count(name) > 1:
+            raise OperatorError(
+                f'{path.name}: column "{name.removesuffix("#2")}" occurs twice; keep one'
+            )
+    return names
+
+
+def _refuse_bad_rows(path: Path, source: MasterSource) -> None:
+    """Rows as an editor counts them, header 1. Editors leave out commas at a row's end: no fault."""
+    for batch in read(path, source):
+        rejects = batch.rejects.filter(~pl.col("reason").is_in(["short_row", "truncated_last_row"]))
+        if rejects.height:
+            row, reason = rejects["row_no"][0] + 2, rejects["reason"][0]
+            raise OperatorError(f"{path.name}: row {row}: {reason}; correct it")
 
 
 def entities(settings: IntakeSettings) -> pl.DataFrame:

@@ -6,9 +6,12 @@ stops it.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from tests.flow.hand_made import Call, HandMade, call, incident
+from tests.flow.hand_made import ROSTER, Call, HandMade, call, incident, rows
 
 __all__ = ["call", "incident"]
 
@@ -96,6 +99,54 @@ def refused(call: Call, incident: HandMade, expected: list[str]) -> None:
             '"../x"',
             "incident.id: must be lower-case letters, digits and hyphens; rename it",
         ),
+        (
+            '"leaked.csv"',
+            '"."',
+            "[[leaked]] .: a folder; name its files, or a glob such as ./*.csv",
+        ),
+        (
+            '"leaked.csv"',
+            '"a**b.csv"',
+            "[[leaked]] a**b.csv: no sound glob; let ** stand alone between slashes",
+        ),
+        ('path = "entities.csv"', 'path = "."', "incident: a folder; name the CSV file in it"),
+        (
+            'format = "csv"',
+            'format = "csv"\ndelimiter = ";"',
+            LEAKED + "none of the mapped columns is there; correct format, delimiter or columns;"
+            " it has id,practice,first,last,dob,street,city,state,zip,phone",
+        ),
+        (
+            'format = "csv"',
+            'format = "jsonl"',
+            LEAKED + "none of the mapped columns is there; correct format, delimiter or columns;"
+            " it has no columns at all",
+        ),
+        (
+            'format = "csv"',
+            'format = "parquet"',
+            LEAKED + 'no Parquet file; correct format = "parquet" or deliver it again',
+        ),
+        (
+            'format = "csv"',
+            'format = "csv"\ndelimiter = "\\""',
+            LEAKED + "quote and delimiter are the same character; correct one of them",
+        ),
+        (
+            'format = "csv"',
+            'format = "csv"\ndelimiter = "§"',
+            LEAKED + "delimiter: must be one ASCII character; correct it",
+        ),
+        (
+            'format = "csv"',
+            'format = "csv"\nencoding = "klingon"',
+            LEAKED + 'encoding "klingon" is not read; use utf-8, utf-16, cp1252 or latin-1',
+        ),
+        (
+            'path = "charts.csv"',
+            'path = "leaked.csv"',
+            "[[masters]] leaked.csv: also listed under [[leaked]]; a file is one or the other",
+        ),
         ("[incident]", 'folder = "/"\n[incident]', "folder: unknown key; remove it"),
         (
             'format = "csv"',
@@ -162,6 +213,69 @@ def test_everything_is_named_at_once(call: Call, incident: HandMade) -> None:
         "presumed.entity_id: 'CE999' is not in entities.csv",
     ):
         assert said.out.count(part.replace('"', '\\"')) == 1, part
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", "empty file; remove it from the incident file or deliver it again"),
+        (b"\n\n", "empty file; remove it from the incident file or deliver it again"),
+        (
+            rows(3).encode("utf-16"),
+            'begins with the byte order mark of utf-16; set encoding = "utf-16"',
+        ),
+        (
+            rows(9).replace("A", "Ä").encode("cp1252"),
+            'byte 64 is not UTF-8; set encoding = "cp1252", or deliver the file as UTF-8',
+        ),
+    ],
+)
+def test_an_empty_file_or_another_encoding(
+    call: Call, incident: HandMade, data: bytes, expected: str
+) -> None:
+    incident.put("leaked.csv", data)
+    refused(call, incident, [LEAKED + expected])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "empty file; give it a header row and rows"),
+        (ROSTER.encode("utf-16"), "byte 0 is not UTF-8; save it as UTF-8 CSV"),
+        (
+            ROSTER.replace("One", "Öne").encode("cp1252"),
+            "byte 42 is not UTF-8; save it as UTF-8 CSV",
+        ),
+        (ROSTER.replace("state", "Legal_Name"), 'column "legal_name" occurs twice; keep one'),
+        (ROSTER.replace("entity_id", "id"), 'no column "entity_id"; add it'),
+        (ROSTER.replace("Two", "Two,Inc."), "row 3: long_row; correct it"),
+        (ROSTER.replace("Practice Two", '"Two'), "row 3: unclosed_quote; correct it"),
+        (ROSTER.replace("Two", "T\0wo"), "row 3: nul_byte; correct it"),
+        (ROSTER + "CE002,Again,MD\n", "row 3, 4: entity_id occurs twice; keep one"),
+        (ROSTER + ",Nameless,MD\n", "row 4: entity_id is empty; fill it in"),
+    ],
+)
+def test_a_roster_that_was_typed_in_haste(
+    call: Call, incident: HandMade, text: str | bytes, expected: str
+) -> None:
+    incident.put("entities.csv", text)
+    refused(call, incident, ["entities.csv: " + expected])
+
+
+def test_a_roster_as_spreadsheets_save_it(call: Call, incident: HandMade) -> None:
+    """Byte order mark, CRLF, no commas at a row's end, no line break at the file's end."""
+    text = "\ufeffentity_id,Legal_Name,state,city\r\nCE001,One,MD,X\r\nCE002,Two"
+    incident.put("entities.csv", text)
+    assert call("check", incident.file).code == 0
+
+
+def test_a_file_that_may_not_be_read(
+    call: Call, incident: HandMade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "leaked.csv")
+    said = call("check", incident.file)
+    assert said.code == 3
+    assert LEAKED + "may not be read; give this user the right to" in said.err
 
 
 def test_an_incident_file_that_is_none(call: Call, incident: HandMade) -> None:
