@@ -34,7 +34,7 @@ from flows.measure import PeakMemory
 from flows.rounds import open_round
 from flows.settings import IncidentFile
 from flows.system import told_by_system
-from matching.errors import ApprovalMissing, OperatorError, UsageError
+from matching.errors import ApprovalMissing, IntegrityError, OperatorError, UsageError
 from matching.store import Workspace
 
 __all__ = ["REPORT", "STEPS", "Outcome", "Step", "StepFailed", "run_one", "run_steps", "step_named"]
@@ -181,7 +181,7 @@ def run_one(workspace: str, step_name: str) -> Result:
     settings = step.settings(current.incident)
     journal = Journal(opened.root)
     inputs = inputs_digest(step, opened, settings)
-    if is_done(step, opened, journal, inputs):
+    if is_done(step, opened, journal, inputs) and _undamaged(step, opened):
         return _result(step, opened, skipped=True)
     started = time.perf_counter()
     with PeakMemory() as memory:
@@ -208,6 +208,18 @@ def is_done(step: Step, workspace: Workspace, journal: Journal, inputs: str) -> 
     if not step.writes or done is None or done.inputs != inputs or done.version != step.version:
         return False
     return all(workspace.digest(name) == done.outputs.get(name) for name in step.writes)
+
+
+def _undamaged(step: Step, workspace: Workspace) -> bool:
+    """Every part of the step's outputs is there, byte for byte; if not, they are made again."""
+    try:
+        for name in step.writes:
+            manifest = workspace.manifest(name)
+            for part in manifest.parts if manifest else ():
+                workspace.check_part(name, part)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _attempt(step: Step, workspace: Workspace, settings: BaseModel) -> Exception | None:

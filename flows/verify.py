@@ -13,8 +13,9 @@ import polars as pl
 
 import notify.ledger
 from flows.audit import broken_links
+from flows.journal import Journal
 from flows.rounds import open_round
-from matching.errors import IntegrityError
+from matching.errors import IntegrityError, OperatorError
 from matching.schema import Kind
 from matching.store import Workspace
 from matching.tables import STEP_TABLES, TABLES
@@ -71,6 +72,10 @@ def integrity(workspace: Workspace) -> list[str]:
         broken = broken_links(workspace)
     except (IntegrityError, ValueError, KeyError):
         broken = 1
+    try:
+        Journal(workspace.root).approvals()
+    except OperatorError as error:
+        damaged.append(str(error))
     return damaged + ([f"evidence/audit.jsonl: {broken} broken links"] if broken else [])
 
 

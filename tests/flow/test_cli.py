@@ -379,7 +379,26 @@ def test_a_damaged_file_of_the_frame_exits_7(
 
 def test_a_damaged_journal_exits_7(call: Call, done: HandMade) -> None:
     (done.folder / "ws" / "journal.sqlite").write_bytes(b"no database" * 500)
-    one_line(call("status", done.folder / "ws"), 7, "journal.sqlite", "restore it from a copy")
+    root = done.folder / "ws"
+    one_line(call("status", root), 7, "journal.sqlite", "restore it from a copy")
+    said = call("verify", root, "--json")
+    assert (said.code, document(said, "verify")["I"]) == (7, 1)
+
+
+def test_a_damaged_table_is_made_again(call: Call, done: HandMade) -> None:
+    """What steps wrote can be recomputed, and equal inputs give equal content."""
+    root = done.folder / "ws"
+    before = document(call("status", root, "--json"), "status")["content_digests"]
+    next((root / "tables" / "persons").glob("part-*.parquet")).unlink()
+    part = next((root / "tables" / "counts").glob("part-*.parquet"))
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    assert call("verify", root).code == 7
+    said = call("run", done.file, "--workspace", root, "--engine", "local", "--json")
+    assert said.code == 0, said.err
+    steps = document(said, "run")["steps"]
+    assert [s["name"] for s in steps if not s["skipped"]] == ["people", "counts", "report"]
+    assert document(call("status", root, "--json"), "status")["content_digests"] == before
+    assert call("verify", root).code == 0
 
 
 def test_before_the_first_round_there_is_nothing_to_show(call: Call, done: HandMade) -> None:
