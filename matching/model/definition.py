@@ -107,7 +107,7 @@ _TWIN = f"(last_name_l = last_name_r or {_HOUSEHOLD_SAME}) and date_of_birth_l =
 _UNLIKE = (
     "jaro_winkler_similarity(first_name_l, first_name_r) < 0.75 "
     f"and not {_overlap('first_names')} "
-    "and hamming(date_of_birth_l, date_of_birth_r) > 2"
+    "and coalesce(hamming(date_of_birth_l, date_of_birth_r) > 2, true)"
 )
 
 FIRST_NAME = Comparison(
@@ -265,7 +265,7 @@ SSN = Comparison(
     "ssn",
     _either_null("ssn"),
     (
-        Level("same, of a relative", f"{_same('ssn')} and {_UNLIKE}", 0.04, 0.01, fixed=True),
+        Level("same, of a relative", f"{_same('ssn')} and {_UNLIKE}", 0.64, 0.0025, fixed=True),
         Level("same", _same("ssn"), 0.90, 0.0000005),
         Level(
             "one slip",
