@@ -34,8 +34,12 @@ class Incident(Closed):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{1,40}$", description="Short id, lower case.")
     title: str = Field(description="Name of the incident as people see it.")
-    synthetic: bool = Field(default=False, description="Made-up data: watermark, --approve-all allowed.")
-    as_of: date | None = Field(default=None, description="Today, for every age, clock and days left.")
+    synthetic: bool = Field(
+        default=False, description="Made-up data: watermark, --approve-all allowed."
+    )
+    as_of: date | None = Field(
+        default=None, description="Today, for every age, clock and days left."
+    )
     breach_start: date | Literal["unknown"] = Field(description="First day of the breach.")
     breach_end: date | Literal["unknown"] = Field(description="Last day of the breach.")
     known_on: date = Field(description="Day the business associate knew.")
@@ -54,7 +58,9 @@ class Incident(Closed):
     def _dates_in_order(self) -> Self:
         start, end = self.breach_start, self.breach_end
         if isinstance(start, date) and isinstance(end, date) and end < start:
-            raise ValueError(f"breach_end ({end}) is before breach_start ({start}); correct one of them")
+            raise ValueError(
+                f"breach_end ({end}) is before breach_start ({start}); correct one of them"
+            )
         if isinstance(start, date) and self.discovered_on < start:
             raise ValueError(
                 f"known_on / should_have_known_on ({self.discovered_on}) is before breach_start ({start})"
@@ -103,7 +109,9 @@ class Risk(Closed):
     factor3_evidence: str = Field(default="", description="Evidence number.")
     factor4: str = Field(default="", description="How far the risk was mitigated.")
     factor4_evidence: str = Field(default="", description="Evidence number.")
-    decision: Literal["notify", "low_probability"] = Field(default="notify", description="Decision.")
+    decision: Literal["notify", "low_probability"] = Field(
+        default="notify", description="Decision."
+    )
 
 
 class Mailing(Closed):
@@ -124,28 +132,42 @@ class Email(Closed):
     port: int = Field(default=587, description="SMTP port.")
     tls: Literal["starttls", "tls"] = Field(default="starttls", description="Always encrypted.")
     from_address: str = Field(default="", alias="from", description="From address.")
-    rates: dict[str, float] = Field(default_factory=dict, description="Messages a second by domain.")
-    uncertain_wait_hours: int = Field(default=48, description="Then an uncertain send becomes a letter.")
+    rates: dict[str, float] = Field(
+        default_factory=dict, description="Messages a second by domain."
+    )
+    uncertain_wait_hours: int = Field(
+        default=48, description="Then an uncertain send becomes a letter."
+    )
 
 
 class Counsel(Closed):
     """`[counsel]`: decisions the program must not take, each with its cautious default."""
 
-    appointment_is_medical: bool = Field(default=True, description="An appointment time is medical data.")
+    appointment_is_medical: bool = Field(
+        default=True, description="An appointment time is medical data."
+    )
     lead_is_phi: bool = Field(default=True, description="Leads and prospects are told.")
-    returned_refused_is_notified: bool = Field(default=False, description="REF and UNC count as told.")
+    returned_refused_is_notified: bool = Field(
+        default=False, description="REF and UNC count as told."
+    )
     combined_letters: bool = Field(default=False, description="One letter for several entities.")
     sold_entity_counts_at_discovery: bool = Field(
         default=True, description="People of a sold practice count at its owner of discovery day."
     )
-    emergency_contacts_notified: bool = Field(default=True, description="Emergency contacts are told.")
+    emergency_contacts_notified: bool = Field(
+        default=True, description="Emergency contacts are told."
+    )
     guarantors_notified: bool = Field(default=True, description="Guarantors on a row are told.")
-    reminder_opt_in_is_email_consent: bool = Field(default=False, description="Reminder opt-in suffices.")
+    reminder_opt_in_is_email_consent: bool = Field(
+        default=False, description="Reminder opt-in suffices."
+    )
     employees_notified: bool = Field(default=False, description="Staff rows are told under HIPAA.")
     statute_version: Literal["event", "notice"] = Field(
         default="notice", description="Law in force on the day of the event or of the notice."
     )
-    massachusetts_wording: Literal["hipaa", "state"] = Field(default="hipaa", description="MA letters.")
+    massachusetts_wording: Literal["hipaa", "state"] = Field(
+        default="hipaa", description="MA letters."
+    )
     unreachable_entity: Literal["wait", "ba_notifies"] = Field(
         default="wait", description="What happens when a covered entity cannot be reached."
     )
