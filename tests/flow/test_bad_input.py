@@ -6,12 +6,16 @@ stops it.
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.flow.hand_made import ROSTER, Call, HandMade, call, incident, rows
+from matching.store import Workspace
+from tests.flow.hand_made import HEADER, ROSTER, Call, HandMade, call, incident, row, rows
 
 __all__ = ["call", "incident"]
 
@@ -295,3 +299,131 @@ def test_an_incident_file_that_is_none(call: Call, incident: HandMade) -> None:
 def test_an_editor_that_writes_a_byte_order_mark(call: Call, incident: HandMade) -> None:
     incident.put("incident.toml", "\ufeff" + incident.file.read_text())
     assert call("check", incident.file).code == 0
+
+
+# --- bad rows never stop a run ---------------------------------------------------------------
+
+BAD_ROWS = {
+    "short_row": "L90,CE001,CANARY\n",
+    "unclosed_quote": 'L91,CE001,"CANARY,X,01/01/1950,1 OAK,SPRINGFIELD,MD,20701,3015550000\n',
+    "nul_byte": "L92,CE001,CA\0NARY,X,01/01/1950,1 OAK,SPRINGFIELD,MD,20701,3015550000\n",
+    "long_row": "L93,CE001,CANARY,X,01/01/1950,1 OAK,SPRINGFIELD,MD,20701,3015550000,and,more\n",
+    "bad_quote": 'L94,CE001,"CAN"ARY,X,01/01/1950,1 OAK,SPRINGFIELD,MD,20701,3015550000\n',
+}
+
+
+def run(call: Call, incident: HandMade, *options: str) -> tuple[dict[str, Any], Workspace]:
+    """Run to the end (or as the options say) and verify; the document and the workspace."""
+    root = incident.folder / "ws"
+    said = call(
+        "run", incident.file, "--workspace", root, "--engine", "local",
+        "--approve-all", "LEAD", "--json", *options,
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    assert "CANARY" not in said.out + said.err
+    verified = call("verify", root)
+    assert verified.code == 0, verified.out
+    return dict(json.loads(said.out)), Workspace.open(root)
+
+
+def test_bad_rows_are_counted_kept_and_explained(call: Call, incident: HandMade) -> None:
+    """The last row has no line break at its end and is none the worse for it."""
+    good = [row(number) for number in range(6)]
+    mixed = [line for pair in zip(good, BAD_ROWS.values(), strict=False) for line in pair]
+    incident.put("leaked.csv", HEADER + "".join([*mixed, good[-1].strip()]))
+    ran, workspace = run(call, incident, "--until", "people")
+    assert (ran["leaked_rows"], ran["leaked_rejected"], ran["mentions"]) == (11, 5, 6)
+    rejects = workspace.read("rejects")
+    assert rejects["reason"].to_list() == list(BAD_ROWS)
+    assert rejects["row_no"].to_list() == [1, 3, 5, 7, 9]
+    data = (incident.folder / "leaked.csv").read_bytes()
+    starts = [data.index(line.encode()) for line in BAD_ROWS.values()]
+    assert rejects["offset"].to_list() == starts
+
+
+def test_bad_lines_of_jsonl(call: Call, incident: HandMade) -> None:
+    names = HEADER.strip().split(",")
+    good = [json.dumps(dict(zip(names, row(n).strip().split(","), strict=True))) for n in range(3)]
+    odd = '{"id": {"a": 1}, "first": ["A", "B"], "last": null, "dob": 19500101}'
+    lines = [good[0], '{"id": "CANARY",', good[1], "[1]", "null", odd, good[2], "{}"]
+    incident.put("leaked.jsonl", "\n".join(lines))
+    incident.edit('path = "leaked.csv"\nformat = "csv"', 'path = "leaked.jsonl"\nformat = "jsonl"')
+    ran, workspace = run(call, incident, "--until", "people")
+    assert (ran["leaked_rows"], ran["leaked_rejected"]) == (8, 3)
+    assert set(workspace.read("rejects")["reason"]) == {"bad_json"}
+
+
+def test_an_unknown_entity_in_a_row_is_unowned(call: Call, incident: HandMade) -> None:
+    incident.put("leaked.csv", rows(4).replace("CE001", "CE900"))
+    incident.put("charts.csv", HEADER)
+    _, workspace = run(call, incident)
+    owners = workspace.read("ownership")["entity_id"].to_list()
+    assert sorted(owners) == ["CE002", "CE002", "UNOWNED", "UNOWNED"]
+    assert set(workspace.read("ledger").filter(entity_id="UNOWNED")["state"]) == {"unowned"}
+
+
+def test_an_unknown_entity_in_a_chart_stops_nothing(call: Call, incident: HandMade) -> None:
+    incident.put("charts.csv", rows(10, "C").replace("CE001", "CE900"))
+    _, workspace = run(call, incident, "--until", "owners")
+    assert workspace.rows("persons") == 12
+    assert "CE900" not in workspace.read("ownership")["entity_id"].to_list()
+
+
+def _no_masters(incident: HandMade) -> None:
+    text = incident.file.read_text()
+    start, end = text.index("[[masters]]"), text.index("[entities]")
+    incident.file.write_text(text[:start] + text[end:])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "confirmed", "orphans"),
+    [
+        pytest.param(_no_masters, 12, 12, id="no masters"),
+        pytest.param(lambda i: i.put("leaked.csv", rows(1)), 1, 0, id="one leaked row"),
+        pytest.param(lambda i: i.put("leaked.csv", HEADER), 0, 0, id="only a header"),
+        pytest.param(
+            lambda i: i.put(
+                "leaked.csv",
+                HEADER + "L1,CE001,TEST,PATIENT,01/01/1900,1 TEST ST,X,MD,20701,5555550100\n" * 3,
+            ),
+            0, 0, id="all rows excluded",
+        ),
+        pytest.param(
+            lambda i: (
+                i.put("entities.csv", "entity_id,legal_name\nCE001,One\n"),
+                i.edit('delegation = "delegation.csv"\n', ""),
+            ),
+            12, 2, id="a roster of one, no delegation",
+        ),
+    ],
+)  # fmt: skip
+def test_the_ends_of_the_ordinary(
+    call: Call,
+    incident: HandMade,
+    spoil: Callable[[HandMade], object],
+    confirmed: int,
+    orphans: int,
+) -> None:
+    spoil(incident)
+    ran, workspace = run(call, incident)
+    assert ran["stopped_at"] is None
+    assert (ran["persons"]["confirmed"], ran["persons"]["orphans"]) == (confirmed, orphans)
+    assert workspace.rows("persons") == confirmed
+    assert (workspace.out / "report.html").stat().st_size > 1000
+    for command in ("packets", "letters"):
+        assert call(command, workspace.root).code == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "persons"),
+    [
+        pytest.param(("\ufeff" + rows(3)).replace("\n", "\r\n"), 3, id="mark and CRLF"),
+        pytest.param(HEADER + row(0) * 5, 1, id="the same row five times"),
+        pytest.param(HEADER + "a\nb,c\n", 0, id="no good row"),
+    ],
+)
+def test_odd_files_up_to_people(call: Call, incident: HandMade, data: str, persons: int) -> None:
+    incident.put("leaked.csv", data)
+    incident.put("charts.csv", HEADER)
+    _, workspace = run(call, incident, "--until", "people")
+    assert workspace.rows("persons") == persons

@@ -178,6 +178,9 @@ def test_export_names_what_waits_and_then_exports(call: Call, done: HandMade) ->
     assert said.code == 0
     assert (root / "out" / "batches" / batch / ".done").exists()
     assert document(said, "export")["pieces"] > 0
+    assert call("verify", root).code == 0
+    (root / "out" / "batches" / batch / "MAIL_v1.csv").unlink()
+    assert call("verify", root).code == 7
 
 
 def test_decisions_are_taken_or_refused_by_row(call: Call, done: HandMade) -> None:
@@ -383,6 +386,17 @@ def test_a_damaged_journal_exits_7(call: Call, done: HandMade) -> None:
     one_line(call("status", root), 7, "journal.sqlite", "restore it from a copy")
     said = call("verify", root, "--json")
     assert (said.code, document(said, "verify")["I"]) == (7, 1)
+
+
+def test_a_released_file_that_changed_exits_7(call: Call, done: HandMade) -> None:
+    root = done.folder / "ws"
+    assert call("packets", root).code == 0
+    assert call("verify", root).code == 0
+    next((root / "out" / "packets").rglob("individuals.csv")).write_text("changed")
+    said = call("verify", root, "--json")
+    found = document(said, "verify")
+    assert (said.code, found["I"]) == (7, 1)
+    assert found["damaged"][0].endswith("individuals.csv: changed since released")
 
 
 def test_a_damaged_table_is_made_again(call: Call, done: HandMade) -> None:
