@@ -63,10 +63,18 @@ class Incident(Closed):
             )
         if isinstance(start, date) and self.discovered_on < start:
             raise ValueError(
-                f"known_on / should_have_known_on ({self.discovered_on}) is before breach_start ({start})"
+                f"known_on / should_have_known_on ({self.discovered_on}) is before breach_start ({start});"
+                " correct one of them"
+            )
+        if self.should_have_known_on and self.should_have_known_on > self.known_on:
+            raise ValueError(
+                f"should_have_known_on ({self.should_have_known_on}) is after known_on"
+                f" ({self.known_on}); correct one of them"
             )
         if self.as_of and self.as_of < self.known_on:
-            raise ValueError(f"as_of ({self.as_of}) is before known_on ({self.known_on})")
+            raise ValueError(
+                f"as_of ({self.as_of}) is before known_on ({self.known_on}); correct one of them"
+            )
         return self
 
 
@@ -98,6 +106,14 @@ class Hold(Closed):
     agency: str = Field(description="Agency.")
     stated_on: date = Field(description="Day of the statement.")
     until: date | None = Field(default=None, description="Last day; oral: at most 30 days on.")
+
+    @model_validator(mode="after")
+    def _dates_in_order(self) -> Self:
+        if self.until and self.until < self.stated_on:
+            raise ValueError(
+                f"until ({self.until}) is before stated_on ({self.stated_on}); correct one of them"
+            )
+        return self
 
 
 class Risk(Closed):

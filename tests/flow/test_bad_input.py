@@ -99,6 +99,28 @@ def refused(call: Call, incident: HandMade, expected: list[str]) -> None:
             "incident: breach_end (2025-11-23) is before breach_start (2025-12-21); correct one of them",
         ),
         (
+            "known_on = 2026-03-05",
+            "known_on = 2025-03-05",
+            "incident: known_on / should_have_known_on (2025-03-05) is before breach_start"
+            " (2025-12-21); correct one of them",
+        ),
+        (
+            "known_on = 2026-03-05",
+            "known_on = 2026-03-05\nshould_have_known_on = 2026-03-10",
+            "incident: should_have_known_on (2026-03-10) is after known_on (2026-03-05);"
+            " correct one of them",
+        ),
+        (
+            "as_of = 2026-03-20",
+            "as_of = 2026-03-01",
+            "incident: as_of (2026-03-01) is before known_on (2026-03-05); correct one of them",
+        ),
+        (
+            "[people]",
+            HOLD + "until = 2026-03-01\n[people]",
+            "holds.0: until (2026-03-01) is before stated_on (2026-03-06); correct one of them",
+        ),
+        (
             '"hand-made"',
             '"../x"',
             "incident.id: must be lower-case letters, digits and hyphens; rename it",
