@@ -140,12 +140,11 @@ class _Linking:
             self._one_kind(_Kind("master_master", reached, charts, charts, 2 * chunks, parts))
 
     def _one_kind(self, kind: _Kind) -> None:
-        waiting = [i for i in range(kind.parts) if not self.writer.has(kind.first_part + i)]
-        if not waiting:
-            return
+        # also where every part is there already: the next kind must find the same blocks left
         limit_blocks(
             self.con, kind.sides, pair_budget=self.settings.pair_budget, step=f"link {kind.name}"
         )
+        waiting = [i for i in range(kind.parts) if not self.writer.has(kind.first_part + i)]
         compared = kept = 0
         for i in waiting:
             start = i * self.settings.chunk_rows
