@@ -47,7 +47,10 @@ def audit(workspace: Workspace, act: str, *, by: str = "", **details: str | int)
 def audit_head(workspace: Workspace) -> str:
     """Hash of the last line; zeros where nothing was audited yet."""
     path = workspace.root / "evidence" / "audit.head.json"
-    return str(json.loads(path.read_text())["head"]) if path.exists() else GENESIS
+    try:
+        return str(json.loads(path.read_text())["head"]) if path.exists() else GENESIS
+    except (ValueError, KeyError, TypeError):
+        raise IntegrityError("evidence/audit.head.json: damaged; restore it from a copy") from None
 
 
 def broken_links(workspace: Workspace) -> int:

@@ -20,6 +20,7 @@ from tests.flow.hand_made import HEADER, ROSTER, Call, HandMade, call, incident,
 __all__ = ["call", "incident"]
 
 LEAKED = "[[leaked]] leaked.csv: "
+CORRECT = " correct one of them"
 HOLD = '[[holds]]\nkind = "court"\nofficial = "x"\nagency = "y"\nstated_on = 2026-03-06\n'
 
 
@@ -101,14 +102,14 @@ def refused(call: Call, incident: HandMade, expected: list[str]) -> None:
         (
             "known_on = 2026-03-05",
             "known_on = 2025-03-05",
-            "incident: known_on / should_have_known_on (2025-03-05) is before breach_start"
-            " (2025-12-21); correct one of them",
+            "incident: "
+            + "known_on / should_have_known_on (2025-03-05) is before breach_start (2025-12-21);"
+            + CORRECT,
         ),
         (
             "known_on = 2026-03-05",
             "known_on = 2026-03-05\nshould_have_known_on = 2026-03-10",
-            "incident: should_have_known_on (2026-03-10) is after known_on (2026-03-05);"
-            " correct one of them",
+            "incident: should_have_known_on (2026-03-10) is after known_on (2026-03-05);" + CORRECT,
         ),
         (
             "as_of = 2026-03-20",

@@ -372,7 +372,7 @@ def test_a_key_file_inside_the_workspace_is_refused(call: Call, incident: HandMa
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[1]"])
-@pytest.mark.parametrize("file", ["workspace.json", "runs/1.json"])
+@pytest.mark.parametrize("file", ["workspace.json", "runs/1.json", "evidence/audit.head.json"])
 def test_a_damaged_file_of_the_frame_exits_7(
     call: Call, done: HandMade, file: str, text: str
 ) -> None:
