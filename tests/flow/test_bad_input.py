@@ -102,9 +102,8 @@ def refused(call: Call, incident: HandMade, expected: list[str]) -> None:
         (
             "known_on = 2026-03-05",
             "known_on = 2025-03-05",
-            "incident: "
-            + "known_on / should_have_known_on (2025-03-05) is before breach_start (2025-12-21);"
-            + CORRECT,
+            "incident: known_on / should_have_known_on (2025-03-05)"
+            " is before breach_start (2025-12-21);" + CORRECT,
         ),
         (
             "known_on = 2026-03-05",
