@@ -288,6 +288,8 @@ def score(
     """
     from matching.score import score as score_pairs
 
+    if not out.parent.is_dir():
+        raise OperatorError(f"--out {out}: no such folder; make it first")
     result = score_pairs(pairs, out, columns=columns, model=_model_path(model))
     document = {"schema": "affected.score/1", "out": str(out), **(result or {})}
     _show(document, as_json=as_json, text=lambda d: f"scored pairs written to {d['out']}")

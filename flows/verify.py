@@ -68,12 +68,7 @@ def integrity(workspace: Workspace) -> list[str]:
     """Names of durable files that are missing or changed, and of a broken audit log."""
     damaged = []
     for name in TABLES:
-        manifest = workspace.manifest(name)
-        for part in manifest.parts if manifest else ():
-            try:
-                workspace.check_part(name, part)
-            except IntegrityError as error:
-                damaged.append(str(error))
+        damaged += damaged_parts(workspace, name)
     try:
         broken = broken_links(workspace)
     except (IntegrityError, ValueError, KeyError):
@@ -84,6 +79,21 @@ def integrity(workspace: Workspace) -> list[str]:
     except OperatorError as error:
         damaged.append(str(error))
     return damaged + ([f"evidence/audit.jsonl: {broken} broken links"] if broken else [])
+
+
+def damaged_parts(workspace: Workspace, name: str) -> list[str]:
+    """What is missing or changed of one table, its manifest included."""
+    found = []
+    try:
+        manifest = workspace.manifest(name)
+    except IntegrityError as error:
+        return [str(error)]
+    for part in manifest.parts if manifest else ():
+        try:
+            workspace.check_part(name, part)
+        except IntegrityError as error:
+            found.append(str(error))
+    return found
 
 
 def released_files(workspace: Workspace) -> list[str]:

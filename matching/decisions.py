@@ -59,7 +59,12 @@ def _read(path: Path) -> pl.DataFrame:
         raise OperatorError(f"{path}: no such file") from None
     except (pl.exceptions.PolarsError, OSError):
         raise OperatorError(f"{path}: cannot be read; save it as UTF-8 CSV with a header") from None
-    raw = raw.rename({name: name.strip().lower() for name in raw.columns})
+    if any("\x00" in name or "\ufffd" in name for name in raw.columns):
+        raise OperatorError(f"{path}: not UTF-8; save it as UTF-8 CSV with a header")
+    names = [name.strip().lower() for name in raw.columns]
+    if len(set(names)) < len(names):
+        raise OperatorError(f"{path}: two columns of one name; keep one of them")
+    raw = raw.rename(dict(zip(raw.columns, names, strict=True)))
     raw = raw.rename({old: new for old, new in _SPLINK.items() if old in raw.columns})
     if "clerical_match_score" in raw.columns and "value" not in raw.columns:
         raw = raw.with_columns(value=_from_score(pl.col("clerical_match_score")))

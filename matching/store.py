@@ -153,15 +153,22 @@ class Workspace:
     # --- reading ----------------------------------------------------------------------------
 
     def manifest(self, name: str) -> Manifest | None:
-        """The table's manifest; None where it was never written."""
-        folder = self._folder(name)
-        if self.complete and TABLES[name].kind is Kind.STEP:
-            chosen = self.root / "tables" / "complete.json"
-            stored = json.loads(chosen.read_text()).get(name) if chosen.exists() else None
-        else:
-            chosen = folder / "manifest.json"
-            stored = json.loads(chosen.read_text()) if chosen.exists() else None
-        return Manifest.from_json(stored) if stored else None
+        """The table's manifest; None where it was never written. Raises IntegrityError if damaged."""
+        of_set = self.complete and TABLES[name].kind is Kind.STEP
+        path = (
+            self.root / "tables" / "complete.json"
+            if of_set
+            else self._folder(name) / "manifest.json"
+        )
+        if not path.exists():
+            return None
+        try:
+            stored = json.loads(path.read_text())
+            stored = stored.get(name) if of_set else stored
+            return Manifest.from_json(stored) if stored else None
+        except (ValueError, TypeError, KeyError, AttributeError):
+            shown = path.relative_to(self.root)
+            raise IntegrityError(f"{shown}: damaged; restore it from a copy") from None
 
     def has(self, name: str) -> bool:
         """The table was written."""
@@ -285,14 +292,9 @@ class Workspace:
         folder = self._folder(name)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = pl.ParquetEncryptionProperties(footer_key=self._part_key(name, file))
-        try:
-            with replacing(folder / file) as draft:
-                rows.write_parquet(draft, encryption=key, compression_level=1)
-                digest = sha256_file(draft)
-        except OSError as error:
-            raise TryAgainLater(
-                f"{TABLES[name].kind}/{name}: {error.strerror}; free space, run again"
-            ) from error
+        with replacing(folder / file) as draft:
+            rows.write_parquet(draft, encryption=key, compression_level=1)
+            digest = sha256_file(draft)
         return Part(file, rows.height, digest, rows_hash(rows))
 
     def _publish(self, name: str, parts: tuple[Part, ...]) -> None:

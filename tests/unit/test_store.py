@@ -181,3 +181,10 @@ def test_outputs_with_personal_data_are_plain_only_where_synthetic(tmp_path: Pat
 def test_rows_hash_is_a_sum() -> None:
     total = (int(rows_hash(ROWS[:1]), 16) + int(rows_hash(ROWS[1:]), 16)) % (1 << 128)
     assert f"{total:032x}" == rows_hash(ROWS)
+
+
+def test_a_damaged_manifest_is_damage_and_no_bug_of_ours(workspace: Workspace) -> None:
+    workspace.write("identities", ROWS)
+    (workspace.root / "tables/identities/manifest.json").write_text('{"table": ')
+    with pytest.raises(IntegrityError, match=r"manifest.json: damaged"):
+        workspace.read("identities")
