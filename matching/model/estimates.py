@@ -32,6 +32,10 @@ BASE_SHARE = 0.02
 """Share of the base model in every m. EM confirms itself: matches that disagree in a field are taken for
 non-matches, and the field then looks surer than it is."""
 
+EM_ITERATIONS = 5
+"""Per round. The m of a level that no match shows shrinks by a factor in each, and Splink refuses an m of
+zero: between rounds the base model's share lifts it again."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -138,7 +142,8 @@ def set_m(
     api = DuckDBAPI(connection=con)
     table = api.register(close.levels.rename(names).filter(usable).to_arrow())
     table.templated_name = "__splink__df_comparison_vectors"
-    model = SettingsCreator.from_path_or_dict(copy.deepcopy(settings)).get_settings("duckdb")
+    limited = {**copy.deepcopy(settings), "max_iterations": EM_ITERATIONS}
+    model = SettingsCreator.from_path_or_dict(limited).get_settings("duckdb")
     history = expectation_maximisation(
         db_api=api,
         training_settings=model.training_settings,

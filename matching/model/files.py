@@ -80,9 +80,9 @@ def model_text(settings: dict[str, Any]) -> str:
     return json.dumps(kept, indent=1, ensure_ascii=False) + "\n"
 
 
-def faults(settings: dict[str, Any]) -> list[str]:
+def faults(settings: Any) -> list[str]:
     """What keeps the model from being used, one text per fault; empty when it is whole."""
-    comparisons = settings.get("comparisons")
+    comparisons = settings.get("comparisons") if isinstance(settings, dict) else None
     if not isinstance(comparisons, list) or not comparisons:
         return ["no comparisons; it must be Splink settings"]
     found = []

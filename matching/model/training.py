@@ -37,8 +37,8 @@ RANDOM_ROWS = 700
 PAIR_BUDGET = 10_000_000
 MIN_MATCHES = 300
 """With fewer expected matches the base model knows better than the data."""
-ROUNDS = 3
-"""The prior settles within three rounds to a few per cent, a tenth of a bit."""
+ROUNDS = 6
+"""Of EM, u and prior in turn: 30 iterations of EM in all; the prior settles within three rounds."""
 _PRIOR_ROUNDS = 20
 MEMORY_GIB = 4.0
 
