@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -71,7 +72,11 @@ def spawn(*arguments: str) -> int:
 
 
 def forget(workspace: Path, step: str) -> None:
-    """Take a step out of the journal, as if its commit had never happened."""
+    """Take a step and its tables away, so that the next run writes them anew."""
+    from flows.steps import step_named
+
+    for name in step_named(step).writes:
+        shutil.rmtree(workspace / "tables" / name, ignore_errors=True)
     with sqlite3.connect(workspace / "journal.sqlite") as connection:
         connection.execute("delete from steps where step = ?", (step,))
 

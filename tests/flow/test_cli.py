@@ -348,7 +348,7 @@ def _as_folder(path: Path) -> None:
         (Path.unlink, "not found; put the incident's key there"),
         (lambda path: path.write_text("{"), "damaged; restore it from its backup"),
         (lambda path: path.write_text("[]"), "damaged; restore it from its backup"),
-        (_as_folder, "a folder; put the key there"),
+        (_as_folder, "is a folder; put the key there"),
         (
             lambda path: (path.unlink(), Keys.load_or_make(path, incident_id="x", synthetic=False)),
             "the key of another workspace",
