@@ -70,7 +70,9 @@ class Matching(Closed):
     )
     floor_bits: float = Field(default=-3.0, description="Pairs below are not kept.")
     pair_budget: int = Field(
-        default=400_000_000, gt=0, description="Most pairs that one blocking rule may make."
+        default=400_000_000,
+        gt=0,
+        description="Most candidate pairs of a kind; larger blocks are left out and counted.",
     )
 
     @model_validator(mode="after")

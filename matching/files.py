@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
@@ -14,10 +14,11 @@ import polars as pl
 
 from matching.errors import TryAgainLater
 
-__all__ = ["DIGEST_BASE", "locked", "replacing", "rows_hash", "sha256_file"]
+__all__ = ["locked", "replacing", "rows_hash", "sha256_file", "total_hash"]
 
-DIGEST_BASE = 1 << 128
-"""Row hashes are summed modulo this: two 64-bit hashes a row."""
+HASH_BASE = 1 << 64
+"""Row hashes have 64 bits and are summed modulo this."""
+_HALVES = (slice(0, 16), slice(16, 32))
 
 
 @contextmanager
@@ -57,18 +58,25 @@ def sha256_file(path: Path) -> str:
 
 
 def rows_hash(rows: pl.DataFrame) -> str:
-    """Sum of 128-bit row hashes, hex: any order, any split into parts gives the same total."""
+    """Two sums of 64-bit row hashes, hex: any order and split of rows gives the same total."""
     if rows.is_empty():
         return f"{0:032x}"
-    low, high = (_hash_sum(rows.hash_rows(seed)) for seed in (11, 47))
-    return f"{(high << 64 | low) % DIGEST_BASE:032x}"
+    high, low = (_hash_sum(rows.hash_rows(seed)) for seed in (11, 47))
+    return f"{high:016x}{low:016x}"
+
+
+def total_hash(hashes: Iterable[str]) -> str:
+    """The `rows_hash` of rows from those of their parts: each half is summed by itself."""
+    parts = list(hashes)
+    high, low = (sum(int(p[half], 16) for p in parts) % HASH_BASE for half in _HALVES)
+    return f"{high:016x}{low:016x}"
 
 
 def _hash_sum(hashes: pl.Series) -> int:
     # 32-bit halves, so that the sum of up to 2**32 hashes does not wrap
     low = int((hashes & 0xFFFFFFFF).sum())
     high = int((hashes // (1 << 32)).sum())
-    return ((high << 32) + low) % (1 << 64)
+    return ((high << 32) + low) % HASH_BASE
 
 
 def _sync(path: Path) -> None:

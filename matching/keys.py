@@ -69,7 +69,9 @@ class Keys:
                 f"key file {path}: not found; put the incident's key there"
             ) from None
         except IsADirectoryError:
-            raise OperatorError(f"key file {path}: is a folder; put the key there as a file") from None
+            raise OperatorError(
+                f"key file {path}: is a folder; put the key there as a file"
+            ) from None
         except (ValueError, KeyError, TypeError):
             raise OperatorError(f"key file {path}: damaged; restore it from its backup") from None
 

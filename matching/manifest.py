@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from matching.files import DIGEST_BASE
+from matching.files import total_hash
 from matching.tables import TABLES
 
 __all__ = ["Manifest", "Part"]
@@ -16,7 +16,7 @@ __all__ = ["Manifest", "Part"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One finished file of a table. `rows_hash` is the sum of its 128-bit row hashes, in hex."""
+    """One finished file of a table. `rows_hash` is that of `matching.files`."""
 
     file: str
     rows: int
@@ -40,9 +40,9 @@ class Manifest:
     @property
     def content_digest(self) -> str:
         """Digest over the logical rows; independent of parts, their order and their encryption."""
-        total = sum(int(part.rows_hash, 16) for part in self.parts) % DIGEST_BASE
+        total = total_hash(part.rows_hash for part in self.parts)
         columns = {name: str(dtype) for name, dtype in TABLES[self.table].polars.items()}
-        text = json.dumps([self.table, self.schema_version, columns, self.rows, f"{total:032x}"])
+        text = json.dumps([self.table, self.schema_version, columns, self.rows, total])
         return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod

@@ -393,6 +393,10 @@ class Writer:
             draft.write_text(json.dumps(asdict(part)))
         self._parts[index] = part
 
+    def scan(self, index: int) -> pl.LazyFrame:
+        """Rows of a part that was put or found finished."""
+        return self.workspace._scan_part(self.table.name, self._parts[index])
+
     def finished(self) -> tuple[Part, ...]:
         """Non-empty parts in order."""
         return tuple(part for _, part in sorted(self._parts.items()) if part.rows)

@@ -71,7 +71,7 @@ def run(workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] 
         seconds = second_mentions(identities)
         del identities
         with workspace.writer("pairs", resume_key=_resume_key(workspace, settings)) as writer:
-            _Linking(workspace, settings, con, scorer, writer, ids, seconds).all_kinds(kinds)
+            _Linking(settings, con, scorer, writer, ids, seconds).all_kinds(kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,6 @@ def _resume_key(workspace: Workspace, settings: LinkSettings) -> str:
 class _Linking:
     """The parts of one run."""
 
-    workspace: Workspace
     settings: LinkSettings
     con: duckdb.DuckDBPyConnection
     scorer: Scorer
@@ -197,8 +196,7 @@ class _Linking:
 
     def _written(self, indexes: range) -> Iterator[pl.DataFrame]:
         for index in indexes:
-            part = self.writer._parts[index]
-            yield self.workspace._scan_part("pairs", part).select("right", "match_weight").collect()
+            yield self.writer.scan(index).select("right", "match_weight").collect()
 
     def _load_reached(self, reached: pl.Series) -> None:
         rids = self.ids.charts.search_sorted(reached).cast(pl.Int32)
