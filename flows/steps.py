@@ -72,7 +72,7 @@ STEPS: tuple[Step, ...] = (
         writes=("leaked_std", "charts_std", "nonidentifying", "changes"),
     ),
     Step(
-        "link", matching.link.run, step_settings.link, 1,
+        "link", matching.link.run, step_settings.link, 2,
         reads=("leaked_std", "charts_std", "nonidentifying"),
         writes=("identities", "pairs"),
     ),
@@ -89,7 +89,7 @@ STEPS: tuple[Step, ...] = (
         writes=("row_owners", "ownership", "elements"),
     ),
     Step(
-        "counts", notify.counts.run, step_settings.counts, 1,
+        "counts", notify.counts.run, step_settings.counts, 2,
         reads=("inventory", "leaked", "rejects", "identities", "members", "persons", "affected",
                "maybe_same", "ownership", "leaked_std", "charts_std", "entities"),
         writes=("counts", "bridge"),

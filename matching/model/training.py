@@ -24,6 +24,7 @@ import polars as pl
 from matching.link.blocking import TRAINING, Sides, candidates, limit_blocks, make_keys
 from matching.link.rows import connect, load_rows
 from matching.link.scorer import SplinkScorer
+from matching.model.definition import MATCH_COLUMNS
 from matching.model.estimates import PRIOR, Sample, graded, probability, set_m, set_u
 from matching.model.files import significant
 from matching.model.frequencies import count_frequencies, tf_columns
@@ -41,6 +42,7 @@ ROUNDS = 6
 """Of EM, u and prior in turn: 30 iterations of EM in all; the prior settles within three rounds."""
 _PRIOR_ROUNDS = 20
 MEMORY_GIB = 4.0
+_CONTENT_SEED = 23
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,6 +73,7 @@ def train(
     observations of each level, so that what the data do not show stays as it was.
     """
     logging.getLogger("splink").setLevel(logging.ERROR)
+    left, right = _in_content_order(left), None if right is None else _in_content_order(right)
     settings = copy.deepcopy(base)
     with connect(threads=1, memory_gib=MEMORY_GIB, spill=None) as con:
         space = _load(con, left, right, settings=settings, seed=seed)
@@ -104,6 +107,13 @@ def _load(
         load_rows(con, side, rows, settings=settings, frequencies=frequencies)
         make_keys(con, side, TRAINING)
     return float(sample.height) * max(others.height - (right is None), 1)
+
+
+def _in_content_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows numbered by a hash of their values: samples are the same whatever order files have."""
+    values = pl.struct(MATCH_COLUMNS)
+    ordered = rows.sort(values.hash(_CONTENT_SEED), values.hash(_CONTENT_SEED + 1))
+    return ordered.with_columns(rid=pl.int_range(pl.len(), dtype=pl.Int32))
 
 
 def _chosen(rows: int, count: int, seed: int) -> npt.NDArray[np.int64]:

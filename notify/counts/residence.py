@@ -14,7 +14,7 @@ _MILITARY = ("AA", "AE", "AP")
 
 
 def residence(workspace: Workspace) -> pl.DataFrame:
-    """person_id, state: of the chart known good last (then the lowest id), else of the leak.
+    """person_id, state: of the chart known good last (ties: the first by letter), else of the leak.
 
     People without any usable address are not in it; foreign countries are ZZ.
     """
@@ -31,7 +31,7 @@ def residence(workspace: Workspace) -> pl.DataFrame:
             "person_id",
             "source",
             "address_as_of",
-            "mention_id",
+            "state",
             descending=[False, False, True, False],
             nulls_last=True,
         )

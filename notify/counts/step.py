@@ -58,9 +58,7 @@ def _persons(workspace: Workspace) -> pl.DataFrame:
         millionths=(probability * 1_000_000).round().cast(pl.Int64),
         state=pl.col("state").fill_null(UNKNOWN),
     )
-    group_state = (
-        pl.col("state").sort_by(pl.col("state") == UNKNOWN, "person").first().over("group")
-    )
+    group_state = pl.col("state").sort_by(pl.col("state") == UNKNOWN, "state").first().over("group")
     return persons.select(
         "person_id", "person", "confirmed", "group", "state", "millionths", group_state=group_state
     )
