@@ -67,6 +67,7 @@ def run_round(
         synthetic=incident.incident.synthetic,
         key_file=key_file or _key_file(incident),
     )
+    _check_frozen_model(opened, incident)
     with locked(root / "run.lock"):
         opened.purge_scratch()
         _settle_releases(opened)
@@ -113,6 +114,19 @@ def _check_workspace(root: Path, incident: IncidentFile) -> None:
         made = str(found.synthetic).lower()
         raise OperatorError(
             f"workspace {root}: made with synthetic = {made}; name another --workspace"
+        )
+
+
+def _check_frozen_model(workspace: Workspace, incident: IncidentFile) -> None:
+    """The first round froze the model; another name in the file would be passed over in silence."""
+    if not workspace.has("model"):
+        return
+    frozen = workspace.read("model", ["name"])["name"][0]
+    wanted = Path(step_settings.link(incident).model).stem
+    if wanted != frozen:
+        raise OperatorError(
+            f"matching.model: '{wanted}', but this workspace is frozen with '{frozen}';"
+            " put that back, or name another --workspace"
         )
 
 

@@ -148,3 +148,10 @@ def test_the_journal_forgets_nothing_and_counts_an_approval_once(own: Ran, appro
 
 def test_scratch_is_empty_afterwards(ran: Ran) -> None:
     assert list((ran.workspace / "scratch").iterdir()) == []
+
+
+def test_another_model_is_refused_once_one_is_frozen(own: Ran) -> None:
+    text = own.incident.read_text()
+    own.incident.write_text(text + '\n[matching]\nmodel = "clinic"\n')
+    with pytest.raises(OperatorError, match="frozen with 'dental'"):
+        run_round(own.incident, workspace=own.workspace, engine="local")
