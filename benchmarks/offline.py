@@ -46,7 +46,9 @@ def ledger_states(folder: Path) -> dict[str, int]:
 
 def main() -> None:
     """Once with the network as it is, once with loopback only."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
