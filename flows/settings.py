@@ -11,13 +11,14 @@ import json
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from flows.validation import innermost, lines, remove
 from matching.errors import OperatorError
 from matching.intake.settings import SuppressionSource
+from matching.link.settings import Matching
 from matching.sources import LeakedSource, MasterSource
 from notify.facts import (
     BusinessAssociate,
@@ -35,7 +36,6 @@ __all__ = [
     "Dask",
     "Entities",
     "IncidentFile",
-    "Matching",
     "Right",
     "Security",
     "configs_folder",
@@ -49,50 +49,6 @@ class Entities(Closed):
 
     path: str = Field(description="Roster CSV, one covered entity a row.")
     delegation: str = Field(default="", description="CSV of who performs which duty.")
-
-
-class Matching(Closed):
-    """`[matching]`: model and thresholds, in bits of match weight."""
-
-    model: str = Field(
-        default="", description="dental, clinic or a JSON file; default by the fields."
-    )
-    train: Literal["auto", "never"] = Field(
-        default="auto",
-        description="Re-estimate m, u and prior on this data, or take the file as it is.",
-    )
-    merge_at_bits: float = Field(default=12.0, description="At or above: one person.")
-    include_at_bits: float = Field(
-        default=3.0, description="At or above: perhaps the same; review."
-    )
-    attribute_at_bits: float = Field(
-        default=14.0, description="At or above: a chart may give its entity to the leaked row."
-    )
-    floor_bits: float = Field(default=-3.0, description="Pairs below are not kept.")
-    pair_budget: int = Field(
-        default=400_000_000,
-        gt=0,
-        description="Most candidate pairs of a kind; larger blocks are left out and counted.",
-    )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if not self.floor_bits <= self.include_at_bits - 6:
-            raise ValueError(
-                f"floor_bits ({self.floor_bits}) must be at least 6 below include_at_bits"
-                f" ({self.include_at_bits})"
-            )
-        if self.include_at_bits >= self.merge_at_bits:
-            raise ValueError(
-                f"include_at_bits ({self.include_at_bits}) must be below merge_at_bits"
-                f" ({self.merge_at_bits})"
-            )
-        if self.attribute_at_bits < self.merge_at_bits:
-            raise ValueError(
-                f"attribute_at_bits ({self.attribute_at_bits}) must not be below merge_at_bits"
-                f" ({self.merge_at_bits}): a wrong entity is a new breach"
-            )
-        return self
 
 
 class Security(Closed):

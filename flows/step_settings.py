@@ -82,13 +82,8 @@ def link(file: IncidentFile) -> LinkSettings:
     chosen = file.matching.model or ("clinic" if "ssn" in mapped else "dental")
     model = configs_folder() / "models" / f"{chosen}.json"
     return LinkSettings(
+        **file.matching.model_dump(exclude={"model"}),
         model=str(model if chosen in {"dental", "clinic"} else file.root / chosen),
-        train=file.matching.train,
-        merge_at_bits=file.matching.merge_at_bits,
-        include_at_bits=file.matching.include_at_bits,
-        attribute_at_bits=file.matching.attribute_at_bits,
-        floor_bits=file.matching.floor_bits,
-        pair_budget=file.matching.pair_budget,
         threads=workers(),
         memory_gib=memory_gib(),
     )

@@ -4,7 +4,7 @@ A part appears whole (temp file, fsync, rename) and a table changes as a whole, 
 replaced. Every read checks the parts' SHA-256 first: one flipped byte in Parquet gives wrong values
 silently. `content_digest` is over the logical rows and the same for any split into parts;
 `file_sha256` is over the bytes as stored. Each part has its own key, so a part put in another's
-place does not open.
+place does not open. Longer than most modules: one class owns one directory.
 """
 
 from __future__ import annotations

@@ -6,18 +6,20 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["LinkSettings"]
+__all__ = ["LinkSettings", "Matching"]
 
 FLOOR_BELOW_INCLUDE_BITS = 6.0
 """Pairs this far below the include threshold are kept, so that tuning needs no new run."""
 
 
-class LinkSettings(BaseModel):
-    """Model, thresholds and limits. Memory, threads and chunk size never change the result."""
+class Matching(BaseModel):
+    """`[matching]`: model and thresholds, in bits of match weight. All change the result."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    model: str = Field(default="dental", description="dental, clinic or a model file.")
+    model: str = Field(
+        default="", description="dental, clinic or a JSON file; default by the fields."
+    )
     train: Literal["auto", "never"] = Field(
         default="auto",
         description="Re-estimate m, u and prior on this data, or take the file as it is.",
@@ -33,24 +35,36 @@ class LinkSettings(BaseModel):
     pair_budget: int = Field(
         default=400_000_000,
         gt=0,
-        description="Most candidate pairs; larger blocks are left out and counted.",
+        description="Most candidate pairs of a kind; larger blocks are left out and counted.",
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.floor_bits > self.include_at_bits - FLOOR_BELOW_INCLUDE_BITS:
+            raise ValueError(
+                f"floor_bits ({self.floor_bits}) must be at least {FLOOR_BELOW_INCLUDE_BITS:g} below"
+                f" include_at_bits ({self.include_at_bits})"
+            )
+        if self.include_at_bits >= self.merge_at_bits:
+            raise ValueError(
+                f"include_at_bits ({self.include_at_bits}) must be below merge_at_bits"
+                f" ({self.merge_at_bits})"
+            )
+        if self.attribute_at_bits < self.merge_at_bits:
+            raise ValueError(
+                f"attribute_at_bits ({self.attribute_at_bits}) must not be below merge_at_bits"
+                f" ({self.merge_at_bits}): a wrong entity is a new breach"
+            )
+        return self
+
+
+class LinkSettings(Matching):
+    """The same with a model named, and limits that never change the result."""
+
+    model: str = Field(default="dental", description="dental, clinic or a model file.")
     seed: int = Field(default=1, ge=0, description="Seed of the samples that training draws.")
     memory_gib: float = Field(default=6.0, gt=0, description="Memory of the step.")
     threads: int = Field(default=2, gt=0, description="Threads of joins and comparisons.")
     chunk_rows: int = Field(
         default=400_000, gt=0, description="Left rows per part: what a kill can lose."
     )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.include_at_bits > self.merge_at_bits:
-            raise ValueError(
-                f"include_at_bits ({self.include_at_bits}) is above merge_at_bits ({self.merge_at_bits})"
-            )
-        if self.floor_bits > self.include_at_bits - FLOOR_BELOW_INCLUDE_BITS:
-            raise ValueError(
-                f"floor_bits ({self.floor_bits}) must be at least {FLOOR_BELOW_INCLUDE_BITS:g} below "
-                f"include_at_bits ({self.include_at_bits})"
-            )
-        return self
