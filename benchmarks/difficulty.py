@@ -24,7 +24,6 @@ from benchmarks.generic import Judged, cleaned, digits, exact_name_and_birth, ju
 from benchmarks.results import record
 
 # A pair shares a field when both sides have it and, cleaned, it is equal.
-IDENTIFYING = ("name", "date_of_birth", "street", "phone", "email", "chart", "ssn", "member_id")
 
 
 def whole_lines(path: Path) -> pl.DataFrame:

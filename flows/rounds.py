@@ -111,8 +111,6 @@ def open_workspace(root: Path, *, complete: bool = False) -> Workspace:
         raise OperatorError(f"workspace {root}: no folder; name the one that `affected run` made")
     try:
         return Workspace.open(root, complete=complete)
-    except IsADirectoryError as error:
-        raise OperatorError(f"key file {error.filename}: a folder; put the key there") from None
     except (KeyError, TypeError, AttributeError):
         raise IntegrityError(
             f"workspace {root}: workspace.json is damaged; restore it from a copy"

@@ -24,7 +24,6 @@ VALUES = ("match", "no", "unsure")
 _SIDES = ("left", "right")
 _SPLINK = {"unique_id_l": "left_record_id", "unique_id_r": "right_record_id"}
 _ROLES = {number: role for role, number in ROLE_NUMBER.items()}
-_SHA256_LENGTH = 64
 
 
 def take(workspace: Workspace, path: Path, *, by: str, recorded_at: datetime) -> int:

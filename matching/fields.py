@@ -5,10 +5,9 @@ An incident file maps source columns to these names. Any may be missing; everyth
 
 from __future__ import annotations
 
-__all__ = ["CANONICAL_FIELDS", "PERSON_FIELDS", "ROLES", "TEXT_ROLES"]
+__all__ = ["CANONICAL_FIELDS", "PERSON_FIELDS", "ROLES"]
 
 ROLES = ("patient", "guarantor", "lead", "employee", "provider", "emergency_contact")
-TEXT_ROLES = frozenset(ROLES)
 
 PERSON_FIELDS: dict[str, str] = {
     "mrn": "Chart number, unique at one covered entity only.",

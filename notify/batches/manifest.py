@@ -12,7 +12,7 @@ import polars as pl
 from matching.tables import MAIL_V1
 from notify.batches.mail_v1 import as_csv
 from notify.batches.settings import BatchesSettings, Vendor
-from notify.letters.body import element_texts, needs_credit_steps
+from notify.letters.body import element_texts, incident_words, needs_credit_steps
 from notify.letters.texts import Wording
 
 __all__ = ["SCHEMA", "body", "content_digest", "elements_csv", "mail_csv"]
@@ -82,7 +82,7 @@ def body(
         "templates": _templates(rows, wording),
         "template_sha256": wording.template_sha256,
         "letters_sha256": settings.letters_sha256,
-        "constants": _constants(settings),
+        "constants": incident_words(settings),
         "plan": dict(sorted(vendor.plan.items())),
     }
 
@@ -90,18 +90,6 @@ def body(
 def content_digest(said: Mapping[str, Any]) -> str:
     """Digest of a `body`: changes with any row, text or profile, and with nothing else."""
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _constants(settings: BatchesSettings) -> dict[str, str]:
-    """Fields of the texts that are the same in every letter."""
-    sender = settings.business_associate
-    return {
-        "ba_name": sender.name,
-        "ba_email": sender.email,
-        "ba_website": sender.website,
-        "ba_address": ", ".join(sender.address),
-        "what_happened": settings.incident.what_happened,
-    }
 
 
 def _counted(rows: pl.DataFrame, column: str) -> dict[str, int]:

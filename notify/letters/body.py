@@ -10,7 +10,7 @@ from notify.letters.dates import day_text
 from notify.letters.settings import LettersSettings
 from notify.letters.texts import BLOCKS, Block, Texts, Wording
 
-__all__ = ["FIELDS", "document", "element_texts", "fill", "letter_data", "words"]
+__all__ = ["FIELDS", "document", "element_texts", "fill", "incident_words", "letter_data", "words"]
 
 FIELDS = frozenset(
     {
@@ -46,17 +46,24 @@ def needs_credit_steps(elements: str, wording: Wording) -> bool:
     return any(kind is not None and kind.credit for kind in kinds)
 
 
-def words(row: Mapping[str, Any], settings: LettersSettings, texts: Texts) -> dict[str, str]:
-    """Values of FIELDS for one letter."""
+def incident_words(settings: LettersSettings) -> dict[str, str]:
+    """Values of the FIELDS that are the same in every letter of the incident."""
     sender = settings.business_associate
-    about = texts.about[row["variant"].split("_")[-1]]
-    certainty = texts.possible if row["variant"].startswith("POSSIBLE_") else texts.certain
     return {
         "ba_name": sender.name,
         "ba_email": sender.email,
         "ba_website": sender.website,
         "ba_address": ", ".join(sender.address),
         "what_happened": settings.incident.what_happened,
+    }
+
+
+def words(row: Mapping[str, Any], settings: LettersSettings, texts: Texts) -> dict[str, str]:
+    """Values of FIELDS for one letter."""
+    about = texts.about[row["variant"].split("_")[-1]]
+    certainty = texts.possible if row["variant"].startswith("POSSIBLE_") else texts.certain
+    return {
+        **incident_words(settings),
         "information": about.information,
         "Information": about.Information,
         "person": about.person,
