@@ -354,44 +354,74 @@ class Workspace:
 
 @dataclass(slots=True)
 class Writer:
-    """Parts of one table in the making. `put` the same index twice and the later one counts."""
+    """Parts of one table in the making. `put` the same index twice and the later one counts.
+
+    A part may bear its own `key`, a digest of all that its rows depend on: it is then found again
+    whatever its index, so that a later round works only on what is new.
+    """
 
     workspace: Workspace
     table: Table
     resume_key: str
     _parts: dict[int, Part] = field(default_factory=dict)
+    _noted: dict[int, dict[str, Any]] = field(default_factory=dict)
 
-    def _file(self, index: int) -> str:
-        return f"part-{self.resume_key[:12]}-{index:05d}.parquet"
+    def _file(self, index: int, key: str) -> str:
+        name = key[:24] if key else f"{self.resume_key[:12]}-{index:05d}"
+        return f"part-{name}.parquet"
 
-    def _note(self, index: int) -> Path:
-        return self.workspace._folder(self.table.name) / f"{self._file(index)}.json"
+    def _note(self, file: str) -> Path:
+        return self.workspace._folder(self.table.name) / f"{file}.json"
 
-    def has(self, index: int) -> bool:
-        """A run that was killed finished this part under the same resume key, and it is whole."""
-        note = self._note(index)
+    def has(self, index: int, *, key: str = "") -> bool:
+        """A run before finished this part under the same key, and it is whole."""
         if index in self._parts:
             return True
+        note = self._note(self._file(index, key))
         if not note.exists():
             return False
-        part = Part(**json.loads(note.read_text()))
+        stored = json.loads(note.read_text())
+        sealed = bytes.fromhex(stored.pop("noted", ""))
+        part = Part(**stored)
         try:
             self.workspace.check_part(self.table.name, part)
         except IntegrityError:
             return False
+        if sealed:
+            self._noted[index] = json.loads(self.workspace.keys.decrypt(note.name, sealed))
         self._parts[index] = part
         return True
 
-    def put(self, index: int, rows: pl.DataFrame) -> None:
-        """Write part `index` (0, 1, ... in key order); rows must be sorted by the table's key."""
+    def put(
+        self,
+        index: int,
+        rows: pl.DataFrame,
+        *,
+        key: str = "",
+        noted: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write part `index` (0, 1, ... in key order); rows must be sorted by the table's key.
+
+        `noted`: what a later run should know of the part without reading it; sealed beside it.
+        """
         checked = self.table.conform(rows.lazy()).collect()
         nulls = self.table.null_keys(checked)
         if nulls:
             raise AssertionError(f"table '{self.table.name}': nulls in {nulls}")
-        part = self.workspace.put_part(self.table.name, self._file(index), checked)
-        with replacing(self._note(index)) as draft:
-            draft.write_text(json.dumps(asdict(part)))
+        file = self._file(index, key)
+        part = self.workspace.put_part(self.table.name, file, checked)
+        note, stored = self._note(file), asdict(part)
+        if noted is not None:
+            sealed = self.workspace.keys.encrypt(note.name, json.dumps(noted).encode())
+            stored["noted"] = sealed.hex()
+            self._noted[index] = dict(noted)
+        with replacing(note) as draft:
+            draft.write_text(json.dumps(stored))
         self._parts[index] = part
+
+    def noted(self, index: int) -> Mapping[str, Any]:
+        """What was noted with a part that was put or found finished."""
+        return self._noted[index]
 
     def scan(self, index: int) -> pl.LazyFrame:
         """Rows of a part that was put or found finished."""
