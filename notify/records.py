@@ -1,17 +1,22 @@
 """The records of people, leaked and from charts, with what a letter needs of them.
 
-`leaked_std`, `charts_std` and the originals come in; one lazy frame of `member` (mention_id or
-chart_id) and the columns below goes out. Names are also given as delivered (`raw_...`), because a
-letter does not rewrite a person's name; everything else is as cleaned for mailing.
+`leaked_std`, `charts_std` and the originals come in; frames of `member` (mention_id or chart_id) and
+the columns below go out. Names are also given as delivered (`raw_...`), because a letter does not
+rewrite a person's name; everything else is as cleaned for mailing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import polars as pl
 
 from matching.store import Workspace
 
-__all__ = ["records"]
+__all__ = ["RECORDS_AT_ONCE", "records", "records_in_order"]
+
+RECORDS_AT_ONCE = 1_000_000
+"""Records read at one time: about 300 MB with the texts made of them."""
 
 _CLEANED = (
     "first_name", "middle_name", "last_name", "suffix", "street", "unit", "city", "state", "zip5",
@@ -21,24 +26,43 @@ _CLEANED = (
     "email_consent_scope", "email_consent_withdrawn_on", "deceased_on", "confidential",
 )  # fmt: skip
 _AS_DELIVERED = ("first_name", "middle_name", "last_name", "zip")
+_SIDES = (("leaked", "mention_id"), ("charts", "chart_id"))
 
 
 def records(workspace: Workspace, wanted: pl.LazyFrame) -> pl.LazyFrame:
     """One row per record of `wanted` (column `member`) that is not excluded."""
-    return pl.concat(
-        [
-            _side(workspace, wanted, "leaked", "mention_id"),
-            _side(workspace, wanted, "charts", "chart_id"),
-        ]
-    )
+    members = wanted.select("member").unique()
+    return pl.concat(_side(workspace, members, name, key) for name, key in _SIDES)
 
 
-def _side(workspace: Workspace, wanted: pl.LazyFrame, name: str, key: str) -> pl.LazyFrame:
+def records_in_order(
+    workspace: Workspace, wanted: pl.DataFrame
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """The records of `wanted` a slice at a time: each slice and its records with all its columns.
+
+    `wanted` is sorted by `member`, each once. The tables lie in that order too, so that all slices
+    together read them once; memory is bounded by RECORDS_AT_ONCE. At least one slice is given.
+    """
+    for start in range(0, max(wanted.height, 1), RECORDS_AT_ONCE):
+        some = wanted.slice(start, RECORDS_AT_ONCE)
+        inside = pl.lit(value=False)
+        if some.height:
+            inside = pl.col("member").is_between(some["member"][0], some["member"][-1])
+        sides = [_side(workspace, some.lazy(), name, key, inside) for name, key in _SIDES]
+        yield some, pl.concat(sides).collect(engine="streaming")
+
+
+def _side(
+    workspace: Workspace, wanted: pl.LazyFrame, name: str, key: str, inside: pl.Expr | None = None
+) -> pl.LazyFrame:
+    anywhere = pl.lit(value=True)
     delivered = workspace.scan(name).select(
         pl.col(key).alias("member"), *(pl.col(c).alias(f"raw_{c}") for c in _AS_DELIVERED)
     )
     cleaned = workspace.scan(f"{name}_std").select(pl.col(key).alias("member"), *_CLEANED)
-    members = wanted.select("member").unique()
-    return cleaned.join(members, on="member", how="semi").join(
-        delivered.join(members, on="member", how="semi"), on="member", how="left"
-    )
+    found = cleaned.filter(anywhere if inside is None else inside).join(wanted, on="member")
+    if inside is None:
+        delivered = delivered.join(wanted, on="member", how="semi")
+    else:
+        delivered = delivered.filter(inside)
+    return found.join(delivered, on="member", how="left")

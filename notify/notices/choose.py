@@ -6,109 +6,86 @@ another entity's records only where the incident file says so. Safety flags join
 
 from __future__ import annotations
 
-from datetime import date
-
 import polars as pl
 
-from matching.tables import UNOWNED
-from notify import printed
+from notify.notices.voices import KINDS
 
-__all__ = ["at_entities", "best", "consents", "person_flags"]
+__all__ = ["as_of", "near", "of_pairs", "of_people", "seat"]
 
-KIND_LIST = ("home", "alternate", "representative")
-_OWN_CHART, _OWN_ROW, _POSSIBLE_ROW, _OTHER = range(4)
-_PAIR = ["person_id", "entity_id"]
-FACT_ONLY = date(1900, 1, 1)
-"""deceased_on where the fact of death is known and not its day."""
+_OWN_CHART, _OWN_ROW, _OTHER = 0, 1, 3
+_CHOSEN = ("name", *KINDS)
+_SEAT_BITS, _DAY_BITS = 32, 23
+_DAY_ZERO = 1 << 22
+"""Added to days since 1970, so that every date of years 1 to 9999 is positive and none is 0."""
 
 
-def at_entities(own: pl.DataFrame, members: pl.DataFrame, row_owners: pl.DataFrame) -> pl.DataFrame:
-    """`person_id, entity_id, member, rank, source`: each record that may speak for a pair of `own`.
+def near(own: pl.DataFrame, members: pl.DataFrame, owners: pl.DataFrame) -> pl.DataFrame:
+    """`pair, seat, rank`: each record that a pair's own entity holds.
 
-    Lower rank first: own chart, own leaked row, possibly own row, any other record of the person.
+    `own` gives `pair, who, entity`, `members` a row per seat with `who` and a chart's `entity`, `owners`
+    the entities of leaked rows. Lower rank first: own chart, own leaked row, possibly own row.
     """
-    pairs = own.select(_PAIR).filter(pl.col("entity_id") != UNOWNED)
-    leaked = members.filter(pl.col("side") == "leaked").select("person_id", "member")
-    charts = members.filter(pl.col("side") == "master").select(*_PAIR, "member")
-    rows = leaked.join(row_owners, on="member").with_columns(
-        rank=pl.when(pl.col("status") == "confirmed").then(_OWN_ROW).otherwise(_POSSIBLE_ROW)
-    )
-    anyone = pairs.join(members.select("person_id", "member", "side"), on="person_id")
+    charts = members.lazy().filter(pl.col("side") == "master").drop_nulls("entity")
+    rows = owners.lazy().join(members.lazy().select("seat", "who"), on="seat")
+    rank = pl.lit(_OWN_CHART, dtype=pl.UInt8)
     found = pl.concat(
-        [
-            charts.select(*_PAIR, "member", rank=_OWN_CHART, side=pl.lit("master")),
-            rows.select(*_PAIR, "member", "rank", side=pl.lit("leaked")),
-            anyone.select(*_PAIR, "member", rank=_OTHER, side="side"),
-        ],
-        how="vertical_relaxed",
-    )
-    return (
-        found.join(pairs, on=_PAIR, how="semi")
-        .sort("rank")
-        .unique([*_PAIR, "member"], keep="first", maintain_order=True)
-    )
+        [charts.select("who", "entity", "seat", rank=rank), rows.select("who", "entity", "seat", "rank")]
+    )  # fmt: skip
+    pairs = own.lazy().select("pair", "who", "entity")
+    return found.join(pairs, on=["who", "entity"]).select("pair", "seat", "rank").collect()
 
 
-def best(
-    speaking: pl.DataFrame, records: pl.DataFrame, usable: pl.Expr, *, others: bool, prefix: str
-) -> pl.DataFrame:
-    """Per pair the record to use: nearest to the entity, then latest `address_as_of`, then highest id.
+def of_pairs(near: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
+    """`pair`, the best record of each kind that the entity holds, and `consent_on`.
 
-    Columns `<prefix>_member, <prefix>_as_of, <prefix>_side`; a pair without a usable record has no row.
+    Best: nearest to the entity, then latest `address_as_of`, then highest id. One number says it all
+    (`seat`, `as_of`); null where no record will do. A consent counts at the entity that holds it.
     """
-    fit = records.filter(usable).select("member", as_of="address_as_of")
-    near = speaking if others else speaking.filter(pl.col("rank") < _OTHER)
+    speaking = near.lazy().join(said.lazy(), on="seat")
+    own = pl.col("rank") <= _OWN_ROW
+    score = _score(pl.col("rank"))
     return (
-        near.join(fit, on="member")
-        .sort("rank", "as_of", "member", descending=[False, True, True], nulls_last=True)
-        .unique(_PAIR, keep="first", maintain_order=True)
-        .select(
-            *_PAIR,
-            pl.col("member").alias(f"{prefix}_member"),
-            pl.col("as_of").alias(f"{prefix}_as_of"),
-            pl.col("side").alias(f"{prefix}_side"),
+        speaking.group_by("pair")
+        .agg(
+            *(score.filter(pl.col(kind)).max().alias(kind) for kind in _CHOSEN),
+            pl.col("consent_on").filter(own).max(),
         )
+        .collect()
     )
 
 
-def consents(
-    speaking: pl.DataFrame, records: pl.DataFrame, *, as_of: date, scopes: list[str]
-) -> pl.DataFrame:
-    """`person_id, entity_id, consent_on`: latest agreement to e-mail given to that entity by today."""
-    agreed = records.filter(
-        pl.col("email").is_not_null(),
-        pl.col("email_consent_on") <= as_of,
-        pl.col("email_consent_scope").is_in(scopes),
-    ).select("member", consent_on="email_consent_on")
-    own = speaking.filter(pl.col("rank") <= _OWN_ROW)
-    return own.join(agreed, on="member").group_by(_PAIR).agg(pl.col("consent_on").max())
+def of_people(members: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
+    """`who, confidential, withdrawn_on, died_on` over all records of a person, and its best records.
 
-
-def person_flags(members: pl.DataFrame, records: pl.DataFrame, *, as_of: date) -> pl.DataFrame:
-    """`person_id, confidential, withdrawn_on, died_on`: over all records of the person.
-
-    An alternative address is itself a request for confidential communication.
+    The best whoever holds them are `any_name`, `any_home` ...: lower than those of `of_pairs`.
     """
-    withdrawn = pl.col("email_consent_withdrawn_on")
-    flags = records.select(
-        "member",
-        confidential=pl.col("confidential").fill_null(value=False)
-        | pl.col("alternate_street").is_not_null(),
-        withdrawn_on=pl.when(withdrawn <= as_of).then(withdrawn),
-        died_on=pl.when(pl.col("deceased_on") != FACT_ONLY).then("deceased_on"),
-    )
+    score = _score(pl.lit(_OTHER))
     return (
-        members.select("person_id", "member")
-        .join(flags, on="member")
-        .group_by("person_id")
+        said.lazy()
+        .join(members.lazy().select("seat", "who"), on="seat")
+        .group_by("who")
         .agg(
             pl.col("confidential").any(),
-            pl.col("withdrawn_on").max(),
-            pl.col("died_on").max(),
+            pl.col("withdrawn_on", "died_on").max(),
+            *(score.filter(pl.col(kind)).max().alias(f"any_{kind}") for kind in _CHOSEN),
         )
+        .collect()
     )
 
 
-def usable() -> dict[str, pl.Expr]:
-    """Kind of address -> a record has one."""
-    return {kind: printed.mailable(kind) for kind in KIND_LIST}
+def _score(rank: pl.Expr) -> pl.Expr:
+    """Rank, day and seat in one number, the best highest; seats of a person are in order of ids."""
+    day = (pl.col("as_of").to_physical().cast(pl.Int64) + _DAY_ZERO).fill_null(0)
+    nearness = (_OTHER - rank.cast(pl.Int64)) * (1 << (_SEAT_BITS + _DAY_BITS))
+    return nearness + day * (1 << _SEAT_BITS) + pl.col("seat").cast(pl.Int64)
+
+
+def seat(score: pl.Expr) -> pl.Expr:
+    """The record that a score speaks of."""
+    return (score % (1 << _SEAT_BITS)).cast(pl.UInt32)
+
+
+def as_of(score: pl.Expr) -> pl.Expr:
+    """Its `address_as_of`; null where it has none."""
+    day = score // (1 << _SEAT_BITS) % (1 << _DAY_BITS)
+    return pl.when(day != 0).then(day - _DAY_ZERO).cast(pl.Int32).cast(pl.Date)

@@ -13,6 +13,7 @@ import polars as pl
 
 from matching.tables import UNOWNED
 from notify.notices.settings import NoticesSettings
+from notify.notices.voices import KINDS
 
 __all__ = ["RULES", "Rule", "decided", "variant_of", "with_address"]
 
@@ -78,34 +79,21 @@ RULES: tuple[Rule, ...] = (
 
 
 def with_address(wide: pl.DataFrame) -> pl.DataFrame:
-    """Add the kind and the record of the address that a letter would go to.
+    """Add `address_kind` and `address`, the score of the record that a letter would go to.
 
     The deceased: their representative's. A confidential request: the alternative address, and the
     home address only shows that there is none. Else the last known home address.
     """
     kind = (
         pl.when(pl.col("deceased"))
-        .then(pl.when(pl.col("representative_member").is_not_null()).then(pl.lit("representative")))
-        .when(pl.col("confidential") & pl.col("alternate_member").is_not_null())
+        .then(pl.when(pl.col("representative").is_not_null()).then(pl.lit("representative")))
+        .when(pl.col("confidential") & pl.col("alternate").is_not_null())
         .then(pl.lit("alternate"))
-        .when(pl.col("home_member").is_not_null())
+        .when(pl.col("home").is_not_null())
         .then(pl.lit("home"))
     )
-    return wide.with_columns(address_kind=kind).with_columns(
-        address_member=_of_kind("member"),
-        address_as_of=_of_kind("as_of"),
-        address_source=_of_kind("side").replace_strict(
-            {"master": "CE_MASTER", "leaked": "LEAK"}, default=None, return_dtype=pl.String
-        ),
-    )
-
-
-def _of_kind(what: str) -> pl.Expr:
-    kind = pl.col("address_kind")
-    return pl.coalesce(
-        pl.when(kind == each).then(pl.col(f"{each}_{what}"))
-        for each in ("representative", "alternate", "home")
-    )
+    chosen = (pl.when(pl.col("address_kind") == each).then(each) for each in KINDS)
+    return wide.with_columns(address_kind=kind).with_columns(address=pl.coalesce(chosen))
 
 
 def decided(wide: pl.DataFrame, settings: NoticesSettings) -> pl.DataFrame:
@@ -134,9 +122,11 @@ def _first(value: Callable[[Rule], pl.Expr]) -> pl.Expr:
 
 def _minor(settings: NoticesSettings) -> pl.Expr:
     """A minor on the day of mailing, by the age of majority of the state of residence."""
-    later = {state: age - 18 for state, age in settings.majority.items()}
-    years = pl.col("state").replace_strict(later, default=0, return_dtype=pl.Int64)
-    of_age_on = pl.col("minor_on").dt.offset_by(years.cast(pl.String) + "y")
+    of_age_on = pl.col("minor_on")
+    for age in sorted(set(settings.majority.values())):
+        states = sorted(state for state, years in settings.majority.items() if years == age)
+        later = pl.col("minor_on").dt.offset_by(f"{age - 18}y")
+        of_age_on = pl.when(pl.col("state").is_in(states)).then(later).otherwise(of_age_on)
     return (of_age_on > settings.mail_on).fill_null(value=False)
 
 

@@ -1,75 +1,191 @@
 """The `notices` step: put together what is known of each pair, decide, write, in slices of people.
 
-A slice is a range of person ids, so that memory is bounded by `PAIRS_AT_ONCE` whatever the size of
-the incident, and the rows do not depend on how many slices there are.
+A slice is a range of person ids: the decisions need memory for `PAIRS_AT_ONCE` pairs whatever the size
+of the incident, and the rows do not depend on how many slices there are. What stays all the time is
+one number per pair (the reference, 16 bytes) and the voices of all records (80 bytes each).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
 
-from matching.store import Workspace, log_counts
+from matching.store import Workspace, Writer, log_counts
 from matching.tables import TABLES, UNOWNED
 from notify import printed
-from notify.notices.choose import at_entities, best, consents, person_flags, usable
+from notify.notices import choose
 from notify.notices.decide import decided, with_address
 from notify.notices.entities import default_due, due_dates, holds, told_by
 from notify.notices.references import reference_numbers
 from notify.notices.settings import NoticesSettings
 from notify.notices.told import told
-from notify.records import records
-from notify.typeset import unprintable
+from notify.notices.voices import KINDS, Hearing, Voices, lacks_glyph, voices
 
 __all__ = ["PAIRS_AT_ONCE", "run"]
 
-PAIRS_AT_ONCE = 2_000_000
-"""About 3 GB with the records of these people beside them."""
+PAIRS_AT_ONCE = 1_000_000
+"""About 1 GB while they are decided, and as much again while the slice before is written."""
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""First characters of person ids, which are even: 32 slices at most, 64 million pairs."""
+"""First characters of person ids, which are even: 32 slices at most, 32 million pairs."""
 _ID_LENGTH = 15
 PRINT_NAME_MAX = 120
 """Characters of ce_print_name in a mail file (DOMAIN 5.3)."""
 _PAIR = ["person_id", "entity_id"]
+_SOURCES = {"master": "CE_MASTER", "leaked": "LEAK"}
 
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What every slice needs: small frames by entity, and numbers given over all people."""
+    """What every slice needs: small frames by entity, and what is known of all pairs and records."""
 
+    settings: NoticesSettings
+    entities: pl.Enum
+    by_entity: pl.DataFrame
+    state_due: pl.DataFrame
+    suppressed: pl.DataFrame
     told: pl.DataFrame
-    numbers: pl.DataFrame
-    told_by: pl.DataFrame
-    holds: pl.DataFrame
-    due: pl.DataFrame
-    print_names: pl.DataFrame
+    voices: Voices
+    numbers: pl.Series
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A range of people: their pairs (`own`), and their records in the order of seats (`members`)."""
+
+    own: pl.DataFrame
+    members: pl.DataFrame
+    voices: Voices
 
 
 def run(workspace: Workspace, settings: NoticesSettings) -> None:
     """Write `notices` and `ledger`: every (person, entity) of `ownership` in exactly one state."""
-    earlier = told(workspace)
-    common = Common(
-        told=earlier,
-        numbers=_numbers(workspace, earlier),
-        told_by=told_by(workspace),
-        holds=holds(workspace, settings),
-        due=due_dates(workspace),
-        print_names=workspace.read("entities", ["entity_id", "print_name"]),
-    )
-    states: dict[str, int] = {}
-    with workspace.writer("notices") as notices, workspace.writer("ledger") as ledger:
-        for index, people in enumerate(_slices(workspace.rows("ownership"))):
-            pairs = _decide_slice(workspace, settings, common, people)
-            notices.put(index, _notices(workspace, pairs))
-            ledger.put(index, _ledger(pairs))
-            for state, rows in pairs["ledger_state"].value_counts().iter_rows():
-                states[state] = states.get(state, 0) + rows
+    with ThreadPoolExecutor(1) as aside:  # hashing holds the interpreter, polars does not
+        common = _common(workspace, settings, aside)
+        states = _write(workspace, common, aside)
     log_counts("notices", **{state.replace("-", ""): states[state] for state in sorted(states)})
 
 
-def _slices(pairs: int) -> Iterator[pl.Expr]:
+def _common(workspace: Workspace, settings: NoticesSettings, aside: ThreadPoolExecutor) -> Common:
+    earlier = told(workspace)
+    pairs = workspace.scan("ownership").select(_PAIR).collect()
+    entities = pl.Enum(pairs["entity_id"].unique().drop_nulls().sort())
+    numbers = aside.submit(reference_numbers, workspace, pairs, earlier)
+    del pairs
+    reminders = settings.counsel.reminder_opt_in_is_email_consent
+    scopes = ("notices", "all", *(["reminders"] if reminders else []))
+    heard = voices(workspace, Hearing(as_of=settings.as_of, scopes=scopes, entities=entities))
+    due = due_dates(workspace)
+    return Common(
+        settings=settings,
+        entities=entities,
+        by_entity=_by_entity(workspace, settings, due),
+        state_due=due.drop_nulls("state").rename({"due_on": "state_due_on"}),
+        suppressed=_suppressed(workspace),
+        told=earlier,
+        voices=heard,
+        numbers=numbers.result(),
+    )
+
+
+def _by_entity(workspace: Workspace, settings: NoticesSettings, due: pl.DataFrame) -> pl.DataFrame:
+    """`entity_id, told_by, hold, due_on, print_faults, print_lacks`, a row per entity of the roster."""
+    held = holds(workspace, settings)
+    for_all = held.filter(pl.col("entity_id").is_null())["hold"]
+    everywhere = pl.lit(for_all[0] if len(for_all) else None, dtype=pl.String)
+    roster = workspace.read("entities", ["entity_id", "print_name"])
+    frames = (
+        told_by(workspace),
+        held.drop_nulls("entity_id"),
+        due.filter(pl.col("state").is_null()).drop("state"),
+    )
+    for frame in frames:
+        roster = roster.join(frame, on="entity_id", how="full", coalesce=True)
+    return roster.select(
+        "entity_id",
+        "told_by",
+        "due_on",
+        hold=pl.coalesce("hold", everywhere),
+        print_faults=printed.faults({"print_name": PRINT_NAME_MAX}),
+        print_lacks=lacks_glyph(roster.select("print_name")),
+    )
+
+
+def _suppressed(workspace: Workspace) -> pl.DataFrame:
+    """`person_id, suppressed` of people with a record that somebody ordered to leave out."""
+    orders = workspace.scan("suppressions").select("record_id", "reason")
+    rows = workspace.scan("members").select("person_id", "record_id").join(orders, on="record_id")
+    return (
+        rows.group_by("person_id")
+        .agg(suppressed=pl.col("reason").min())
+        .collect(engine="streaming")
+    )
+
+
+def _write(workspace: Workspace, common: Common, aside: ThreadPoolExecutor) -> dict[str, int]:
+    """Decide and write slice by slice, writing one while the next is decided; gives rows a state."""
+    states: dict[str, int] = {}
+    written: Future[None] | None = None
+    with workspace.writer("notices") as notices, workspace.writer("ledger") as ledger:
+        for index, part in enumerate(_slices(workspace, common)):
+            pairs = _decide(workspace, common, part)
+            if written:
+                written.result()
+            written = aside.submit(_put, workspace, index, pairs, notices, ledger)
+            for state, rows in pairs["ledger_state"].value_counts().iter_rows():
+                states[state] = states.get(state, 0) + rows
+        if written:
+            written.result()
+    return states
+
+
+def _put(
+    workspace: Workspace, index: int, pairs: pl.DataFrame, notices: Writer, ledger: Writer
+) -> None:
+    notices.put(index, _notices(workspace, pairs))
+    ledger.put(index, pairs.select(*_PAIR, state="ledger_state", reason="reason"))
+
+
+def _slices(workspace: Workspace, common: Common) -> Iterator[Slice]:
+    """Everyone once, in the order of person ids."""
+    pairs = records = 0
+    for people in _ranges(workspace.rows("ownership")):
+        own = workspace.scan("ownership").filter(people).select(*_PAIR, "status").collect()
+        members = _members(workspace, common, people, first=records)
+        heard = common.voices.between(records, records + members.height)
+        assert heard.members.equals(members["member"]), "members are in the order of their key"
+        who = members.select("person_id", "who").unique("person_id")
+        own = own.with_row_index("pair").join(
+            who, on="person_id", how="left", maintain_order="left"
+        )
+        own = own.with_columns(
+            common.numbers.slice(pairs, own.height).alias("reference_no"),
+            entity=pl.when(pl.col("entity_id") != UNOWNED).then("entity_id").cast(common.entities),
+        )
+        yield Slice(own, members, heard)
+        pairs, records = pairs + own.height, records + members.height
+
+
+def _members(workspace: Workspace, common: Common, people: pl.Expr, *, first: int) -> pl.DataFrame:
+    """`seat, who, person_id, member, side, entity`: who numbers the people of the slice."""
+    return (
+        workspace.scan("members")
+        .filter(people)
+        .select(
+            "person_id",
+            "side",
+            member="mention_id",
+            entity=pl.col("entity_id").cast(common.entities, strict=False),
+        )
+        .collect()
+        .with_row_index("seat", offset=first)
+        .with_columns(who=pl.col("person_id").rle_id())
+    )
+
+
+def _ranges(pairs: int) -> Iterator[pl.Expr]:
     """Conditions on person_id, in order, that together hold for everyone once."""
     wanted = max(1, -(-pairs // PAIRS_AT_ONCE))
     count = min(1 << (wanted - 1).bit_length(), len(_LETTERS))
@@ -81,126 +197,75 @@ def _slices(pairs: int) -> Iterator[pl.Expr]:
         yield above & below
 
 
-def _numbers(workspace: Workspace, earlier: pl.DataFrame) -> pl.DataFrame:
-    pairs = workspace.scan("ownership").filter(pl.col("entity_id") != UNOWNED).select(_PAIR)
-    return reference_numbers(workspace, pairs.sort(_PAIR).collect(engine="streaming"), earlier)
-
-
-def _decide_slice(
-    workspace: Workspace, settings: NoticesSettings, common: Common, people: pl.Expr
-) -> pl.DataFrame:
-    own = workspace.scan("ownership").filter(people).select(*_PAIR, "status").collect()
-    members = _members(workspace, people)
-    found = records(workspace, members.lazy()).collect(engine="streaming")
-    wide = _with_people(workspace, own, members, found=found, settings=settings, people=people)
-    wide = _with_entities(wide, common)
-    wide = _with_choices(workspace, wide, members, found, settings)
-    wide = _with_printed(with_address(wide), found)
-    due = pl.min_horizontal("due_on", "state_due_on").fill_null(default_due(settings))
-    state_due = common.due.drop_nulls("state").rename({"due_on": "state_due_on"})
-    wide = wide.join(state_due, on=["entity_id", "state"], how="left").with_columns(due_on=due)
-    return decided(wide, settings).sort(_PAIR)
-
-
-def _members(workspace: Workspace, people: pl.Expr) -> pl.DataFrame:
-    return (
-        workspace.scan("members")
-        .filter(people)
-        .select(*_PAIR, "side", "record_id", member="mention_id")
-        .collect(engine="streaming")
+def _decide(workspace: Workspace, common: Common, part: Slice) -> pl.DataFrame:
+    """The pairs of a slice with all that decides, and the decision, sorted by their key."""
+    wide = _with_people(workspace, common, part)
+    wide = wide.join(common.by_entity, on="entity_id", how="left")
+    wide = wide.join(common.told, on=_PAIR, how="left").with_columns(
+        pl.col("told_by").fill_null("undecided")
     )
+    wide = _with_printed(with_address(wide), part)
+    due = pl.min_horizontal("due_on", "state_due_on").fill_null(default_due(common.settings))
+    wide = wide.join(common.state_due, on=["entity_id", "state"], how="left")
+    return decided(wide.with_columns(due_on=due), common.settings).sort(_PAIR)
 
 
-def _with_people(
-    workspace: Workspace,
-    own: pl.DataFrame,
-    members: pl.DataFrame,
-    *,
-    found: pl.DataFrame,
-    settings: NoticesSettings,
-    people: pl.Expr,
-) -> pl.DataFrame:
-    persons = workspace.scan("persons").filter(people)
+def _with_people(workspace: Workspace, common: Common, part: Slice) -> pl.DataFrame:
+    """Add what holds for the person, and the best records of each kind at the entity."""
+    said, settings = part.voices.said, common.settings
+    first, last = (pl.lit(at, dtype=pl.String) for at in _ends(part.own["person_id"]))
+    inside = pl.col("person_id").is_between(first, last)
     columns = ["person_id", "affected", "deceased", "minor_on", "language"]
-    suppressions = workspace.read("suppressions", ["record_id", "reason"])
-    suppressed = (
-        members.join(suppressions, on="record_id")
-        .group_by("person_id")
-        .agg(suppressed=pl.col("reason").min())
-    )
-    flags = person_flags(members, found, as_of=settings.as_of)
-    wide = own.join(persons.select(columns).collect(), on="person_id", how="left")
-    wide = wide.join(suppressed, on="person_id", how="left").join(flags, on="person_id", how="left")
+    persons = workspace.scan("persons").filter(inside).select(columns).collect()
+    near = choose.near(part.own, part.members, part.voices.owners)
+    wide = part.own.join(persons, on="person_id", how="left")
+    wide = wide.join(common.suppressed, on="person_id", how="left")
+    wide = wide.join(choose.of_people(part.members, said), on="who", how="left")
+    wide = wide.join(choose.of_pairs(near, said), on="pair", how="left")
+    anyone = ("name", *(KINDS if settings.mailing.cross_entity_addresses else ()))
     return wide.with_columns(
+        *(pl.coalesce(kind, f"any_{kind}").alias(kind) for kind in anyone),
         pl.col("affected").fill_null("confirmed"),
         pl.col("deceased", "confidential").fill_null(value=False),
         pl.col("language").fill_null("en"),
     )
 
 
-def _with_entities(wide: pl.DataFrame, common: Common) -> pl.DataFrame:
-    for_all = common.holds.filter(pl.col("entity_id").is_null())["hold"]
-    everywhere = pl.lit(for_all[0] if len(for_all) else None, dtype=pl.String)
-    due = common.due.filter(pl.col("state").is_null()).drop("state")
-    held = common.holds.drop_nulls("entity_id")
-    for frame in (common.told_by, held, due, common.print_names):
-        wide = wide.join(frame, on="entity_id", how="left")
-    wide = wide.join(common.told, on=_PAIR, how="left").join(common.numbers, on=_PAIR, how="left")
-    return wide.with_columns(
-        pl.col("told_by").fill_null("undecided"), hold=pl.coalesce("hold", everywhere)
-    )
+def _ends(people: pl.Series) -> tuple[str | None, str | None]:
+    return people.first(), people.last()
 
 
-def _with_choices(
-    workspace: Workspace,
-    wide: pl.DataFrame,
-    members: pl.DataFrame,
-    found: pl.DataFrame,
-    settings: NoticesSettings,
-) -> pl.DataFrame:
-    owners = (
-        workspace.scan("row_owners")
-        .select("entity_id", "status", member="mention_id")
-        .join(members.lazy().select("member"), on="member", how="semi")
-        .collect(engine="streaming")
-    )
-    speaking = at_entities(wide, members, owners)
-    others = settings.mailing.cross_entity_addresses
-    scopes = ["notices", "all"]
-    if settings.counsel.reminder_opt_in_is_email_consent:
-        scopes.append("reminders")
-    frames = [
-        best(speaking, found, test, others=others, prefix=kind) for kind, test in usable().items()
-    ]
-    frames.append(best(speaking, found, printed.has_name(), others=True, prefix="name"))
-    frames.append(consents(speaking, found, as_of=settings.as_of, scopes=scopes))
-    for frame in frames:
-        wide = wide.join(frame, on=_PAIR, how="left")
-    return wide
-
-
-def _with_printed(wide: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def _with_printed(wide: pl.DataFrame, part: Slice) -> pl.DataFrame:
     """Add what the window would show: its faults, its longest line, and the state of the address."""
-    lines = printed.with_lines(wide, found)
-    limits = {**printed.LIMITS, "print_name": PRINT_NAME_MAX}
-    no_glyph = pl.when(_lacks_glyph(lines, list(limits))).then(pl.lit("no_glyph:printed_line"))
-    addressed = pl.col("address_member").is_not_null()
-    foreign = pl.col("country_iso2") != "US"
-    return lines.with_columns(
-        faults=pl.coalesce(printed.faults(limits), no_glyph),
-        longest_line=pl.when(addressed).then(printed.longest_line()),
-        representative_named=pl.col("care_of").is_not_null(),
-        state=pl.when(addressed).then(pl.when(foreign).then(pl.lit("ZZ")).otherwise("state")),
+    seats = wide.with_columns(
+        name_seat=choose.seat(pl.col("name")),
+        address_seat=choose.seat(pl.col("address")),
+        address_as_of=choose.as_of(pl.col("address")),
+        kind=pl.col("address_kind").replace_strict(
+            {kind: number for number, kind in enumerate(KINDS)}, default=None, return_dtype=pl.UInt8
+        ),
     )
-
-
-def _lacks_glyph(lines: pl.DataFrame, columns: list[str]) -> pl.Series:
-    """Rows with a character that letters cannot print; only rows beyond ASCII are looked at."""
-    text = lines.select(text=pl.concat_str(columns, ignore_nulls=True))["text"]
-    odd = text.str.len_bytes() != text.str.len_chars()
-    rows = odd.arg_true()
-    lacking = unprintable(text.gather(rows))
-    return odd.scatter(rows, lacking) if len(rows) else odd
+    named = part.members.select(name_seat="seat", name_member="member")
+    texts = part.voices.said.select("^name_(longest|faults|lacks)$", name_seat="seat")
+    at = part.members.select("side", address_seat="seat", address_member="member")
+    lines = seats.join(named, on="name_seat", how="left").join(texts, on="name_seat", how="left")
+    lines = lines.join(at, on="address_seat", how="left").join(
+        part.voices.places.rename({"seat": "address_seat"}), on=["address_seat", "kind"], how="left"
+    )
+    faults = (pl.col(f).cast(pl.String) for f in ("name_faults", "faults", "print_faults"))
+    found = pl.concat_str(faults, separator=",", ignore_nulls=True)
+    lacking = pl.any_horizontal("name_lacks", "lacks", "print_lacks")
+    no_glyph = pl.when(lacking).then(pl.lit("no_glyph:printed_line"))
+    longest = pl.max_horizontal("name_longest", "longest").cast(pl.Int64)
+    return lines.with_columns(
+        faults=pl.coalesce(pl.when(found != "").then(found), no_glyph),
+        longest_line=pl.when(pl.col("address_member").is_not_null()).then(longest),
+        representative_named=pl.col("care_of").fill_null(value=False),
+        state=pl.col("state").cast(pl.String),
+        address_source=pl.col("side").replace_strict(
+            _SOURCES, default=None, return_dtype=pl.String
+        ),
+    )
 
 
 def _notices(workspace: Workspace, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -211,7 +276,3 @@ def _notices(workspace: Workspace, pairs: pl.DataFrame) -> pl.DataFrame:
     names = due.select(name=pl.concat_str(*_PAIR, "wave", separator="|"))["name"]
     ids = workspace.keys.mint("notice", names, length=_ID_LENGTH)
     return due.with_columns(notice_id=ids).select(list(TABLES["notices"].columns))
-
-
-def _ledger(pairs: pl.DataFrame) -> pl.DataFrame:
-    return pairs.select(*_PAIR, state="ledger_state", reason="reason")

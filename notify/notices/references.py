@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from matching.store import Workspace
+from matching.tables import UNOWNED
 
 __all__ = ["reference_numbers"]
 
@@ -16,20 +17,27 @@ _AT_ONCE = 1_000_000
 """Names turned into Python text at one time: 100 MB."""
 
 
-def reference_numbers(
-    workspace: Workspace, pairs: pl.DataFrame, told: pl.DataFrame
-) -> pl.DataFrame:
-    """`pairs` (person_id, entity_id; unique) with `reference_no`, unique as well."""
-    names = pairs.select(name=pl.concat_str("person_id", "entity_id", separator="|"))["name"]
-    minted = [_mint(workspace, names.slice(i, _AT_ONCE)) for i in range(0, len(names), _AT_ONCE)]
+def reference_numbers(workspace: Workspace, pairs: pl.DataFrame, told: pl.DataFrame) -> pl.Series:
+    """The number of each of `pairs` (person_id, entity_id; unique), no two alike; null if unowned."""
+    owned = pairs["entity_id"] != UNOWNED
+    minted = [
+        _of(workspace, pairs.slice(start, _AT_ONCE)) for start in range(0, pairs.height, _AT_ONCE)
+    ]
     numbers = pl.concat(minted) if minted else pl.Series([], dtype=pl.String)
-    frame = pairs.with_columns(reference_no=numbers)
-    twice = frame.filter(pl.col("reference_no").is_duplicated())
-    if twice.is_empty():
-        return frame
-    return frame.update(
-        _resolved(workspace, twice, told, set(frame["reference_no"])), on=["person_id", "entity_id"]
-    )
+    twice = (owned & numbers.is_duplicated()).arg_true()
+    if len(twice):
+        several = pairs[twice].with_columns(reference_no=numbers[twice], place=twice)
+        later = _resolved(workspace, several, told, numbers)
+        numbers = numbers.scatter(later["place"], later["reference_no"])
+    return numbers.alias("reference_no")
+
+
+def _of(workspace: Workspace, pairs: pl.DataFrame) -> pl.Series:
+    owned = pl.col("entity_id") != UNOWNED
+    names = pairs.filter(owned).select(name=pl.concat_str("person_id", "entity_id", separator="|"))
+    places = pairs.select(owned).to_series().arg_true()
+    nothing = pl.repeat(None, pairs.height, dtype=pl.String, eager=True)
+    return nothing.scatter(places, _mint(workspace, names["name"]))
 
 
 def _mint(workspace: Workspace, names: pl.Series) -> pl.Series:
@@ -37,7 +45,7 @@ def _mint(workspace: Workspace, names: pl.Series) -> pl.Series:
 
 
 def _resolved(
-    workspace: Workspace, twice: pl.DataFrame, told: pl.DataFrame, taken: set[str]
+    workspace: Workspace, twice: pl.DataFrame, told: pl.DataFrame, numbers: pl.Series
 ) -> pl.DataFrame:
     """New numbers for all but the first of each collision; a loop over the handful there is."""
     earlier = told.select("person_id", "entity_id", told_first=pl.lit(0))
@@ -45,13 +53,12 @@ def _resolved(
         "reference_no", "told_first", "person_id", "entity_id", nulls_last=True
     )
     later = ordered.filter(~pl.col("reference_no").is_first_distinct())
-    found: list[str] = []
+    given: list[str] = []
     for person, entity in later.select("person_id", "entity_id").iter_rows():
         counter = 1
         number = _mint(workspace, pl.Series([f"{person}|{entity}|{counter}"]))[0]
-        while number in taken:
+        while number in given or (numbers == number).any():
             counter += 1
             number = _mint(workspace, pl.Series([f"{person}|{entity}|{counter}"]))[0]
-        taken.add(number)
-        found.append(number)
-    return later.select("person_id", "entity_id", reference_no=pl.Series(found, dtype=pl.String))
+        given.append(number)
+    return later.select("place", reference_no=pl.Series(given, dtype=pl.String))

@@ -111,4 +111,4 @@ def test_reference_numbers_that_collide_take_the_next_counter(
 
     monkeypatch.setattr("notify.notices.references._mint", mint)
     numbers = reference_numbers(workspace, pairs, told)
-    assert numbers["reference_no"].to_list() == ["A|1|2", "SAME", "C|1"]
+    assert numbers.to_list() == ["A|1|2", "SAME", "C|1"]
