@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import polars as pl
 
 from matching.errors import TryAgainLater
 
-__all__ = ["locked", "replacing", "rows_hash", "sha256_file", "total_hash"]
+__all__ = ["digest_of", "locked", "replacing", "rows_hash", "sha256_file", "total_hash"]
 
 HASH_BASE = 1 << 64
 """Row hashes have 64 bits and are summed modulo this."""
@@ -55,6 +56,11 @@ def sha256_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def digest_of(*what: object) -> str:
+    """Hex SHA-256 of plain values: what a part's rows depend on, as its key."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def rows_hash(rows: pl.DataFrame) -> str:

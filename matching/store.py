@@ -30,7 +30,7 @@ from matching.errors import (
     TryAgainLater,
     UsageError,
 )
-from matching.files import locked, replacing, rows_hash, sha256_file
+from matching.files import digest_of, locked, replacing, rows_hash, sha256_file
 from matching.keys import Keys, default_key_file
 from matching.log import log_counts
 from matching.manifest import Manifest, Part
@@ -49,6 +49,7 @@ __all__ = [
     "UsageError",
     "Workspace",
     "Writer",
+    "digest_of",
     "locked",
     "log_counts",
     "replacing",

@@ -11,6 +11,7 @@ import numpy as np
 
 __all__ = [
     "BLOCK_BYTES",
+    "EMPTY",
     "byte_order_mark",
     "char_widths",
     "ends_with_newline",
@@ -20,6 +21,7 @@ __all__ = [
 
 BLOCK_BYTES = 16 << 20
 """About 80,000 rows a block: large enough for bulk work, 15 million rows in bounded memory."""
+EMPTY = "{}: empty file; remove it from the incident file or deliver it again"
 _UTF8 = frozenset({"utf-8", "utf-8-sig", "ascii"})
 _WIDE = {"utf-16": 2, "utf-16-le": 2, "utf-16-be": 2, "utf-32": 4, "utf-32-le": 4, "utf-32-be": 4}
 _MARKS = {
@@ -64,15 +66,15 @@ def byte_order_mark(path: Path, encoding: str) -> bytes:
     return next((mark for mark in family if head.startswith(mark)), b"")
 
 
-def utf8_blocks(path: Path, encoding: str) -> Iterator[bytes]:
-    """Blocks of the file after its byte order mark, as UTF-8.
+def utf8_blocks(path: Path, encoding: str, *, start: int = 0) -> Iterator[bytes]:
+    """Blocks of the file after its byte order mark, or from byte `start`, as UTF-8.
 
     Bytes that do not decode stay in as bytes that are no UTF-8, so that only their row is rejected.
     """
     name = codecs.lookup(encoding).name
     mark = byte_order_mark(path, encoding)
     with path.open("rb") as handle:
-        handle.seek(len(mark))
+        handle.seek(start or len(mark))
         if name in _UTF8:
             while block := handle.read(BLOCK_BYTES):
                 yield block

@@ -1,0 +1,174 @@
+"""Blocks of delivered text with the records in them: number, place in the file, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from matching.intake.records import (
+    REASONS,
+    Dialect,
+    Records,
+    find_lines,
+    find_records,
+    mark_undecodable,
+)
+from matching.intake.text import byte_order_mark, char_widths, utf8_blocks
+from matching.sources import Source
+
+__all__ = ["ROW_NO", "START", "Block", "Position", "blanks_null", "blocks", "texts"]
+
+ROW_NO = "__row_no"
+"""Row within the file, from 0; a name that no delivered column has."""
+_Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a file is read on: byte `offset`, where a record begins, and that record's row number.
+
+    Binary formats have no offset.
+    """
+
+    offset: int = 0
+    row: int = 0
+
+
+START = Position()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Bytes with the records found in them. `offsets`: where each record begins in the file.
+
+    `covered`: delivered bytes in header, records and line breaks; `end`: where the next one begins.
+    """
+
+    data: _Bytes
+    records: Records
+    offsets: np.ndarray[Any, np.dtype[np.int64]]
+    first_row: int
+    covered: int
+    end: Position
+
+    def rejects(self) -> pl.DataFrame:
+        """Records that cannot be read: row_no, offset, reason."""
+        bad = np.flatnonzero(self.records.reasons)
+        return pl.DataFrame(
+            {
+                "row_no": self.first_row + bad,
+                "offset": self.offsets[bad],
+                "reason": pl.Series(REASONS).gather(self.records.reasons[bad]),
+            },
+            schema={"row_no": pl.Int64, "offset": pl.Int64, "reason": pl.String},
+        )
+
+    def row_numbers(self) -> pl.Series:
+        """Numbers of the records that can be."""
+        return pl.Series(
+            ROW_NO, self.first_row + np.flatnonzero(self.records.reasons == 0), pl.Int64
+        )
+
+
+def blocks(
+    path: Path,
+    source: Source,
+    dialect: Dialect | None,
+    *,
+    columns: int = 0,
+    skip: int = 0,
+    start: Position = START,
+) -> Iterator[Block]:
+    """Blocks of whole records from `start` on. No dialect: physical lines.
+
+    At the start of the file the first `skip` bytes are a header.
+    """
+    widths = char_widths(source.encoding)
+    covered = 0 if start.offset else len(byte_order_mark(path, source.encoding))
+    offset, row, carry = start.offset or covered, start.row, b""
+    skip = 0 if start.offset else skip
+    for text, final in _with_last(utf8_blocks(path, source.encoding, start=start.offset)):
+        data = np.frombuffer(bytearray(carry + text), np.uint8)
+        if skip:
+            step = _delivered(data[:skip], widths)
+            data, offset, covered, skip = data[skip:], offset + step, covered + step, 0
+        while data.size:
+            records = (
+                find_records(data, dialect, columns=columns, final=final)
+                if dialect
+                else find_lines(data, final=final)
+            )
+            if not records.consumed:
+                break
+            records = _with_undecodable(data, records)
+            offsets = offset + _offsets(data, records.starts, widths)
+            covered += _covered(data, records, widths)
+            first_row, row = row, row + records.starts.size
+            offset += _delivered(data[: records.consumed], widths)
+            yield Block(data, records, offsets, first_row, covered, Position(offset, row))
+            covered = 0
+            data = data[records.consumed :]
+        carry = data.tobytes()
+
+
+def _with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Each block and whether it is the last one."""
+    held = next(blocks, b"")
+    for block in blocks:
+        yield held, False
+        held = block
+    yield held, True
+
+
+def _delivered(data: _Bytes, widths: _Bytes | None) -> int:
+    """Bytes in the delivered file that these bytes stand for."""
+    return int(data.size) if widths is None else int(widths[data].sum(dtype=np.int64))
+
+
+def _offsets(data: _Bytes, starts: Any, widths: _Bytes | None) -> Any:
+    if widths is None:
+        return starts
+    before = np.concatenate(([0], np.cumsum(widths[data], dtype=np.int64)))
+    return before[starts]
+
+
+def _covered(data: _Bytes, records: Records, widths: _Bytes | None) -> int:
+    """Delivered bytes in records and in the line breaks between them."""
+    if widths is None:
+        return int((records.ends - records.starts).sum()) + records.breaks
+    before = np.concatenate(([0], np.cumsum(widths[data], dtype=np.int64)))
+    return int((before[records.ends] - before[records.starts]).sum()) + records.breaks * int(
+        widths[10]
+    )
+
+
+def texts(block: Block) -> pl.Series:
+    """The text of each good record."""
+    data, records = block.data, block.records
+    edges = np.empty(2 * records.starts.size, np.int64)
+    edges[0::2], edges[1::2] = records.starts, records.ends
+    count = max(edges.size - 1, 0)
+    buffers = [None, pa.py_buffer(edges), pa.py_buffer(data)]
+    pieces = pa.LargeBinaryArray.from_buffers(pa.large_binary(), count, buffers)
+    whole = pl.Series(pl.from_arrow(pieces)).gather_every(2)  # every other piece is a line break
+    return whole.filter(pl.Series(records.reasons == 0)).cast(pl.String)
+
+
+def _with_undecodable(data: _Bytes, records: Records) -> Records:
+    try:
+        data[: records.consumed].tobytes().decode("utf-8")
+    except UnicodeDecodeError:
+        mark_undecodable(data, records.starts, records.ends, records.reasons)
+    return records
+
+
+def blanks_null() -> pl.Expr:
+    """Every text column, null where it holds nothing but white space."""
+    text = pl.col(pl.String)
+    return pl.when(text.str.strip_chars() != "").then(text)
