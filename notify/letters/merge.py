@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import polars as pl
 
 from matching.store import OperatorError, Workspace
@@ -17,11 +18,12 @@ from notify.letters.settings import LettersSettings
 from notify.letters.texts import Wording
 from notify.records import records
 
-__all__ = ["ALLOWED", "element_code", "entity_table", "merged"]
+__all__ = ["ALLOWED", "element_code", "element_sets", "entity_table", "merged", "worded"]
 
 _PAIR = ["person_id", "entity_id"]
 _CE_ID_LENGTH = 12
 _SET_CODE_LENGTH = 8
+_WORD = 64
 _SENDER_CODE = "SENDER"
 """Return address code of the business associate."""
 ALLOWED = (
@@ -44,15 +46,26 @@ def merged(
     found = records(workspace, members.unique().to_frame("member").lazy()).collect(
         engine="streaming"
     )
-    lines = printed.with_lines(notices.drop("state"), found)
+    pairs = notices.select(_PAIR).unique().lazy()
+    elements = workspace.scan("elements").join(pairs, on=_PAIR, how="semi").collect()
+    sets = element_sets(elements.sort(*_PAIR, "element"))
+    lines = printed.with_lines(notices.drop("state"), found).join(sets, on=_PAIR, how="left")
+    return worded(lines, entity_table(workspace), settings, wording)
+
+
+def worded(
+    lines: pl.DataFrame, entities: pl.DataFrame, settings: LettersSettings, wording: Wording
+) -> pl.DataFrame:
+    """Notices with their printed lines and `element_set` become the merge fields of `merged`.
+
+    `entities` is the `entity_table`.
+    """
     letters = _by_letter(lines, settings, wording)
-    sets = _element_sets(workspace, notices)
-    ready = letters.join(sets, on=_PAIR, how="left").join(
-        entity_table(workspace), on="entity_id", how="left"
+    ready = letters.with_columns(pl.col("element_set").fill_null("other"))
+    ready = ready.join(_set_codes(ready["element_set"]), on="element_set", how="left").join(
+        entities, on="entity_id", how="left"
     )
     return ready.with_columns(
-        pl.col("element_set").fill_null("other"),
-        element_set_code=pl.col("element_set_code").fill_null(element_code("other")),
         no_ncoa=_flag(pl.col("address_kind") == "alternate"),
         no_household=pl.lit("Y"),
         insert_codes=pl.when(pl.col("language") != pl.col("wanted")).then(pl.lit("TAGLINE")),
@@ -128,18 +141,41 @@ def element_code(elements: str) -> str:
     return hashlib.sha256(elements.encode()).hexdigest()[:_SET_CODE_LENGTH].upper()
 
 
-def _element_sets(workspace: Workspace, notices: pl.DataFrame) -> pl.DataFrame:
-    """`person_id, entity_id, element_set, element_set_code`; codes are made once per distinct set."""
-    pairs = notices.select(_PAIR).unique().lazy()
-    sets = (
-        workspace.scan("elements")
-        .join(pairs, on=_PAIR, how="semi")
-        .group_by(_PAIR)
-        .agg(element_set=pl.col("element").unique().sort().str.join("|"))
-        .collect(engine="streaming")
-    )
-    distinct = sets["element_set"].unique().sort()
+def element_sets(elements: pl.DataFrame) -> pl.DataFrame:
+    """`person_id, entity_id, element_set`: the kinds of PHI of each pair of `elements`, as `a|b|c`.
+
+    `elements` is in the order of its key, and so is what comes out.
+    """
+    kinds = elements["element"].unique().sort()
+    starts = elements.select(
+        pl.any_horizontal(pl.col(_PAIR).ne_missing(pl.col(_PAIR).shift())).arg_true()
+    ).to_series()
+    words = _bit_sets(elements["element"].cast(pl.Enum(kinds)).to_physical(), len(kinds), starts)
+    pairs = elements.select(pl.col(_PAIR).gather(starts)).with_columns(**words)
+    distinct = pairs.select(list(words)).unique()
+    texts = [
+        "|".join(kind for i, kind in enumerate(kinds) if row[i // _WORD] >> i % _WORD & 1)
+        for row in distinct.iter_rows()
+    ]
+    named = distinct.with_columns(element_set=pl.Series(texts, dtype=pl.String))
+    found = pairs.join(named, on=list(words), how="left", maintain_order="left")
+    return found.select(*_PAIR, "element_set")
+
+
+def _bit_sets(codes: pl.Series, kinds: int, starts: pl.Series) -> dict[str, pl.Series]:
+    """One bit a kind, joined over each run that begins at `starts`: a column for each 64 kinds."""
+    numbers, begins = codes.to_numpy().astype(np.uint64), starts.to_numpy()
+    words = {}
+    for word in range(max(1, -(-kinds // _WORD))):
+        bits = np.where(numbers // _WORD == word, np.uint64(1) << numbers % _WORD, np.uint64(0))
+        joined = np.bitwise_or.reduceat(bits, begins) if len(begins) else bits
+        words[f"kinds_{word}"] = pl.Series(joined, dtype=pl.UInt64)
+    return words
+
+
+def _set_codes(sets: pl.Series) -> pl.DataFrame:
+    """`element_set, element_set_code`: codes are made once per distinct set."""
+    distinct = sets.unique().sort()
     codes = pl.Series([element_code(text) for text in distinct], dtype=pl.String)
     assert codes.is_unique().all(), "two sets of PHI kinds share a code"
-    table = pl.DataFrame({"element_set": distinct, "element_set_code": codes})
-    return sets.join(table, on="element_set")
+    return pl.DataFrame({"element_set": distinct, "element_set_code": codes})
