@@ -197,9 +197,13 @@ class Workspace:
 
     def parts(self, name: str) -> Iterator[pl.DataFrame]:
         """The table part by part, for work that must not hold it whole."""
+        return (rows.collect() for _, rows in self.lazy_parts(name))
+
+    def lazy_parts(self, name: str) -> list[tuple[Part, pl.LazyFrame]]:
+        """Each part with its rows, for work that needs not read them all."""
         manifest = self._seen(name)
-        for part in manifest.parts if manifest else ():
-            yield self._scan_part(name, part).collect()
+        parts = manifest.parts if manifest else ()
+        return [(part, self._scan_part(name, part)) for part in parts]
 
     def read(self, name: str, columns: list[str] | None = None) -> pl.DataFrame:
         """The table in memory, sorted by its key."""

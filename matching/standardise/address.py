@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 
 from matching.standardise.distinct import FLAG, RULE, Cleaner
@@ -78,13 +80,23 @@ def _signs(text: pl.Expr) -> pl.Expr:
 LINE_STEPS = (fold_accents, upper, _signs, collapse, blank_to_null)
 
 
+@cache
 def clean_street(name: str) -> Cleaner:
     """`name`, and `street_number`, `street_name`, `unit` of a line with an optional second line."""
 
     def clean(frame: pl.LazyFrame) -> pl.LazyFrame:
-        return _written(_parsed(_joined(frame)), name)
+        parsed = _parsed(_joined(frame)).collect()
+        streets, units = (parsed.select(part).unique().lazy() for part in ("rest", "unit_raw"))
+        whole = _with(_with(parsed.lazy(), _street(streets)), _unit(units))
+        return _written(whole, name)
 
     return clean
+
+
+def _with(frame: pl.LazyFrame, few: pl.LazyFrame) -> pl.LazyFrame:
+    """Add what the first column of `few` was made into: far fewer streets than lines."""
+    on = few.collect_schema().names()[0]
+    return frame.join(few, on=on, how="left", nulls_equal=True, maintain_order="left")
 
 
 def _joined(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -93,19 +105,23 @@ def _joined(frame: pl.LazyFrame) -> pl.LazyFrame:
     lines = frame.with_columns(
         first=pipeline(split.struct.field("field_0"), LINE_STEPS),
         second=pipeline(split.struct.field("field_1"), LINE_STEPS),
+    ).with_columns(
+        first_care=pl.col("first").str.contains(CARE_OF),
+        second_care=pl.col("second").str.contains(CARE_OF),
     )
-    care = pl.any_horizontal(pl.col(c).str.contains(CARE_OF) for c in ("first", "second"))
-    first, second = (pl.when(~pl.col(c).str.contains(CARE_OF)).then(c) for c in ("first", "second"))
+    first, second = (pl.when(~pl.col(f"{c}_care")).then(c) for c in ("first", "second"))
     bare = second.str.contains(rf"^{_UNIT_VALUE}$")
     below = pl.when(bare).then("# " + second).otherwise(second)
     line = blank_to_null(pl.concat_str(first, below, separator=" ", ignore_nulls=True))
-    return lines.select(
-        "raw",
-        line=pl.when(~line.str.contains(PLACEHOLDER)).then(line),
-        **{
-            f"{FLAG}care_of": care,
-            f"{FLAG}address_placeholder": line.str.contains(PLACEHOLDER),
-        },
+    placeholder = f"{FLAG}address_placeholder"
+    return (
+        lines.select(
+            "raw",
+            pl.any_horizontal("first_care", "second_care").alias(f"{FLAG}care_of"),
+            line=line,
+        )
+        .with_columns(pl.col("line").str.contains(PLACEHOLDER).alias(placeholder))
+        .with_columns(pl.when(~pl.col(placeholder)).then("line").alias("line"))
     )
 
 
@@ -115,27 +131,18 @@ def _only_where(text: pl.Expr, signs: list[str]) -> pl.Expr:
 
 
 def _parsed(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """`box_kind`, `box`, else `number`, `unit_raw` and `tokens` of the street."""
-    boxes = _boxes(frame)
-    units = boxes.with_columns(
+    """`box_kind`, `box`, else `number`, `unit_raw` and the `rest` of the street."""
+    units = _boxes(frame).with_columns(
         parts=_only_where(pl.col("street"), UNIT_SIGNS).str.extract_groups(UNIT)
     )
-    body = pl.coalesce(pl.col("parts").struct.field("1"), "street")
     numbered = units.with_columns(
         unit_raw=pl.col("parts").struct.field("2").str.strip_chars(" "),
-        body=body,
-        numbered=body.str.extract_groups(NUMBER),
-    ).with_columns(rest=pl.coalesce(pl.col("numbered").struct.field("2"), "body"))
-    named = _only_where(pl.col("rest"), ROAD_SIGNS)
-    for pattern, written in NAMED_ROADS.items():
-        named = named.str.replace(pattern, written)
-    rest = pl.coalesce(named, "rest")
-    for pattern, written in TWO_WORD_DIRECTIONS.items():
-        rest = rest.str.replace(pattern, written)
+        body=pl.coalesce(pl.col("parts").struct.field("1"), "street"),
+    ).with_columns(numbered=pl.col("body").str.extract_groups(NUMBER))
     return numbered.select(
         "raw", "^(rule|flag):.*$", "box_kind", "box", "unit_raw",
         number=pl.col("numbered").struct.field("1"),
-        tokens=blank_to_null(collapse(rest)).str.split(" "),
+        rest=pl.coalesce(pl.col("numbered").struct.field("2"), "body"),
     )  # fmt: skip
 
 
@@ -158,40 +165,46 @@ def _boxes(frame: pl.LazyFrame) -> pl.LazyFrame:
     ).with_columns(street=pl.when(pl.col("box_kind").is_null()).then("line"))  # fmt: skip
 
 
-def _written(frame: pl.LazyFrame, name: str) -> pl.LazyFrame:
-    """Directions and suffix abbreviated, the name between them as it is but for ordinals."""
+def _street(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """`pre`, `words`, `suffix`, `post` of each `rest`: directions and suffix abbreviated.
+
+    The words between them stay as they are but for ordinals.
+    """
+    named = _only_where(pl.col("rest"), ROAD_SIGNS)
+    for pattern, written in NAMED_ROADS.items():
+        named = named.str.replace(pattern, written)
+    rest = pl.coalesce(named, "rest")
+    for pattern, written in TWO_WORD_DIRECTIONS.items():
+        rest = rest.str.replace(pattern, written)
     tokens, directions, suffixes = pl.col("tokens"), words("direction"), words("suffix")
+    shorter = tokens.list.head(tokens.list.len() - 1)
 
-    def coded(place: pl.Expr, table: dict[str, str]) -> pl.Expr:
-        return place.replace_strict(table, default=None, return_dtype=pl.String)
+    def taken(part: str, code: pl.Expr, left: pl.Expr) -> list[pl.Expr]:
+        return [code.alias(part), pl.when(code.is_not_null()).then(left).otherwise(tokens)]
 
-    staged = frame.with_columns(
-        post=pl.when(tokens.list.len() > 2).then(coded(tokens.list.last(), directions)),
-    ).with_columns(
-        tokens=pl.when(pl.col("post").is_not_null())
-        .then(tokens.list.head(tokens.list.len() - 1))
-        .otherwise(tokens)
-    )
-    staged = staged.with_columns(
-        suffix=pl.when(tokens.list.len() > 1).then(coded(tokens.list.last(), suffixes)),
-    ).with_columns(
-        tokens=pl.when(pl.col("suffix").is_not_null())
-        .then(tokens.list.head(tokens.list.len() - 1))
-        .otherwise(tokens)
-    )
-    staged = staged.with_columns(
-        pre=pl.when(tokens.list.len() > 1).then(coded(tokens.list.first(), directions)),
-    ).with_columns(
-        tokens=pl.when(pl.col("pre").is_not_null()).then(tokens.list.slice(1)).otherwise(tokens)
-    )
+    def coded(place: pl.Expr, table: dict[str, str], *, over: int) -> pl.Expr:
+        code = place.replace_strict(table, default=None, return_dtype=pl.String)
+        return pl.when(tokens.list.len() > over).then(code)
+
     ordinal = pl.element().replace(words("ordinal"))
-    unit = _unit(pl.col("unit_raw"))
-    named = staged.with_columns(
-        street_name=pl.coalesce(
-            "box_kind", blank_to_null(tokens.list.eval(ordinal).list.join(" "))
-        ),
-        street_number=pl.coalesce("box", "number"),
-        unit=unit,
+    return (
+        frame.with_columns(tokens=blank_to_null(collapse(rest)).str.split(" "))
+        .with_columns(taken("post", coded(tokens.list.last(), directions, over=2), shorter))
+        .with_columns(taken("suffix", coded(tokens.list.last(), suffixes, over=1), shorter))
+        .with_columns(
+            taken("pre", coded(tokens.list.first(), directions, over=1), tokens.list.slice(1))
+        )
+        .select(
+            "rest", "pre", "suffix", "post",
+            words=blank_to_null(tokens.list.eval(ordinal).list.join(" ")),
+        )
+    )  # fmt: skip
+
+
+def _written(frame: pl.LazyFrame, name: str) -> pl.LazyFrame:
+    """The delivery line and its parts."""
+    named = frame.with_columns(
+        street_name=pl.coalesce("box_kind", "words"), street_number=pl.coalesce("box", "number")
     )
     box = (
         pl.col("box_kind")
@@ -201,24 +214,25 @@ def _written(frame: pl.LazyFrame, name: str) -> pl.LazyFrame:
     street = pl.concat_str(
         "number", "pre", "street_name", "suffix", "post", "unit", separator=" ", ignore_nulls=True
     )
-    full = pl.coalesce(box, blank_to_null(street))
+    standard = pl.any_horizontal(
+        pl.col(part).is_not_null() for part in ("suffix", "pre", "post", "unit_raw")
+    )
     return named.select(
         "raw",
-        full.alias(name),
+        pl.coalesce(box, blank_to_null(street)).alias(name),
         "street_number",
         "street_name",
         "unit",
         pl.col("^(rule|flag):.*$"),
-        (pl.col("suffix").is_not_null() | pl.col("pre").is_not_null() | pl.col("post").is_not_null() | pl.col("unit_raw").is_not_null()).alias(f"{RULE}publication_28"),
+        standard.alias(f"{RULE}publication_28"),
         pl.col("box_kind").is_not_null().alias(f"{RULE}box"),
-    )  # fmt: skip
+    )
 
 
-def _unit(raw: pl.Expr) -> pl.Expr:
-    """'APARTMENT # 4' is APT 4, '2ND FLOOR' is FL 2."""
-    floor = raw.str.replace(r"(\d+)(?:ST|ND|RD|TH) (?:FLOOR|FLR|FL)$", "FL $1")
+def _unit(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """`unit` of each `unit_raw`: 'APARTMENT # 4' is APT 4, '2ND FLOOR' is FL 2."""
+    floor = pl.col("unit_raw").str.replace(r"(\d+)(?:ST|ND|RD|TH) (?:FLOOR|FLR|FL)$", "FL $1")
     apart = floor.str.replace_all(rf"\b({_UNIT_WORD})(?: #)? ?(\d|[A-Z]\b|[A-Z]-?\d)", "$1 $2")
     table = {**words("unit"), **words("unit_alone")}
-    return blank_to_null(
-        collapse(apart.str.split(" ").list.eval(pl.element().replace(table)).list.join(" "))
-    )
+    coded = apart.str.split(" ").list.eval(pl.element().replace(table)).list.join(" ")
+    return frame.select("unit_raw", unit=blank_to_null(collapse(coded)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 
 import polars as pl
 
@@ -73,6 +74,7 @@ def _day(places: str, pivot: int) -> pl.Expr:
     return pl.when(date.dt.year().is_between(*YEARS)).then(date)
 
 
+@cache
 def birth_date(order: str, *, pivot: int) -> Cleaner:
     """`date_of_birth`: ISO text; placeholders and impossible dates null and flagged."""
 
@@ -99,6 +101,7 @@ def birth_date(order: str, *, pivot: int) -> Cleaner:
     return clean
 
 
+@cache
 def known_date(order: str, *, name: str, pivot: int) -> Cleaner:
     """`name` as a date; null where it is none."""
 
@@ -111,6 +114,7 @@ def known_date(order: str, *, name: str, pivot: int) -> Cleaner:
     return clean
 
 
+@cache
 def death_date(order: str, *, pivot: int) -> Cleaner:
     """`deceased_on` and `deceased`: a date, or any text but no; 1900-01-01 where only the fact is known.
 

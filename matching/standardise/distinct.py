@@ -7,16 +7,54 @@ with the row as reason codes.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 import polars as pl
 
-__all__ = ["FLAG", "RULE", "Cleaner", "Cleaning"]
+__all__ = ["FLAG", "RULE", "Cleaner", "Cleaning", "Known"]
 
 Cleaner = Callable[[pl.LazyFrame], pl.LazyFrame]
 RULE, FLAG = "rule:", "flag:"
+KEPT_VALUES = 200_000
+"""Values that a cleaner's results are kept of: all given names, towns, birth dates; 20 MB a cleaner."""
+FEW = 4
+"""Values are kept where each is borne by so many rows: a number of one's own comes once."""
+_AT = "__at"
+
+
+@dataclass(slots=True)
+class Known:
+    """What cleaners made of values they met before, in any part. Safe for several threads.
+
+    Memory: KEPT_VALUES results a cleaner; what comes later is cleaned each time.
+    """
+
+    results: dict[Cleaner, pl.DataFrame] = field(default_factory=dict)
+    locks: defaultdict[Cleaner, Lock] = field(default_factory=lambda: defaultdict(Lock))
+
+    def cleaned(self, cleaner: Cleaner, values: pl.Series) -> pl.DataFrame:
+        """The cleaner's results, value by value; a null among them is cleaned, too."""
+        with self.locks[cleaner]:
+            before = self.results.get(cleaner)
+            if before is None:
+                after = _clean(cleaner, values)
+                at = pl.Series(np.arange(values.len(), dtype=np.uint32))
+            else:
+                places = before.select("raw").with_row_index(_AT)
+                found = values.to_frame().join(
+                    places, on="raw", how="left", maintain_order="left", nulls_equal=True
+                )[_AT]
+                new = values.filter(found.is_null())
+                after = pl.concat([before, _clean(cleaner, new)]) if new.len() else before
+                numbers = pl.Series(np.arange(before.height, after.height, dtype=np.uint32))
+                at = found.scatter(found.is_null().arg_true(), numbers) if new.len() else found
+            if after.height <= KEPT_VALUES:
+                self.results[cleaner] = after
+        return after.drop("raw")[at]
 
 
 @dataclass(slots=True)
@@ -24,6 +62,7 @@ class Cleaning:
     """One part being cleaned: flags of rows, and rows changed by (field, rule)."""
 
     rows: int
+    known: Known = field(default_factory=Known)
     flags: dict[str, pl.Series] = field(default_factory=dict)
     changes: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -34,16 +73,25 @@ class Cleaning:
 
         Not `flagged`: the rules are counted, but say nothing about the person of the row.
         """
-        cleaned, codes, weights = _distinct(raw, cleaner)
-        for column in cleaned.columns:
+        values, codes = _distinct(raw)
+        few = values.len() * FEW <= max(raw.len(), KEPT_VALUES // FEW)
+        results = (
+            self.known.cleaned(cleaner, values) if few else _clean(cleaner, values).drop("raw")
+        )
+        self._note(name, results, codes, flagged=flagged)
+        kept = results.select(c for c in results.columns if not c.startswith((RULE, FLAG)))
+        return kept[codes]
+
+    def _note(self, name: str, results: pl.DataFrame, codes: pl.Series, *, flagged: bool) -> None:
+        """Count what the rules changed; keep the flags."""
+        rows = pl.Series(np.bincount(codes.to_numpy(), minlength=results.height))
+        for column in results.columns:
             if column.startswith((RULE, FLAG)):
-                hit = cleaned[column].fill_null(value=False)
+                hit = results[column].fill_null(value=False)
                 rule = column.split(":", 1)[1]
-                self._count(name, rule, int(weights.filter(hit).sum()))
+                self._count(name, rule, int(rows.filter(hit).sum()))
                 if flagged and column.startswith(FLAG) and hit.any():
                     self._flag(rule, hit.gather(codes))
-        values = cleaned.select(c for c in cleaned.columns if not c.startswith((RULE, FLAG)))
-        return values[codes]
 
     def _count(self, name: str, rule: str, rows: int) -> None:
         if rows:
@@ -60,11 +108,16 @@ class Cleaning:
             self._flag(rule, rows)
 
 
-def _distinct(raw: pl.Series, cleaner: Cleaner) -> tuple[pl.DataFrame, pl.Series, pl.Series]:
-    """Cleaned distinct values, each row's place among them, and rows a value. Null is a value, last."""
+def _clean(cleaner: Cleaner, values: pl.Series) -> pl.DataFrame:
+    return cleaner(pl.LazyFrame({"raw": values})).collect()
+
+
+def _distinct(raw: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Distinct values and each row's place among them. Null is a value, last."""
+    if raw.null_count() == raw.len():
+        codes = pl.Series(np.zeros(raw.len(), np.uint32))
+        return pl.Series("raw", [None], dtype=pl.String), codes
     encoded = raw.to_arrow().dictionary_encode()
     values = pl.Series("raw", pl.from_arrow(encoded.dictionary), dtype=pl.String)
     codes = pl.Series(pl.from_arrow(encoded.indices), dtype=pl.UInt32).fill_null(values.len())
-    weights = np.bincount(codes.to_numpy(), minlength=values.len() + 1)
-    whole = pl.concat([values, pl.Series("raw", [None], dtype=pl.String)])
-    return cleaner(pl.LazyFrame({"raw": whole})).drop("raw").collect(), codes, pl.Series(weights)
+    return pl.concat([values, pl.Series("raw", [None], dtype=pl.String)]), codes

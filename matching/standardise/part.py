@@ -8,7 +8,7 @@ from functools import partial
 import polars as pl
 
 from matching.standardise import address, contacts, dates, facts, names, places
-from matching.standardise.distinct import Cleaner, Cleaning
+from matching.standardise.distinct import Cleaner, Cleaning, Known
 from matching.standardise.text import blank_to_null
 
 __all__ = ["ORDER", "clean_part"]
@@ -46,9 +46,14 @@ DATE_FIELDS = ("address_as_of", "email_consent_on", "email_consent_withdrawn_on"
 STREETS = (("street", "street2"), ("alternate_street", None), ("representative_street", None))
 
 
-def clean_part(frame: pl.DataFrame, *, pivot: int) -> tuple[pl.DataFrame, Cleaning]:
-    """Cleaned columns of each row, in the rows' order; `frame` has the canonical fields and ORDER."""
-    work = Cleaning(frame.height)
+def clean_part(
+    frame: pl.DataFrame, *, pivot: int, known: Known | None = None
+) -> tuple[pl.DataFrame, Cleaning]:
+    """Cleaned columns of each row, in the rows' order; `frame` has the canonical fields and ORDER.
+
+    `known`: results of parts before, for values that come again.
+    """
+    work = Cleaning(frame.height, known or Known())
     found: dict[str, pl.Series] = {}
     for field, cleaner in PLAIN_FIELDS.items():
         found |= _columns(work.add(field, frame[field], cleaner))
