@@ -16,6 +16,7 @@ __all__ = [
     "NAME",
     "address",
     "faults",
+    "faulty",
     "has_name",
     "longest_line",
     "mailable",
@@ -186,6 +187,14 @@ def faults(limits: dict[str, int]) -> pl.Expr:
         ]
     joined = pl.concat_str(found, separator=",", ignore_nulls=True)
     return pl.when(joined != "").then(joined)
+
+
+def faulty(rows: pl.DataFrame, limits: dict[str, int]) -> int:
+    """How many rows have a fault; only those with anything odd in them are looked at closely."""
+    texts = pl.concat_str(list(limits), separator="|", ignore_nulls=True)
+    long = (pl.col(column).str.len_bytes() > most for column, most in limits.items())
+    odd = texts.str.contains(r"(?:^|\|)[=+\-@]|[^ -~]") | pl.any_horizontal(long)
+    return rows.filter(odd).filter(faults(limits).is_not_null()).height
 
 
 def with_lines(notices: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 
 from matching.store import Workspace
 
-__all__ = ["RECORDS_AT_ONCE", "records", "records_in_order"]
+__all__ = ["RECORDS_AT_ONCE", "people_in_ranges", "records", "records_in_order"]
 
 RECORDS_AT_ONCE = 1_000_000
 """Records read at one time: about 300 MB with the texts made of them."""
@@ -27,6 +27,23 @@ _CLEANED = (
 )  # fmt: skip
 _AS_DELIVERED = ("first_name", "middle_name", "last_name", "zip")
 _SIDES = (("leaked", "mention_id"), ("charts", "chart_id"))
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""First characters of person ids, which are even: 32 ranges at most."""
+
+
+def people_in_ranges(rows: int, rows_at_once: int) -> Iterator[pl.Expr]:
+    """Conditions on `person_id`, in order, that together hold for everyone once.
+
+    Tables in the order of person_id are read by them a range at a time.
+    """
+    wanted = max(1, -(-rows // rows_at_once))
+    count = min(1 << (wanted - 1).bit_length(), len(_LETTERS))
+    starts = [_LETTERS[i * len(_LETTERS) // count] for i in range(count)]
+    person = pl.col("person_id")
+    for index in range(count):
+        above = person >= starts[index] if index else pl.lit(value=True)
+        below = person < starts[index + 1] if index + 1 < count else pl.lit(value=True)
+        yield above & below
 
 
 def records(workspace: Workspace, wanted: pl.LazyFrame) -> pl.LazyFrame:

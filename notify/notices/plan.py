@@ -23,13 +23,12 @@ from notify.notices.references import reference_numbers
 from notify.notices.settings import NoticesSettings
 from notify.notices.told import told
 from notify.notices.voices import KINDS, Hearing, Voices, lacks_glyph, voices
+from notify.records import people_in_ranges
 
 __all__ = ["PAIRS_AT_ONCE", "run"]
 
 PAIRS_AT_ONCE = 1_000_000
 """About 1 GB while they are decided, and as much again while the slice before is written."""
-_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""First characters of person ids, which are even: 32 slices at most, 32 million pairs."""
 _ID_LENGTH = 15
 PRINT_NAME_MAX = 120
 """Characters of ce_print_name in a mail file (DOMAIN 5.3)."""
@@ -151,7 +150,7 @@ def _put(
 def _slices(workspace: Workspace, common: Common) -> Iterator[Slice]:
     """Everyone once, in the order of person ids."""
     pairs = records = 0
-    for people in _ranges(workspace.rows("ownership")):
+    for people in people_in_ranges(workspace.rows("ownership"), PAIRS_AT_ONCE):
         own = workspace.scan("ownership").filter(people).select(*_PAIR, "status").collect()
         members = _members(workspace, common, people, first=records)
         heard = common.voices.between(records, records + members.height)
@@ -185,18 +184,6 @@ def _members(workspace: Workspace, common: Common, people: pl.Expr, *, first: in
     )
 
 
-def _ranges(pairs: int) -> Iterator[pl.Expr]:
-    """Conditions on person_id, in order, that together hold for everyone once."""
-    wanted = max(1, -(-pairs // PAIRS_AT_ONCE))
-    count = min(1 << (wanted - 1).bit_length(), len(_LETTERS))
-    starts = [_LETTERS[i * len(_LETTERS) // count] for i in range(count)]
-    person = pl.col("person_id")
-    for index in range(count):
-        above = person >= starts[index] if index else pl.lit(value=True)
-        below = person < starts[index + 1] if index + 1 < count else pl.lit(value=True)
-        yield above & below
-
-
 def _decide(workspace: Workspace, common: Common, part: Slice) -> pl.DataFrame:
     """The pairs of a slice with all that decides, and the decision, sorted by their key."""
     wide = _with_people(workspace, common, part)
@@ -213,8 +200,7 @@ def _decide(workspace: Workspace, common: Common, part: Slice) -> pl.DataFrame:
 def _with_people(workspace: Workspace, common: Common, part: Slice) -> pl.DataFrame:
     """Add what holds for the person, and the best records of each kind at the entity."""
     said, settings = part.voices.said, common.settings
-    first, last = (pl.lit(at, dtype=pl.String) for at in _ends(part.own["person_id"]))
-    inside = pl.col("person_id").is_between(first, last)
+    inside = pl.col("person_id").is_between(*_ends(part.own["person_id"]))
     columns = ["person_id", "affected", "deceased", "minor_on", "language"]
     persons = workspace.scan("persons").filter(inside).select(columns).collect()
     near = choose.near(part.own, part.members, part.voices.owners)
@@ -231,8 +217,9 @@ def _with_people(workspace: Workspace, common: Common, part: Slice) -> pl.DataFr
     )
 
 
-def _ends(people: pl.Series) -> tuple[str | None, str | None]:
-    return people.first(), people.last()
+def _ends(ordered: pl.Series) -> tuple[pl.Expr, pl.Expr]:
+    first, last = ordered.head(1).to_list(), ordered.tail(1).to_list()
+    return pl.lit(first[0] if first else ""), pl.lit(last[0] if last else "")
 
 
 def _with_printed(wide: pl.DataFrame, part: Slice) -> pl.DataFrame:
