@@ -84,16 +84,19 @@ def blocks(
     columns: int = 0,
     skip: int = 0,
     start: Position = START,
+    size: int | None = None,
 ) -> Iterator[Block]:
     """Blocks of whole records from `start` on. No dialect: physical lines.
 
-    At the start of the file the first `skip` bytes are a header.
+    At the start of the file the first `skip` bytes are a header. `size`: bytes read at once.
     """
     widths = char_widths(source.encoding)
     covered = 0 if start.offset else len(byte_order_mark(path, source.encoding))
     offset, row, carry = start.offset or covered, start.row, b""
     skip = 0 if start.offset else skip
-    for text, final in _with_last(utf8_blocks(path, source.encoding, start=start.offset)):
+    for text, final in _with_last(
+        utf8_blocks(path, source.encoding, start=start.offset, size=size)
+    ):
         data = np.frombuffer(bytearray(carry + text), np.uint8)
         if skip:
             step = _delivered(data[:skip], widths)

@@ -17,7 +17,7 @@ from matching.errors import OperatorError
 from matching.intake import roster
 from matching.intake.delivered import matches, shown
 from matching.intake.mapping import mapped_columns
-from matching.intake.readers import column_names, read
+from matching.intake.readers import column_names, sample
 from matching.intake.settings import IntakeSettings
 from matching.intake.sniff import encoding_problem
 from matching.intake.text import is_supported
@@ -144,17 +144,22 @@ def _listed(names: list[str]) -> str:
 
 
 def _date_problems(where: str, path: Path, source: Source, names: list[str]) -> Iterator[str]:
-    """A file whose birth dates contradict its date_order; only its first block is looked at."""
+    """A file whose birth dates contradict its date_order; only its first rows are looked at."""
     column = source.columns.get("date_of_birth")
     if not isinstance(column, str) or column not in names or source.date_order == "ymd":
         return
-    sample = next(read(path, source), None)
-    if sample is None:
+    first = sample(path, source)
+    if first is None:
         return
     parts = pl.col(column).str.extract_groups(r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}")
-    pairs = sample.rows.select(
-        first=parts.struct.field("1").cast(pl.Int32), second=parts.struct.field("2").cast(pl.Int32)
-    ).drop_nulls()
+    pairs = (
+        sample(path, source)
+        .rows.select(
+            first=parts.struct.field("1").cast(pl.Int32),
+            second=parts.struct.field("2").cast(pl.Int32),
+        )
+        .drop_nulls()
+    )
     over = {"mdy": int((pairs["first"] > 12).sum()), "dmy": int((pairs["second"] > 12).sum())}
     other = "dmy" if source.date_order == "mdy" else "mdy"
     wrong, right = over[source.date_order], over[other]

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from matching.fields import CANONICAL_FIELDS, ROLES
-from matching.intake.readers import ROW_NO
+from matching.intake.blocks import ROW_NO
 from matching.sources import Source
 from matching.tables import ROLE_NUMBER
 

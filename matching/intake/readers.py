@@ -17,14 +17,26 @@ from matching.errors import OperatorError
 from matching.intake.blocks import ROW_NO, START, Block, Position, blocks
 from matching.intake.csv_text import csv_dialect, csv_header, parsed_csv
 from matching.intake.json_text import parsed_json
+from matching.intake.mapping import mapped_columns
 from matching.intake.parquet import parquet_names, parquet_rows, parquet_slice
 from matching.intake.text import EMPTY
 from matching.sources import Source
 
-__all__ = ["ROW_NO", "START", "Batch", "Portion", "Position", "column_names", "portions", "read"]
+__all__ = [
+    "ROW_NO",
+    "START",
+    "Batch",
+    "Portion",
+    "Position",
+    "column_names",
+    "portions",
+    "read",
+    "sample",
+]
 
 PORTION_ROWS = 300_000
 """Rows of a part of the widest tables: about 0.5 GiB in memory while it is written or cleaned."""
+SAMPLE_ROWS, SAMPLE_BYTES = 20_000, 2 << 20
 NO_REJECTS = pl.DataFrame(schema={"row_no": pl.Int64, "offset": pl.Int64, "reason": pl.String})
 
 
@@ -90,23 +102,42 @@ def column_names(path: Path, source: Source) -> list[str]:
     if source.format == "parquet":
         return parquet_names(path)
     if source.format == "jsonl":
-        return [name for name in next(read(path, source)).rows.columns if name != ROW_NO]
+        first = sample(path, source)
+        if first is not None and mapped_columns(source) <= set(first.rows.columns):
+            return _names(first)
+        return _names(next(read(path, source)))
     return csv_header(path, source)[0]
 
 
-def _pieces(path: Path, source: Source, start: Position) -> Iterator[_Piece]:
+def _names(batch: Batch) -> list[str]:
+    return [name for name in batch.rows.columns if name != ROW_NO]
+
+
+def sample(path: Path, source: Source) -> Batch | None:
+    """The first rows of a file, some ten thousand: enough to see what it holds; None without any."""
+    if source.format == "parquet":
+        return _parquet_batch(path, 0, SAMPLE_ROWS)
+    first = next(_pieces(path, source, START, size=SAMPLE_BYTES), None)
+    return first.parse() if first else None
+
+
+def _pieces(
+    path: Path, source: Source, start: Position, *, size: int | None = None
+) -> Iterator[_Piece]:
     if source.format == "parquet":
         yield from _parquet_pieces(path, start)
         return
     if not path.stat().st_size:
         raise OperatorError(EMPTY.format(path.name))
     if source.format == "jsonl":
-        for block in blocks(path, source, None, start=start):
+        for block in blocks(path, source, None, start=start, size=size):
             yield _Piece(block.end, partial(_json_batch, block))
         return
     names, header = csv_header(path, source)
     dialect = csv_dialect(source)
-    for block in blocks(path, source, dialect, columns=len(names), skip=header, start=start):
+    for block in blocks(
+        path, source, dialect, columns=len(names), skip=header, start=start, size=size
+    ):
         yield _Piece(block.end, partial(_csv_batch, block, names, source))
 
 

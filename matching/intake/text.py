@@ -66,23 +66,25 @@ def byte_order_mark(path: Path, encoding: str) -> bytes:
     return next((mark for mark in family if head.startswith(mark)), b"")
 
 
-def utf8_blocks(path: Path, encoding: str, *, start: int = 0) -> Iterator[bytes]:
+def utf8_blocks(
+    path: Path, encoding: str, *, start: int = 0, size: int | None = None
+) -> Iterator[bytes]:
     """Blocks of the file after its byte order mark, or from byte `start`, as UTF-8.
 
     Bytes that do not decode stay in as bytes that are no UTF-8, so that only their row is rejected.
     """
     name = codecs.lookup(encoding).name
-    mark = byte_order_mark(path, encoding)
+    mark, size = byte_order_mark(path, encoding), size or BLOCK_BYTES
     with path.open("rb") as handle:
         handle.seek(start or len(mark))
         if name in _UTF8:
-            while block := handle.read(BLOCK_BYTES):
+            while block := handle.read(size):
                 yield block
             return
         decoder = codecs.getincrementaldecoder(_with_byte_order(name, mark))(
             "surrogatepass" if name in _WIDE else "surrogateescape"
         )
-        while block := handle.read(BLOCK_BYTES):
+        while block := handle.read(size):
             yield decoder.decode(block).encode("utf-8", "surrogatepass")
         left = decoder.getstate()[0]
         if left:

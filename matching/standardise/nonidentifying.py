@@ -1,15 +1,19 @@
 """Values that too many different people bear to identify any: a practice's phone, a shelter's address.
 
-Memory: 8 bytes a filled field and row while candidates are found (1.2 GB for 30 million full rows),
-then only rows with a frequent value.
+Two passes over the parts: rows are counted by their value's hash, then only rows with a frequent value
+are looked at. Memory: 2 ** BUCKETS_BITS bytes a filled field, two parts, and the rows of the second pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
+from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.store import Workspace
 from matching.tables import TABLES
@@ -18,9 +22,15 @@ __all__ = ["FIELDS", "shared_value", "shared_values"]
 
 FIELDS = ("phone", "email", "street", "ssn", "member_id")
 PERSON = ("first_name", "last_name", "date_of_birth")
-_COLUMNS = [*FIELDS, "zip5", *PERSON]
+IN_HAND = 2
+"""Parts read at once."""
+BUCKETS_BITS = 26
+"""64 MiB a field: of 30 million rows two in five share a bucket, a dozen rows by chance almost never do."""
+MANY = 255
+"""Counters stop here: they say that a value may be frequent, the second pass says whether it is."""
 _SEED = 7
-BATCH_ROWS = 500_000
+_Counters = np.ndarray[Any, np.dtype[np.uint8]]
+_Result = TypeVar("_Result")
 
 
 def shared_value(field: str) -> pl.Expr:
@@ -32,19 +42,15 @@ def shared_value(field: str) -> pl.Expr:
 
 def shared_values(workspace: Workspace, *, over: int) -> pl.DataFrame:
     """Values of both sides borne by more than `over` distinct names and birth dates."""
-    frequent = _frequent(workspace, over)
-    pieces = [pl.DataFrame(schema={"field": pl.String, "value": pl.String, "person": pl.UInt64})]
-    for part in _parts(workspace):
-        for field in FIELDS:
-            value = part.select(value=shared_value(field), person=pl.struct(PERSON).hash(_SEED))
-            hashes = value["value"].hash(_SEED)
-            rows = value.filter(
-                hashes.is_in(frequent[field].implode()) & value["value"].is_not_null()
-            )
-            if rows.height:
-                pieces.append(rows.unique().select(pl.lit(field).alias("field"), "value", "person"))
+    counters: dict[str, _Counters] = {}
+    locks = {field: Lock() for field in FIELDS}
+    for _ in _by_part(workspace, [], lambda part: _count(part, counters, locks)):
+        pass
+    least = min(over, MANY - 1)
+    pieces = _by_part(workspace, [*PERSON], lambda part: _borne(part, counters, least))
+    none = pl.DataFrame(schema={"field": pl.String, "value": pl.String, "person": pl.UInt64})
     return (
-        pl.concat(pieces)
+        pl.concat([none, *pieces])
         .group_by("field", "value")
         .agg(people=pl.col("person").n_unique().cast(pl.Int64))
         .filter(pl.col("people") > over)
@@ -53,27 +59,61 @@ def shared_values(workspace: Workspace, *, over: int) -> pl.DataFrame:
     )
 
 
-def _frequent(workspace: Workspace, over: int) -> dict[str, pl.Series]:
-    """Hashes of the values in more than `over` rows, by field."""
-    hashes: dict[str, list[np.ndarray[tuple[int], np.dtype[np.uint64]]]] = {
-        field: [] for field in FIELDS
-    }
-    for part in _parts(workspace):
-        for field in FIELDS:
-            value = part.select(value=shared_value(field))["value"].drop_nulls()
-            hashes[field].append(value.hash(_SEED).to_numpy())
-    return {
-        field: _in_more_rows(np.concatenate([np.empty(0, np.uint64), *hashes.pop(field)]), over)
-        for field in FIELDS
-    }
+def _by_part(
+    workspace: Workspace, more: list[str], work: Callable[[pl.DataFrame], _Result]
+) -> Iterator[_Result]:
+    """What the work gives for each part of both sides, in order."""
+    columns = [*FIELDS, "zip5", *more]
+    parts = [p for name in ("leaked_std", "charts_std") for _, p in workspace.lazy_parts(name)]
+    with ThreadPoolExecutor(IN_HAND) as pool:
+        yield from pool.map(lambda part: work(part.select(columns).collect()), parts)
 
 
-def _in_more_rows(hashes: np.ndarray[tuple[int], np.dtype[np.uint64]], over: int) -> pl.Series:
-    hashes.sort()
-    far = hashes[over:] == hashes[: hashes.size - over] if hashes.size > over else np.empty(0, bool)
-    return pl.Series(np.unique(hashes[over:][far]) if far.size else hashes[:0], dtype=pl.UInt64)
+def _hash(field: str) -> pl.Expr:
+    """Hash of the shared value without making its text."""
+    value = pl.col(field).hash(_SEED)
+    if field == "street":
+        return value ^ pl.col("zip5").fill_null("").hash(_SEED + 1)
+    return value
 
 
-def _parts(workspace: Workspace) -> Iterator[pl.DataFrame]:
-    for name in ("leaked_std", "charts_std"):
-        yield from workspace.scan(name).select(_COLUMNS).collect_batches(chunk_size=BATCH_ROWS)
+def _buckets(hashes: pl.Series) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    return hashes.to_numpy() >> np.uint64(64 - BUCKETS_BITS)
+
+
+def _count(part: pl.DataFrame, counters: dict[str, _Counters], locks: dict[str, Lock]) -> None:
+    """Count the part's filled rows by bucket of their value."""
+    for field in FIELDS:
+        hashes = part.select(_hash(field).filter(pl.col(field).is_not_null())).to_series()
+        if hashes.len():
+            buckets = _buckets(hashes)
+            with locks[field]:
+                if field not in counters:
+                    counters[field] = np.zeros(1 << BUCKETS_BITS, np.uint8)
+                _add(counters[field], buckets)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _add(counters: Any, buckets: Any) -> None:
+    """Compiled, because NumPy has no sum into places that stops short of overflow."""
+    for bucket in buckets:
+        if counters[bucket] < MANY:
+            counters[bucket] += 1
+
+
+def _borne(part: pl.DataFrame, counters: dict[str, _Counters], least: int) -> pl.DataFrame:
+    """`field`, `value`, `person` of rows whose value may be frequent, each once."""
+    pieces = [pl.DataFrame(schema={"field": pl.String, "value": pl.String, "person": pl.UInt64})]
+    for field, counted in counters.items():
+        frequent = counted[_buckets(part.select(_hash(field)).to_series())] > least
+        rows = part.select(field, "zip5", *PERSON).filter(
+            pl.Series(frequent), pl.col(field).is_not_null()
+        )
+        pieces.append(
+            rows.select(
+                pl.lit(field).alias("field"),
+                value=shared_value(field),
+                person=pl.struct(PERSON).hash(_SEED),
+            ).unique()
+        )
+    return pl.concat(pieces)
