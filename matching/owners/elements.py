@@ -5,91 +5,64 @@ Never the union over entities: it would tell one practice, and a household, what
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
-from matching.owners.kinds import KINDS, column_kinds, word_kinds
-from matching.owners.ladder import FENCES
-from matching.owners.rows import mention_slices
+from matching.owners.kinds import KINDS, column_kinds
+from matching.owners.members import People
+from matching.owners.people import Reached
+from matching.owners.said import BY_ROW, Said
 from matching.store import Workspace
 
-__all__ = ["write_elements"]
+__all__ = ["elements", "with_chart_kinds", "with_free_kinds"]
 
 
-def write_elements(workspace: Workspace) -> None:
-    """One row a person, entity and kind of data.
+def with_free_kinds(sets: pl.DataFrame, said: Said, reached: Reached) -> pl.DataFrame:
+    """Kinds of entities that own none of the person's rows, which is possible through a chart.
 
-    An entity that owns none of the person's rows is possible through a chart: then the rows that
-    may be its (no account number of another) count, a person known by charts only takes those of
-    the person it may be, and a presumed entity its own chart.
+    Then the rows that may be its (no account number of another) count, and a person known by
+    charts only takes those of the person it may be. Null where that leaves none.
     """
-    owned, free = _from_rows(workspace)
-    people = workspace.scan("ownership").select("person_id", "entity_id")
-    told = workspace.scan("affected").select("person_id", pl.col("maybe_same_as").alias("other"))
-    via = _any(told.join(free, left_on="other", right_on="person_id"), "person_id")
-    sets = (
-        people.join(owned, on=["person_id", "entity_id"], how="left")
-        .join(free, on="person_id", how="left", suffix="_free")
-        .join(via, on="person_id", how="left", suffix="_via")
-        .join(_from_charts(workspace), on=["person_id", "entity_id"], how="left", suffix="_chart")
-        .select(
-            "person_id",
-            "entity_id",
-            pl.coalesce("kinds", "kinds_free", "kinds_via", "kinds_chart").alias("kinds"),
-        )
-        .drop_nulls("kinds")
+    count = len(said.unfenced)
+    via, known = np.zeros(count, np.int64), np.zeros(count, bool)
+    person, other = (reached.links[name].to_numpy() for name in ("person", "other"))
+    free = said.unfenced[other]
+    np.bitwise_or.at(via, person[free], said.free_kinds[other[free]])
+    known[person[free]] = True
+    kinds = np.where(said.unfenced, said.free_kinds, via)
+    at = sets["person"].to_numpy()
+    open_kinds = pl.DataFrame({"kinds": kinds[at], "known": (said.unfenced | known)[at]})
+    allowed = open_kinds.select(pl.when("known").then("kinds")).to_series()
+    by_row = pl.when(pl.col("kinds") >= BY_ROW).then(pl.col("kinds") - BY_ROW)
+    return sets.with_columns(pl.coalesce(by_row, allowed.cast(pl.Int32)).alias("kinds"))
+
+
+def with_chart_kinds(workspace: Workspace, people: People, sets: pl.DataFrame) -> pl.DataFrame:
+    """Kinds that are still null from what the entity's own charts hold of the person."""
+    open_sets = sets.filter(pl.col("kinds").is_null()).select("person", "entity_id")
+    charts = people.charts.join(open_sets, on=["person", "entity_id"], how="semi")
+    wanted = pl.col("chart_id").is_in(charts["chart_id"].implode())
+    held = workspace.scan("charts").filter(wanted).select("chart_id", column_kinds().alias("held"))
+    found = (
+        charts.lazy()
+        .join(held, on="chart_id")
+        .group_by("person", "entity_id")
+        .agg(pl.col("held").bitwise_or().cast(pl.Int32))
+        .collect(engine="streaming")
     )
-    found = sets.collect(engine="streaming")
-    distinct = found.select("kinds").unique()
+    met = sets.join(found, on=["person", "entity_id"], how="left", maintain_order="left")
+    return met.with_columns(pl.coalesce("kinds", "held")).drop("held")
+
+
+def elements(people: People, sets: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `elements` for sets in order of person and entity."""
+    distinct = sets.select("kinds").drop_nulls().unique()
     bits = pl.DataFrame({"element": KINDS, "bit": [1 << place for place in range(len(KINDS))]})
     named = distinct.join(bits, how="cross").filter(pl.col("kinds") & pl.col("bit") != 0)
-    rows = found.join(named, on="kinds").select("person_id", "entity_id", "element")
-    workspace.write("elements", rows)
-
-
-def _from_rows(workspace: Workspace) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """(person_id, entity_id, kinds) of owned rows; (person_id, kinds) of rows without a fence."""
-    leaked = workspace.scan("members").filter(pl.col("side") == "leaked")
-    persons = leaked.select("mention_id", "person_id").collect(engine="streaming")
-    persons = persons.sort("mention_id")
-    owned, free = [], []
-    for start, end in mention_slices(workspace):
-        inside = pl.col("mention_id").is_between(start, end, closed="left")
-        low, high = persons["mention_id"].search_sorted(pl.Series([start, end]))
-        kinds = _row_kinds(workspace, inside).join(persons[low:high], on="mention_id")
-        owners = workspace.scan("row_owners").filter(inside).collect()
-        met = owners.join(kinds, on="mention_id")
-        owned.append(_any(met.lazy(), "person_id", "entity_id").collect())
-        fenced = owners.filter(pl.col("basis").is_in(FENCES))
-        outside = kinds.join(fenced, on="mention_id", how="anti")
-        free.append(_any(outside.lazy(), "person_id").collect())
-    text, number = pl.String(), pl.Int64()
-    nothing = pl.DataFrame(schema={"person_id": text, "entity_id": text, "kinds": number})
-    all_owned = pl.concat([nothing, *owned]).lazy()
-    all_free = pl.concat([nothing.drop("entity_id"), *free]).lazy()
-    return _any(all_owned, "person_id", "entity_id"), _any(all_free, "person_id")
-
-
-def _row_kinds(workspace: Workspace, inside: pl.Expr) -> pl.DataFrame:
-    """mention_id, kinds of one slice."""
-    leaked = workspace.scan("leaked").filter(inside)
-    rows = leaked.select("mention_id", "extra", "elements", column_kinds().alias("kinds")).collect()
-    extra = word_kinds(rows["extra"], declared=False)
-    words = word_kinds(rows["elements"], declared=True)
-    met = rows.join(extra, left_on="extra", right_on="text", how="left", suffix="_extra")
-    met = met.join(words, left_on="elements", right_on="text", how="left", suffix="_word")
-    more = pl.col("kinds_extra").fill_null(0) | pl.col("kinds_word").fill_null(0)
-    return met.select("mention_id", (pl.col("kinds") | more).alias("kinds"))
-
-
-def _from_charts(workspace: Workspace) -> pl.LazyFrame:
-    """person_id, entity_id, kinds: what the entity's own charts hold of a person."""
-    charts = workspace.scan("members").filter(pl.col("side") == "master").drop_nulls("entity_id")
-    held = workspace.scan("charts").select("chart_id", column_kinds().alias("kinds"))
-    met = charts.select("mention_id", "person_id", "entity_id").join(
-        held, left_on="mention_id", right_on="chart_id"
+    lists = named.sort("kinds", "element").group_by("kinds").agg("element")
+    rows = sets.join(lists, on="kinds", maintain_order="left").explode("element")
+    return rows.select(
+        people.ids.gather(rows["person"]).alias("person_id"),
+        pl.col("entity_id").cast(pl.String),
+        "element",
     )
-    return _any(met, "person_id", "entity_id")
-
-
-def _any(sets: pl.LazyFrame, *by: str) -> pl.LazyFrame:
-    return sets.group_by(by).agg(pl.col("kinds").bitwise_or())

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
-__all__ = ["KINDS", "column_kinds", "word_kinds"]
+from matching.store import Workspace
+
+__all__ = ["KINDS", "column_kinds", "row_kinds", "word_kinds"]
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "name": ("first_name", "middle_name", "last_name", "full_name", "previous_last_name", "alias_names"),
@@ -76,3 +78,15 @@ def word_kinds(texts: pl.Series, *, declared: bool) -> pl.DataFrame:
     unknown = (found == 0) & (word != "") & declared
     kinds = pl.when(unknown).then(_OTHER).otherwise(found)
     return words.group_by("text").agg(kinds.cast(pl.Int64).bitwise_or().alias("kinds")).sort("text")
+
+
+def row_kinds(workspace: Workspace, within: pl.Expr) -> pl.DataFrame:
+    """mention_id, kinds of some rows of the leak."""
+    leaked = workspace.scan("leaked").filter(within)
+    rows = leaked.select("mention_id", "extra", "elements", column_kinds().alias("kinds")).collect()
+    extra = word_kinds(rows["extra"], declared=False)
+    words = word_kinds(rows["elements"], declared=True)
+    met = rows.join(extra, left_on="extra", right_on="text", how="left", suffix="_extra")
+    met = met.join(words, left_on="elements", right_on="text", how="left", suffix="_word")
+    more = pl.col("kinds_extra").fill_null(0) | pl.col("kinds_word").fill_null(0)
+    return met.select("mention_id", (pl.col("kinds") | more).alias("kinds"))

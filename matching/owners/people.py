@@ -2,126 +2,127 @@
 
 from __future__ import annotations
 
-import polars as pl
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from matching.owners.ladder import FENCES, LADDER, NO_BASIS, PRESUMED, level_of
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from matching.owners.ladder import LADDER, NO_BASIS, PRESUMED, basis_of, is_sure, standing
+from matching.owners.members import People
+from matching.owners.order import between, by_pair
+from matching.owners.said import MILLION, Said
 from matching.owners.settings import OwnersSettings
 from matching.store import Workspace
 from matching.succession import legal_owner
-from matching.tables import TABLES, UNOWNED
+from matching.tables import UNOWNED
 
-__all__ = ["ownership"]
+__all__ = ["Reached", "charts_reached", "entity_sets", "ownership", "person_ranges"]
 
-_CHART = LADDER[-1]
-_MILLION = 1_000_000
+_PERSONS = 250_000
+"""People at a time: about 0.3 GB with their rows, charts and kinds of data."""
+_NOT_REACHED = -1
 
 
-def ownership(workspace: Workspace, settings: OwnersSettings) -> pl.DataFrame:
-    """person_id, entity_id, status, basis, probability; UNOWNED where nothing names an entity.
+def person_ranges(people: People) -> Iterator[tuple[int, int]]:
+    """Ranges of person numbers [low, high) that together cover all."""
+    count = len(people.ids)
+    yield from ((low, min(low + _PERSONS, count)) for low in range(0, count, _PERSONS))
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Charts that may be an affected person's."""
+
+    own: NDArray[np.int32]  # by person: millionths that its charts are affected, or _NOT_REACHED
+    review: pl.DataFrame  # person, entity_id, millionths: charts of those whom it may be; by person
+    links: pl.DataFrame  # person, other: who may be whom (review band)
+    presumed: tuple[str, ...]  # entities all of whose charts count
+
+
+def charts_reached(workspace: Workspace, settings: OwnersSettings, people: People) -> Reached:
+    """From certain people, links in the review band, and presumed entities."""
+    told = workspace.read("affected", ["person_id", "maybe_same_as", "probability"])
+    links = told.select(
+        people.numbers(told["person_id"]).alias("person"),
+        people.numbers(told["maybe_same_as"]).alias("other"),
+        (pl.col("probability") * MILLION).round().cast(pl.Int32).alias("millionths"),
+    ).drop_nulls()
+    own = np.where(people.certain, MILLION, _NOT_REACHED).astype(np.int32)
+    np.maximum.at(own, links["person"].to_numpy(), links["millionths"].to_numpy())
+    review = links.join(people.charts.drop("chart_id"), on="person").select(
+        pl.col("other").alias("person"), "entity_id", "millionths"
+    )
+    named = pl.DataFrame({"entity_id": settings.presumed_entities}, schema={"entity_id": pl.String})
+    owner = legal_owner(workspace.read("entities"), on=settings.owner_on)
+    return Reached(
+        own,
+        review.sort("person"),
+        links.select("person", "other"),
+        tuple(named.select(owner).to_series().to_list()),
+    )
+
+
+def entity_sets(
+    people: People, said: Said, reached: Reached, *, low: int, high: int
+) -> pl.DataFrame:
+    """Owners of the persons from low to below high: person, entity_id, standing, millionths, kinds.
+
+    In order of person and entity. `kinds` has the bit BY_ROW where a row of the person names it.
+    """
+    rows = said.of(low, high)
+    charts = _charts(people, said, reached, low=low, high=high)
+    found = pl.concat([rows, charts.with_columns(kinds=pl.lit(0, pl.Int32)).select(rows.columns)])
+    named = np.zeros(high - low, bool)
+    named[found["person"].to_numpy() - low] = True
+    unowned = pl.DataFrame({"person": (np.flatnonzero(~named) + low).astype(np.uint32)}).select(
+        "person",
+        pl.lit(UNOWNED, dtype=rows["entity_id"].dtype).alias("entity_id"),
+        standing(pl.lit(value=False), pl.lit(NO_BASIS)).alias("standing"),
+        pl.lit(MILLION, pl.Int32).alias("millionths"),
+        pl.lit(0, pl.Int32).alias("kinds"),
+    )
+    ordered, starts = by_pair(pl.concat([found, unowned]), "person")
+    best = {"standing": np.minimum, "millionths": np.maximum, "kinds": np.bitwise_or}
+    return ordered[starts].with_columns(
+        pl.Series(name, pick.reduceat(ordered[name].to_numpy(), starts))
+        for name, pick in best.items()
+    )
+
+
+def _charts(people: People, said: Said, reached: Reached, *, low: int, high: int) -> pl.DataFrame:
+    """Entities of the person's own charts, and of charts that may be the person's (review band).
+
+    Not where each leaked row of the person bears the account number of an entity.
+    """
+    charts = between(people.charts, "person", low, high).select("person", "entity_id").unique()
+    millionths = pl.Series("millionths", reached.own[charts["person"].to_numpy()])
+    own = charts.with_columns(millionths).filter(pl.col("millionths") != _NOT_REACHED)
+    linked = pl.concat([own, between(reached.review, "person", low, high)])
+    fenced_in = (said.mentioned & ~said.unfenced)[linked["person"].to_numpy()]
+    linked = linked.filter(pl.Series(~fenced_in)).with_columns(basis=pl.lit(LADDER[-1]))
+    presumed = charts.filter(pl.col("entity_id").cast(pl.String).is_in(reached.presumed))
+    presumed = presumed.with_columns(
+        millionths=pl.lit(MILLION, pl.Int32), basis=pl.lit(PRESUMED, pl.String)
+    )
+    possible = standing(pl.lit(value=False), pl.col("basis")).alias("standing")
+    return pl.concat([linked, presumed]).select("person", "entity_id", possible, "millionths")
+
+
+def ownership(people: People, sets: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `ownership` for whole persons; UNOWNED where nothing names an entity.
 
     Confirmed where a row of the person is. `probability` is that of the likeliest link, shared
     evenly among the person's entities; 1 where confirmed, presumed or unowned.
     """
-    rows = _rows_by_person(workspace)
-    fenced_in = _all_rows_fenced(workspace)
-    charts = _charts_by_person(workspace, settings)
-    linked = charts.filter(pl.col("basis") == _CHART).join(fenced_in, on="person_id", how="anti")
-    said = pl.concat([rows, linked, charts.filter(pl.col("basis") == PRESUMED)])
-    owned = (
-        said.with_columns(level=level_of(pl.col("basis")), sure=pl.col("status") == "confirmed")
-        .group_by("person_id", "entity_id")
-        .agg(
-            pl.col("sure").any(),
-            pl.col("basis").sort_by(~pl.col("sure"), "level").first(),
-            pl.col("millionths").max(),
-        )
-    )
-    owned = owned.with_columns(_probability()).select(
-        "person_id",
-        "entity_id",
-        pl.when("sure").then(pl.lit("confirmed")).otherwise(pl.lit("possible")).alias("status"),
+    sure, basis = is_sure(pl.col("standing")), basis_of(pl.col("standing"))
+    share = pl.col("millionths") // pl.len().over("person")
+    whole = pl.when(sure | (pl.col("basis") == PRESUMED)).then(MILLION).otherwise(share)
+    return sets.with_columns(basis.alias("basis")).select(
+        people.ids.gather(sets["person"]).alias("person_id"),
+        pl.col("entity_id").cast(pl.String),
+        pl.when(sure).then(pl.lit("confirmed")).otherwise(pl.lit("possible")).alias("status"),
         "basis",
-        "probability",
+        (whole / MILLION).alias("probability"),
     )
-    found = owned.collect(engine="streaming")
-    return pl.concat([found, _unowned(workspace, found)])
-
-
-def _probability() -> pl.Expr:
-    certain = pl.col("sure") | (pl.col("basis") == PRESUMED)
-    share = pl.col("millionths") // pl.len().over("person_id")
-    whole = pl.when(certain).then(_MILLION).otherwise(share)
-    return (whole / _MILLION).alias("probability")
-
-
-def _rows_by_person(workspace: Workspace) -> pl.LazyFrame:
-    """What the person's rows say; a linked chart's weight becomes its probability."""
-    odds = pl.lit(2.0).pow(pl.col("weight_bits").clip(upper_bound=60.0))
-    millionths = (odds / (1 + odds) * _MILLION).round().cast(pl.Int64)
-    leaked = workspace.scan("members").filter(pl.col("side") == "leaked")
-    return (
-        workspace.scan("row_owners")
-        .join(leaked.select("mention_id", "person_id"), on="mention_id")
-        .select(
-            "person_id",
-            "entity_id",
-            "status",
-            "basis",
-            millionths.fill_null(_MILLION).alias("millionths"),
-        )
-        .group_by("person_id", "entity_id", "status", "basis")
-        .agg(pl.col("millionths").max())
-    )
-
-
-def _all_rows_fenced(workspace: Workspace) -> pl.LazyFrame:
-    """People each of whose leaked rows bears the account number of an entity."""
-    fenced = workspace.scan("row_owners").filter(pl.col("basis").is_in(FENCES))
-    leaked = workspace.scan("members").filter(pl.col("side") == "leaked")
-    open_rows = leaked.join(fenced, on="mention_id", how="anti").select("person_id").unique()
-    people = leaked.select("person_id").unique()
-    return people.join(open_rows, on="person_id", how="anti")
-
-
-def _charts_by_person(workspace: Workspace, settings: OwnersSettings) -> pl.LazyFrame:
-    """Entities of the person's own charts, and of charts that may be the person's (review band)."""
-    charts = (
-        workspace.scan("members")
-        .filter(pl.col("side") == "master", pl.col("entity_id").is_not_null())
-        .select("person_id", "entity_id")
-        .unique()
-    )
-    told = workspace.scan("affected").with_columns(
-        millionths=(pl.col("probability") * _MILLION).round().cast(pl.Int64)
-    )
-    best = told.group_by("person_id").agg(pl.col("millionths").max())
-    certain = workspace.scan("persons").filter(pl.col("affected") == "confirmed")
-    certain = certain.select("person_id", pl.lit(_MILLION, pl.Int64).alias("millionths"))
-    own = charts.join(pl.concat([best, certain]), on="person_id").with_columns(basis=pl.lit(_CHART))
-    review = told.join(charts, on="person_id").select(
-        pl.col("maybe_same_as").alias("person_id"), "entity_id", "millionths", basis=pl.lit(_CHART)
-    )
-    presumed = charts.filter(
-        pl.col("entity_id").is_in(_presumed(workspace, settings))
-    ).with_columns(millionths=pl.lit(_MILLION, pl.Int64), basis=pl.lit(PRESUMED))
-    columns = ("person_id", "entity_id", pl.lit("possible").alias("status"), "basis", "millionths")
-    return pl.concat([frame.select(columns) for frame in (own, review, presumed)])
-
-
-def _presumed(workspace: Workspace, settings: OwnersSettings) -> list[str]:
-    """Presumed entities by their legal owners, as `members` names them."""
-    named = pl.DataFrame({"entity_id": settings.presumed_entities}, schema={"entity_id": pl.String})
-    owner = legal_owner(workspace.read("entities"), on=settings.owner_on)
-    return named.select(owner).to_series().to_list()
-
-
-def _unowned(workspace: Workspace, found: pl.DataFrame) -> pl.DataFrame:
-    people = workspace.read("persons", ["person_id"])
-    alone = people.join(found.select("person_id").unique(), on="person_id", how="anti")
-    rows = alone.with_columns(
-        entity_id=pl.lit(UNOWNED),
-        status=pl.lit("possible"),
-        basis=pl.lit(NO_BASIS),
-        probability=pl.lit(1.0),
-    )
-    return TABLES["ownership"].complete(rows)

@@ -1,7 +1,8 @@
 """Practice names as free text, resolved to the roster within a state or town, never across states.
 
-Distinct texts only; candidates are the roster's names of one state (or, where no state is known,
-of the town that the text ends with), compared in DuckDB.
+Distinct names only; candidates are the roster's names of one state (or, where no state is known,
+of the town that the text ends with), compared in DuckDB. Names that share too few letters to be
+alike are not compared: their similarity could not reach the threshold.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 import duckdb
 import polars as pl
 
-from matching.store import Workspace
+__all__ = ["PracticeNames", "named_by_text", "practice_name"]
 
-__all__ = ["named_by_text", "practice_name"]
+_TEXT = ("entity_hint", "state")
 
 _SIMILAR_AT = 0.92
 """Jaro-Winkler: one or two slips in a name of twenty letters; two different words fall below."""
+_SHARED_LETTERS = 1.6 - 1e-9
+"""Least sum of both names' matching shares that can reach `_SIMILAR_AT`: Jaro-Winkler adds at most
+0.4 of what Jaro leaves to 1, so Jaro is at least 0.52 / 0.6, and Jaro is at most (sum + 1) / 3."""
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
 _MARGIN = 0.03
 """Names closer than this to the best one cannot be told apart by a text with slips."""
 _LEGAL = r"\b(LLC|L L C|PLLC|P L L C|PC|P C|PA|P A|INC|LLP|LTD|CORP|CORPORATION|DDS|DMD|MD)\b"
@@ -28,30 +33,48 @@ _STATES = (
 RESOLVE_SQL = """
 with compared as (
     select
-        said.text_id,
+        town.name_id,
         roster.entity_id,
-        said.name like '% ' || roster.city as in_town,
-        case
-            when said.name like '% ' || roster.city and roster.name not like '% ' || roster.city
-            then left(said.name, length(said.name) - length(roster.city) - 1)
-            else said.name
-        end as short,
-        said.name as whole,
-        roster.name
-    from said
-    join roster on said.block = roster.block
-    where said.block not like 'town %' or said.name like '% ' || roster.city
+        true as in_town,
+        greatest(
+            jaro_winkler_similarity(town.name, roster.name),
+            case when not roster.ends_with_city
+                then jaro_winkler_similarity(town.short, roster.name)
+                else 0
+            end
+        ) as similarity
+    from town
+    join roster using (block, city)
+    union all
+    select
+        names.name_id,
+        roster.entity_id,
+        false as in_town,
+        case when greatest(
+            names.letters - bit_count(names.once & ~roster.once)
+                - bit_count(names.twice & ~roster.twice),
+            0
+        ) / names.letters + greatest(
+            roster.letters - bit_count(roster.once & ~names.once)
+                - bit_count(roster.twice & ~names.twice),
+            0
+        ) / roster.letters >= $shared_letters
+            then jaro_winkler_similarity(names.name, roster.name)
+            else 0
+        end as similarity
+    from names
+    join roster using (block)
+    where names.block not like 'town %'
+        and similarity >= $similar_at
 ),
 scored as (
     select
-        text_id,
-        entity_id,
-        bool_or(in_town) as in_town,
-        max(greatest(
-            jaro_winkler_similarity(short, name),
-            jaro_winkler_similarity(whole, name)
-        )) as similarity
+        said.text_id,
+        compared.entity_id,
+        bool_or(compared.in_town) as in_town,
+        max(compared.similarity) as similarity
     from compared
+    join said using (name_id)
     group by all
 ),
 close as (
@@ -81,30 +104,43 @@ def practice_name(text: pl.Expr) -> pl.Expr:
     return pl.when(plain != "").then(plain)
 
 
-def named_by_text(workspace: Workspace, entities: pl.DataFrame) -> pl.DataFrame:
-    """entity_hint, state, entity_id: what each distinct text names within its state or town.
+class PracticeNames:
+    """What texts name, learned as they come: each distinct text is compared once."""
 
-    `state` is the row's own, used only where the text ends with none.
-    """
-    roster = _roster(entities)
-    texts = (
-        workspace.scan("leaked")
-        .select("mention_id", "entity_hint")
-        .drop_nulls("entity_hint")
-        .join(
-            workspace.scan("leaked_std").select("mention_id", "state"), on="mention_id", how="left"
-        )
-        .select("entity_hint", "state")
-        .unique()
-        .collect(engine="streaming")
-        .sort("entity_hint", "state", nulls_last=True)
-        .with_row_index("text_id")
-    )
+    def __init__(self, entities: pl.DataFrame, owner: pl.Expr) -> None:
+        self._roster = _with_letters(_roster(entities))
+        self._owner = owner
+        said = {"entity_hint": pl.String(), "state": pl.String()}
+        self._seen = pl.DataFrame(schema=said)
+        self._named = pl.DataFrame(schema=said | {"entity_id": pl.String()}).with_columns(owner)
+
+    def named_by(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """row, entity_id: what each row's `entity_hint` names within its state or town.
+
+        The row's own `state` is used only where the text ends with none.
+        """
+        said = rows.select("row", *_TEXT).drop_nulls("entity_hint")
+        texts = said.select(_TEXT).unique()
+        new = texts.join(self._seen, on=_TEXT, how="anti", nulls_equal=True)
+        named = named_by_text(new, self._roster).with_columns(self._owner).unique()
+        self._seen = pl.concat([self._seen, new])
+        self._named = pl.concat([self._named, named])
+        found = said.join(self._named, on=_TEXT, nulls_equal=True)
+        return found.select("row", "entity_id").unique()
+
+
+def named_by_text(texts: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
+    """entity_hint, state, entity_id: the practices that distinct texts name."""
+    texts = texts.sort(_TEXT, nulls_last=True).with_row_index("text_id")
     said = _said(texts)
+    names = said.select("name", "block").unique(maintain_order=True).with_row_index("name_id")
+    said = said.join(names, on=["name", "block"]).select("text_id", "name_id")
     with duckdb.connect() as con:
         con.register("said", said.to_arrow())
+        con.register("names", _with_letters(names).to_arrow())
+        con.register("town", _towns(names, roster).to_arrow())
         con.register("roster", roster.to_arrow())
-        params = {"similar_at": _SIMILAR_AT, "margin": _MARGIN}
+        params = {"similar_at": _SIMILAR_AT, "margin": _MARGIN, "shared_letters": _SHARED_LETTERS}
         found = con.sql(RESOLVE_SQL, params=params).pl()
     return texts.join(found.cast({"text_id": pl.UInt32}), on="text_id").drop("text_id")
 
@@ -122,11 +158,41 @@ def _said(texts: pl.DataFrame) -> pl.DataFrame:
         pl.col("entity_hint").str.replace(r"[\s,]+[A-Za-z]{2}\.?\s*$", ""),
     )
     parts = pl.col("entity_hint").str.to_uppercase().str.replace_all(_ALSO, "|").str.split("|")
-    rows = pl.concat([own, ended]).select("text_id", "state", parts.alias("name"))
-    rows = rows.explode("name", empty_as_null=True, keep_nulls=True)
-    rows = rows.with_columns(practice_name(pl.col("name"))).drop_nulls("name")
+    rows = pl.concat([own, ended]).select("text_id", "state", parts.alias("part"))
+    rows = rows.explode("part", empty_as_null=True, keep_nulls=True)
+    clean = rows.select("part").unique().with_columns(practice_name(pl.col("part")).alias("name"))
+    rows = rows.join(clean.drop_nulls("name"), on="part")
     block = pl.coalesce("state", pl.lit("town ") + _last_word(pl.col("name")))
-    return rows.select("text_id", "name", block.alias("block")).unique(maintain_order=True)
+    said = rows.select("text_id", "name", block.alias("block")).unique()
+    return said.sort("text_id", "name", "block")
+
+
+def _towns(names: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
+    """name_id, name, block, city, short: names that end with a city of the roster."""
+    cities = roster.select("block", "city").unique()
+    longest = int(cities.select(pl.col("city").str.split(" ").list.len().max()).item() or 0)
+    word = pl.col("name").str.split(" ")
+    ends = [
+        names.filter(word.list.len() > words).with_columns(
+            city=word.list.tail(words).list.join(" "),
+            short=word.list.head(word.list.len() - words).list.join(" "),
+        )
+        for words in range(1, longest + 1)
+    ]
+    found = [names.clear().with_columns(city="name", short="name"), *ends]
+    return pl.concat(found).join(cities, on=["block", "city"], how="semi")
+
+
+def _with_letters(names: pl.DataFrame) -> pl.DataFrame:
+    """Adds how many letters a name has, and which of them once and twice, one bit each."""
+    once, twice = pl.lit(0, pl.UInt64), pl.lit(0, pl.UInt64)
+    for place, letter in enumerate(_LETTERS):
+        times = pl.col("name").str.count_matches(letter, literal=True)
+        once |= (times >= 1).cast(pl.UInt64) * (1 << place)
+        twice |= (times >= 2).cast(pl.UInt64) * (1 << place)
+    return names.with_columns(
+        once=once, twice=twice, letters=pl.col("name").str.len_chars().cast(pl.Float64)
+    )
 
 
 def _roster(entities: pl.DataFrame) -> pl.DataFrame:
@@ -142,7 +208,9 @@ def _roster(entities: pl.DataFrame) -> pl.DataFrame:
     )
     town = pl.lit("town ") + _last_word(pl.col("city"))
     both = [rows.with_columns(block=pl.col("state")), rows.with_columns(block=town)]
-    return pl.concat(both).drop_nulls(["name", "block"]).drop("state").unique(maintain_order=True)
+    found = pl.concat(both).drop_nulls(["name", "block"]).drop("state").unique(maintain_order=True)
+    within = pl.col("name").str.ends_with(pl.lit(" ") + pl.col("city"))
+    return found.with_columns(ends_with_city=within)
 
 
 def _last_word(text: pl.Expr) -> pl.Expr:

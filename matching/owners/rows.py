@@ -1,25 +1,34 @@
-"""`row_owners`: the ladder climbed for every source row, slice by slice."""
+"""`row_owners`: the ladder climbed for every source row, slice by slice.
+
+Rows that say the same climb once: the first of them climbs for all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from matching.owners.ladder import FENCES, LADDER, climb
-from matching.owners.practice_names import named_by_text
-from matching.owners.rungs import chart_numbers, named_by_roster, roster_keys
+from matching.owners.codes import ChartOwners, entity_codes
+from matching.owners.evidence import chart_numbers, linked_charts
+from matching.owners.ladder import HINT, LADDER, MRN, at_level, climb, settle
+from matching.owners.order import between, meet, meet_rows, place_in
+from matching.owners.practice_names import PracticeNames
+from matching.owners.rungs import named_by_roster, roster_keys
 from matching.owners.settings import OwnersSettings
+from matching.owners.slices import inside, mention_slices
 from matching.store import Workspace
 from matching.succession import legal_owner
 
-__all__ = ["mention_slices", "write_row_owners"]
+__all__ = ["write_row_owners"]
 
-_SLICE_MENTIONS = 500_000
-"""Rows at a time: under 1 GB with their evidence."""
-_MRN, _HINT, _CHART = (LADDER.index(name) for name in ("mrn", "entity_hint", "linked_chart"))
+_VERSION = 1
+"""Of what a finished part holds: raise it where other owners follow from the same tables."""
+_INPUTS = ("leaked", "leaked_std", "charts", "charts_std", "entities", "identities", "pairs")
+_SAID = ("tenant_id", "location_id", "entity_id", "entity_npi", "entity_phone", "entity_email")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,132 +36,125 @@ class _Evidence:
     """What names entities beyond a row's own columns, over the whole incident."""
 
     keys: pl.DataFrame  # level, value, entity_id
-    texts: pl.DataFrame  # entity_hint, state, entity_id
-    numbers: pl.DataFrame  # row, entity_id, agrees
-    linked: pl.DataFrame  # identity_id, entity_id, weight_bits
+    texts: PracticeNames
+    numbers: pl.DataFrame  # source, entity_id, agrees; by source row
+    linked: pl.DataFrame  # identity_id, entity_id, weight_bits; by identity
 
 
-def mention_slices(workspace: Workspace) -> Iterator[tuple[int, int]]:
-    """Ranges of mention ids [from, to) that together cover all; no source row is in two."""
-    ids = workspace.scan("leaked").select("mention_id").collect().to_series().to_numpy()
-    rows = np.unique(ids >> 3)
-    for start in range(0, len(rows), _SLICE_MENTIONS):
-        last = rows[min(start + _SLICE_MENTIONS, len(rows)) - 1]
-        yield int(rows[start]) << 3, (int(last) + 1) << 3
+def write_row_owners(workspace: Workspace, settings: OwnersSettings) -> None:
+    """Write `row_owners`. Parts that an earlier run made of the same tables stand."""
+    slices = list(mention_slices(workspace))
+    with workspace.writer("row_owners", resume_key=_resume_key(workspace, settings)) as writer:
+        missing = [index for index in range(len(slices)) if not writer.has(index)]
+        if not missing:
+            return
+        evidence = _evidence(workspace, settings)
+        for index in missing:
+            start, end = slices[index]
+            writer.put(index, _slice_owners(workspace, evidence, start=start, end=end))
 
 
-def write_row_owners(workspace: Workspace, settings: OwnersSettings) -> int:
-    """Write `row_owners`; gives the number of mentions that one entity certainly owns."""
+def _resume_key(workspace: Workspace, settings: OwnersSettings) -> str:
+    tables = [workspace.digest(name) for name in _INPUTS]
+    chosen = settings.model_dump(mode="json", exclude={"presumed_entities"})
+    return hashlib.sha256(json.dumps([_VERSION, tables, chosen]).encode()).hexdigest()
+
+
+def _evidence(workspace: Workspace, settings: OwnersSettings) -> _Evidence:
     entities = workspace.read("entities")
-    owner = legal_owner(entities, on=settings.owner_on)
-    evidence = _Evidence(
-        keys=roster_keys(entities).with_columns(owner).unique(),
-        texts=named_by_text(workspace, entities).with_columns(owner).unique(),
-        numbers=chart_numbers(workspace, owner),
-        linked=_linked_charts(workspace, settings, owner),
+    codes, owner = entity_codes(entities), legal_owner(entities, on=settings.owner_on)
+    charts = ChartOwners(workspace, owner, codes)
+    return _Evidence(
+        keys=roster_keys(entities).with_columns(owner.cast(codes)).unique(),
+        texts=PracticeNames(entities, owner.cast(codes)),
+        numbers=chart_numbers(workspace, charts),
+        linked=linked_charts(workspace, settings, charts),
     )
-    certain = 0
-    with workspace.writer("row_owners") as writer:
-        for index, (start, end) in enumerate(mention_slices(workspace)):
-            owners = _slice_owners(workspace, evidence, start=start, end=end)
-            certain += int((owners["status"] == "confirmed").sum())
-            writer.put(index, owners)
-    return certain
 
 
 def _slice_owners(
     workspace: Workspace, evidence: _Evidence, *, start: int, end: int
 ) -> pl.DataFrame:
-    inside = pl.col("mention_id").is_between(start, end, closed="left")
-    own = ("tenant_id", "location_id", "entity_id", "entity_npi", "entity_phone", "entity_email")
-    leaked = workspace.scan("leaked").filter(inside)
-    leaked = leaked.select("mention_id", "exclusion", "entity_hint", *own)
-    states = workspace.scan("leaked_std").filter(inside).select("mention_id", "state")
-    rows = leaked.join(states, on="mention_id", how="left").collect()
-    rows = rows.with_columns(row=pl.col("mention_id") // 8)
-    numbers = evidence.numbers.join(rows.select("row").unique(), on="row", how="semi")
-    named = pl.concat(
-        [
-            named_by_roster(rows, evidence.keys),
-            numbers.filter("agrees").select("row", _at(_MRN), "entity_id"),
-            rows.select("row", "entity_hint", "state")
-            .join(evidence.texts, on=["entity_hint", "state"], nulls_equal=True)
-            .select("row", _at(_HINT), "entity_id"),
-        ]
-    )
-    linked = _linked_rows(workspace, evidence.linked, inside)
-    # charts narrow what a row leaves open; alone they name nobody with certainty
-    narrowing = linked.join(named, on="row", how="semi").select("row", _at(_CHART), "entity_id")
-    owned = climb(pl.concat([named, narrowing]).unique(["row", "level", "entity_id"]))
-    owned = _with_charts(_with_weak(owned, numbers), linked)
-    kept = rows.filter(pl.col("exclusion").is_null()).select("mention_id", "row")
-    return kept.join(owned, on="row").select(
-        "mention_id", "entity_id", "status", _basis(), "weight_bits"
-    ).sort("mention_id", "entity_id")  # fmt: skip
-
-
-def _with_weak(owned: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
-    """Chart numbers whose chart looks like someone else's: possible, where nothing is certain."""
-    settled = owned.filter(pl.col("alone") | _fenced()).select("row")
-    weak = numbers.filter(~pl.col("agrees")).join(settled, on="row", how="anti")
-    weak = weak.join(owned, on=["row", "entity_id"], how="anti")
-    weak = weak.select("row", _at(_MRN), "entity_id", alone=pl.lit(value=False))
-    named = pl.concat([owned.select(weak.columns), weak])
+    near = between(evidence.numbers, "source", start // 8, (end + 7) // 8)
+    rows = _rows(workspace, inside(start, end), near)
+    numbers = _numbers(rows, near)
+    linked = _linked_rows(workspace, evidence.linked, rows, inside(start, end))
+    climbed = climb(_named(rows, evidence, numbers)).sort("row")
+    first = rows.filter(_first())
+    at, met = meet_rows(climbed["row"], first["like"])
+    owned = climbed[met].with_columns(first["row"].gather(at))
+    owners = settle(owned, numbers, linked)
+    kept = rows.filter(pl.col("exclusion").is_null())
+    at, met = meet_rows(owners["row"], kept["row"])
+    found = owners[met].with_columns(kept["mention_id"].gather(at))
     status = pl.when("alone").then(pl.lit("confirmed")).otherwise(pl.lit("possible"))
-    return named.with_columns(status=status, weight_bits=pl.lit(None, pl.Float64))
-
-
-def _with_charts(owned: pl.DataFrame, linked: pl.DataFrame) -> pl.DataFrame:
-    """Entities of linked charts that no rung names are possible, unless a fence rules them out."""
-    fenced = owned.filter(_fenced()).select("row").unique()
-    more = linked.join(fenced, on="row", how="anti")
-    more = more.join(owned, on=["row", "entity_id"], how="anti")
-    more = more.select(
-        "row",
-        _at(_CHART),
-        "entity_id",
-        alone=pl.lit(value=False),
-        status=pl.lit("possible"),
-        weight_bits="weight_bits",
-    )
-    return pl.concat([owned, more])
-
-
-def _linked_charts(workspace: Workspace, settings: OwnersSettings, owner: pl.Expr) -> pl.DataFrame:
-    """identity_id, entity_id, weight_bits: the best chart of each entity at or above the threshold."""
-    charts = workspace.scan("charts").drop_nulls("entity_id").select("chart_id", owner)
-    pairs = workspace.scan("pairs").filter(
-        pl.col("kind") == "leaked_master",
-        pl.col("match_weight") >= settings.attribute_at_bits,
-        pl.col("band") == "match",
-    )
-    return (
-        pairs.select("left", "right", "match_weight")
-        .join(charts, left_on="right", right_on="chart_id")
-        .group_by(pl.col("left").alias("identity_id"), "entity_id")
-        .agg(pl.col("match_weight").max().alias("weight_bits"))
-        .collect(engine="streaming")
+    return found.select(
+        "mention_id",
+        pl.col("entity_id").cast(pl.String),
+        status.alias("status"),
+        pl.col("level")
+        .replace_strict(dict(enumerate(LADDER)), return_dtype=pl.String)
+        .alias("basis"),
+        "weight_bits",
     )
 
 
-def _linked_rows(workspace: Workspace, linked: pl.DataFrame, inside: pl.Expr) -> pl.DataFrame:
+def _rows(workspace: Workspace, within: pl.Expr, numbers: pl.DataFrame) -> pl.DataFrame:
+    """Mentions with what they say, their source `row` (from 0) and `like`, the first row like it.
+
+    Rows with two people, or with a chart number that names an entity, are like no other.
+    """
+    leaked = workspace.scan("leaked").filter(within)
+    rows = leaked.select("mention_id", "exclusion", "entity_hint", *_SAID).collect()
+    std = workspace.scan("leaked_std").filter(within).select("mention_id", "state").collect()
+    state = np.full(rows.height, std.height)
+    state[place_in(rows["mention_id"], std["mention_id"])] = np.arange(std.height)
+    source = pl.col("source")
+    twin = (source == source.shift(1)) | (source == source.shift(-1))
+    agreed = source.is_in(numbers.filter("agrees")["source"].unique().implode())
+    rows = rows.with_columns(
+        pl.concat([std["state"], pl.Series("state", [None], pl.String())]).gather(state),
+        source=pl.col("mention_id") // 8,
+    ).with_columns(
+        pl.when(pl.col("entity_hint").is_not_null()).then("state"),
+        row=source.rle_id(),
+        alone=pl.when(twin.fill_null(value=False) | agreed).then("source"),
+    )
+    said = ("alone", "entity_hint", "state", *_SAID)
+    filled = [name for name in said if rows[name].null_count() < rows.height]
+    alike = pl.col("row").first().over(filled) if filled else pl.col("row").first()
+    return rows.with_columns(like=alike)
+
+
+def _numbers(rows: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+    """row, entity_id, agrees of these rows."""
+    first = rows.filter(_first())
+    place = place_in(first["source"], numbers["source"])
+    return numbers.select(first["row"].gather(place), "entity_id", "agrees")
+
+
+def _first() -> pl.Expr:
+    """The first mention of each source row."""
+    return pl.col("row") != pl.col("row").shift(1, fill_value=np.iinfo(np.uint32).max)
+
+
+def _named(rows: pl.DataFrame, evidence: _Evidence, numbers: pl.DataFrame) -> pl.DataFrame:
+    """row, level, entity_id: what the rows that climb name."""
+    first = rows.filter(pl.col("row") == pl.col("like"))
+    named = [
+        named_by_roster(first, evidence.keys),
+        numbers.filter("agrees").select("row", at_level(MRN), "entity_id"),
+        evidence.texts.named_by(first).select("row", at_level(HINT), "entity_id"),
+    ]
+    return pl.concat(named).unique()
+
+
+def _linked_rows(
+    workspace: Workspace, linked: pl.DataFrame, rows: pl.DataFrame, within: pl.Expr
+) -> pl.DataFrame:
     """row, entity_id, weight_bits: charts of any person on the row speak for the row."""
-    identities = workspace.scan("identities").filter(inside).collect()
-    return (
-        identities.join(linked, on="identity_id")
-        .group_by((pl.col("mention_id") // 8).alias("row"), "entity_id")
-        .agg(pl.col("weight_bits").max())
-    )
-
-
-def _at(level: int) -> pl.Expr:
-    return pl.lit(level, pl.Int8).alias("level")
-
-
-def _fenced() -> pl.Expr:
-    return pl.col("level").is_in([LADDER.index(name) for name in FENCES])
-
-
-def _basis() -> pl.Expr:
-    names = dict(enumerate(LADDER))
-    return pl.col("level").replace_strict(names, return_dtype=pl.String).alias("basis")
+    identities = workspace.scan("identities").filter(within).collect()
+    place = place_in(rows["mention_id"], identities["mention_id"])
+    at, met = meet(linked["identity_id"], identities["identity_id"])
+    row = rows["row"].gather(place[at])
+    return linked[met].select(row, "entity_id", "weight_bits")

@@ -1,13 +1,12 @@
-"""What leaked rows say about their covered entity: roster values, and chart numbers."""
+"""What leaked rows say about their covered entity by values of the roster."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from matching.owners.ladder import LADDER
-from matching.store import Workspace
 
-__all__ = ["chart_numbers", "named_by_roster", "roster_keys"]
+__all__ = ["named_by_roster", "roster_keys"]
 
 _PUBLIC_DOMAINS = (
     "gmail.com", "yahoo.com", "hotmail.com", "outlook.com", "aol.com", "icloud.com", "msn.com",
@@ -73,46 +72,13 @@ def named_by_roster(leaked: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
         *((name, _code(pl.col(name))) for name in ("tenant_id", "location_id")),
         *_values("entity_"),
     ]
-    said = pl.concat(
-        [
-            leaked.select("row", pl.lit(rung).alias("rung"), value.alias("value")).drop_nulls()
-            for rung, value in rungs
-        ]
-    )
-    return (
-        said.unique()
-        .with_columns(_level("rung"))
-        .join(keys, on=["level", "value"])
-        .select("row", "level", "entity_id")
-    )
-
-
-def chart_numbers(workspace: Workspace, owner: pl.Expr) -> pl.DataFrame:
-    """row, entity_id, agrees: chart numbers of leaked rows that exist at one covered entity only.
-
-    `agrees`: a chart of that number there bears the row's first name, last name or birth date, or
-    one side has none of them. Where all differ the number is another number space's.
-    """
-    compared = ("first_name", "last_name", "date_of_birth")
-    said = workspace.scan("leaked_std").select("mention_id", "mrn", *compared).drop_nulls("mrn")
-    owners = workspace.scan("charts").drop_nulls("entity_id").select("chart_id", owner)
-    charts = workspace.scan("charts_std").select("chart_id", "mrn", *compared).drop_nulls("mrn")
-    charts = charts.join(said, on="mrn", how="semi").join(owners, on="chart_id")
-    single = charts.group_by("mrn").agg(
-        pl.col("entity_id").n_unique().alias("entities"), pl.col("entity_id").first()
-    )
-    single = single.filter(pl.col("entities") == 1).select("mrn", "entity_id")
-    met = said.join(single, on="mrn").join(charts.drop("entity_id"), on="mrn", suffix="_chart")
-    same = [(pl.col(name) == pl.col(f"{name}_chart")) for name in compared]
-    agrees = pl.any_horizontal(same).fill_null(value=False) | pl.all_horizontal(
-        comparison.is_null() for comparison in same
-    )
-    return (
-        met.select((pl.col("mention_id") // 8).alias("row"), "entity_id", agrees.alias("agrees"))
-        .group_by("row", "entity_id")
-        .agg(pl.col("agrees").any())
-        .collect(engine="streaming")
-    )
+    found = []
+    for rung, value in rungs:
+        level = LADDER.index(rung)
+        said = leaked.select("row", value.alias("value")).drop_nulls()
+        known = keys.filter(pl.col("level") == level)
+        found.append(said.join(known, on="value").select("row", "level", "entity_id"))
+    return pl.concat(found).unique()
 
 
 def _level(rung: str) -> pl.Expr:

@@ -1,0 +1,80 @@
+"""What charts say about a leaked row's covered entity: their numbers, and links to them."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import polars as pl
+
+from matching.owners.codes import ChartOwners
+from matching.owners.settings import OwnersSettings
+from matching.store import Workspace
+
+__all__ = ["chart_numbers", "linked_charts"]
+
+_COMPARED = ("first_name", "last_name", "date_of_birth")
+_BATCH_ROWS = 1_000_000
+"""Pairs at a time while their charts' owners are looked up: 50 MB."""
+
+
+def linked_charts(
+    workspace: Workspace, settings: OwnersSettings, charts: ChartOwners
+) -> pl.DataFrame:
+    """identity_id, entity_id, weight_bits: linked charts at or above the threshold, by identity.
+
+    One row a pair, so an entity may come again with another weight. 20 bytes a pair.
+    """
+    pairs = workspace.scan("pairs").filter(
+        pl.col("kind") == "leaked_master",
+        pl.col("match_weight") >= settings.attribute_at_bits,
+        pl.col("band") == "match",
+    )
+    pairs = pairs.select(
+        pl.col("left").alias("identity_id"), pl.col("match_weight").alias("weight_bits"), "right"
+    )
+    none = pairs.limit(0).collect()
+    batches = pairs.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+    owned = [
+        batch.with_columns(charts.of(batch["right"])).drop("right")
+        for batch in chain([none], batches)
+    ]
+    return pl.concat(owned).drop_nulls("entity_id").sort("identity_id")
+
+
+def chart_numbers(workspace: Workspace, charts: ChartOwners) -> pl.DataFrame:
+    """source, entity_id, agrees: chart numbers of leaked rows that exist at one covered entity only.
+
+    `agrees`: a chart of that number there bears the row's first name, last name or birth date, or
+    one side has none of them. Where all differ the number is another number space's. By source row.
+    Values are compared as 64-bit hashes: of 15 million chart numbers a side, two are taken for one
+    with a chance of 1 in 20,000, and then a name or birth date must agree for them to name anyone.
+    """
+    said = _hashed(workspace.scan("leaked_std"), "mention_id").collect(engine="streaming")
+    numbers = said.lazy().select("mrn").unique()
+    known = _hashed(workspace.scan("charts_std"), "chart_id").join(numbers, on="mrn", how="semi")
+    found = known.collect(engine="streaming")
+    found = found.with_columns(charts.of(found["chart_id"])).drop_nulls("entity_id")
+    entity = pl.col("entity_id").to_physical()
+    single = found.group_by("mrn").agg((entity.min() == entity.max()).alias("single"))
+    found = found.join(single.filter("single"), on="mrn", how="semi")
+    same = [(pl.col(name) == pl.col(f"{name}_chart")) for name in _COMPARED]
+    agrees = pl.any_horizontal(same).fill_null(value=False) | pl.all_horizontal(
+        comparison.is_null() for comparison in same
+    )
+    return (
+        said.lazy()
+        .join(found.lazy(), on="mrn", suffix="_chart")
+        .group_by((pl.col("mention_id") // 8).alias("source"), "entity_id")
+        .agg(agrees.any().alias("agrees"))
+        .sort("source")
+        .collect(engine="streaming")
+    )
+
+
+def _hashed(std: pl.LazyFrame, record: str) -> pl.LazyFrame:
+    """Records with a chart number; 40 bytes each."""
+    values = [
+        pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash()).alias(name)
+        for name in _COMPARED
+    ]
+    return std.drop_nulls("mrn").select(record, pl.col("mrn").hash(), *values)
