@@ -1,6 +1,6 @@
 """How fast the rehearsal generator writes, and in how much memory.
 
-python -m benchmarks.rehearse [--people 1000000] [--leaked N] [--charts N] [--json]
+python -m benchmarks.rehearse [--people 1000000] [--leaked N] [--charts N] [--dir DIR] [--json]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ def main() -> None:
     """Generate once in this process, record seconds, rows per second and peak memory."""
     from flows.measure import PeakMemory
     from flows.rehearse import rehearse
+    from flows.rehearse.generate import WORKERS_MAX
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -28,10 +29,11 @@ def main() -> None:
     parser.add_argument("--profile", default="dental")
     parser.add_argument("--leaked", type=int)
     parser.add_argument("--charts", type=int)
+    parser.add_argument("--dir", type=Path, help="where the files stand for the while")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, help="default: one per core, at most four")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=options.dir) as name:
         load = os.getloadavg()[0]
         begun = time.perf_counter()
         with PeakMemory() as peak:
@@ -45,7 +47,7 @@ def main() -> None:
     result = {
         "profile": options.profile,
         "seed": options.seed,
-        "workers": options.workers,
+        "workers": options.workers or min(WORKERS_MAX, os.cpu_count() or 1),
         "people": summary.people,
         "leaked_rows": summary.leaked_rows,
         "charts_rows": summary.charts_rows,

@@ -8,13 +8,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flows.rehearse.facts import fact_frame
-from flows.rehearse.noise import blank, iso_dates, strikes
-from flows.rehearse.practices import Practices
-from flows.rehearse.records import Block, record_frame
-from flows.rehearse.visits import Memberships, chart_rows
+from flows.rehearse.days import date_texts
+from flows.rehearse.noise import struck
+from flows.rehearse.practices import PROVIDERS, Practices
+from flows.rehearse.profiles import Rates
+from flows.rehearse.records import Block, Desk
+from flows.rehearse.texts import Texts
+from flows.rehearse.visits import Visits
+from flows.rehearse.writers import Column
 
-__all__ = ["CHART_COLUMNS", "chart_frame", "chart_numbers"]
+__all__ = ["CHART_COLUMNS", "chart_columns", "chart_desk", "chart_numbers", "provider_names"]
 
 Ints = NDArray[np.int64]
 
@@ -47,43 +50,42 @@ def chart_numbers(practices: Practices, number: Ints, practice: Ints, copy: Ints
     Every second practice writes its own code before the number.
     """
     plain = number * _COPIES + np.minimum(copy, _COPIES - 1) + practices.chart_offset[practice]
-    frame = pl.DataFrame({"n": plain, "code": practices.code[practice], "coded": practice % 2 == 0})
-    coded = pl.format("{}-{}", "code", "n")
-    return frame.select(m=pl.when("coded").then(coded).otherwise(pl.col("n").cast(pl.String)))["m"]
+    return practices.chart_mark.gather(practice) + pl.Series(plain).cast(pl.String)
 
 
-def provider_names(practices: Practices, practice: Ints, turn: Ints) -> pl.Series:
+def provider_names(practices: Practices, practice: Ints, number: Ints) -> Texts:
     """A treating provider, one of three per practice."""
-    code = pl.Series(practices.code[practice] * 3 + turn % 3).cast(pl.String)
-    return "Provider " + code
+    return Texts.of(practice * PROVIDERS + number % PROVIDERS, practices.provider_words)
 
 
-def chart_frame(
-    block: Block, rng: np.random.Generator, members: Memberships, *, total: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The charts of a block with their canonical columns, and the truth about each row."""
-    rows, copy = chart_rows(rng, members, total)
-    who, practice = members.who[rows], members.practice[rows]
-    owner = block.practices.owner[practice]
-    frame = record_frame(
-        block, rng, who, owner, rates=block.profile.rates.scaled(_FAULTS), old_share=0.15,
-        dates="iso", phones=0,
-    )  # fmt: skip
+def chart_desk(rates: Rates) -> Desk:
+    """How charts are written."""
+    return Desk(rates=rates.scaled(_FAULTS), old_share=0.15, us_dates=False, phones=0)
+
+
+def chart_columns(
+    block: Block,
+    rng: np.random.Generator,
+    records: dict[str, Texts],
+    visits: Visits,
+    copy: Ints,
+) -> dict[str, Column]:
+    """The columns of the master files; everything has one element per chart."""
+    who, owner = visits.who, block.practices.owner[visits.practice]
     number = block.first_no + who
     seen = block.breach - rng.integers(0, 1400, len(who))
     death = block.people.death[who]
-    seen = np.where(death >= 0, np.minimum(seen, death - 30), seen)
-    entity = block.practices.entity_id.gather(owner)
+    visit = date_texts(np.where(death >= 0, np.minimum(seen, death - 30), seen))
+    visit.blank(struck(rng, len(who), 0.1))
     mrn = chart_numbers(block.practices, number, owner, copy)
-    frame = frame.hstack(fact_frame(block, who, known_by=block.today)).with_columns(
-        record_id=pl.Series(
-            "record_id", entity + "-" + mrn + "-" + pl.Series(copy).cast(pl.String)
-        ),
-        entity_id=entity,
-        mrn=mrn,
-        last_visit_on=blank(iso_dates(seen), strikes(rng, len(who), 0.1)),
-        provider=provider_names(block.practices, practice, number),
-    )
-    truth = pl.DataFrame({"person": number, "entity_id": entity, "owner": owner})
-    known = [c for c in CHART_COLUMNS if c in frame.columns]
-    return frame.select(pl.col(c).alias(CHART_COLUMNS[c]) for c in known), truth
+    entity = Texts.of(owner, block.practices.entity_id)
+    frame = pl.DataFrame({"entity": entity.series(), "mrn": mrn, "copy": copy})
+    known: dict[str, Column] = {
+        **records,
+        "record_id": frame.select(r=pl.concat_str("entity", "mrn", "copy", separator="-"))["r"],
+        "entity_id": entity,
+        "mrn": mrn,
+        "last_visit_on": visit,
+        "provider": provider_names(block.practices, visits.practice, number),
+    }
+    return {CHART_COLUMNS[c]: known[c] for c in CHART_COLUMNS if c in known}

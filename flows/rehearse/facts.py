@@ -6,19 +6,23 @@ someone agrees on them; nothing here is misspelt.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flows.rehearse.noise import iso_dates, spread
+from flows.rehearse.days import date_texts
 from flows.rehearse.people import YEAR
-from flows.rehearse.records import Block, first_names
+from flows.rehearse.records import Block
+from flows.rehearse.texts import Texts
 
-__all__ = ["fact_frame", "share_of"]
+__all__ = ["LANGUAGES", "fact_texts", "share_of"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+LANGUAGES: Final = pl.Series(["en", "es"])
 _CONSENT = 0.18
 _CONFIDENTIAL = 0.008
 _REPRESENTED = 0.6  # of the deceased
@@ -33,99 +37,99 @@ def share_of(number: Ints, *, salt: int) -> NDArray[np.float64]:
     return (x >> np.uint64(11)).astype(np.float64) / float(1 << 53)
 
 
-def fact_frame(block: Block, who: Ints, *, known_by: int) -> pl.DataFrame:
-    """One row per element of `who`, columns named as the canonical fields.
+def fact_texts(block: Block) -> dict[str, Texts]:
+    """One element per person of the block, columns named as the canonical fields.
 
-    Nobody knows of a death after the day `known_by`.
+    Deaths are those up to the profile's `as_of`; an older file knows of fewer.
     """
-    people = block.people
-    language = pl.Series(["en", "es"]).gather(people.spanish[who].astype(np.int64))
-    return pl.DataFrame(
-        {"language": language, "alt_format": _formats(block, who)}
-        | _guardian(block, who)
-        | _death(block, who, known_by)
-        | _consent(block, who)
-        | _confidential(block, who)
+    number = block.first_no + np.arange(block.people.size)
+    return (
+        {"language": Texts.of(block.people.spanish, LANGUAGES), "alt_format": _formats(number)}
+        | _guardian(block)
+        | _death(block, number)
+        | _consent(block, number)
+        | _confidential(block, number)
     )
 
 
-def _formats(block: Block, who: Ints) -> pl.Series:
-    luck = share_of(who + block.first_no, salt=3)
-    kind = np.select([luck < 0.002, luck < 0.003], [1, 2], 0)
-    return pl.Series(["", "large print", "braille"]).replace("", None).gather(kind)
+def _formats(number: Ints) -> Texts:
+    luck = share_of(number, salt=3)
+    kind = np.select([luck < 0.002, luck < 0.003], [0, 1], -1)
+    return Texts.of(kind, pl.Series(["large print", "braille"]))
 
 
-def _name(block: Block, first_of: Ints, last_of: Ints) -> tuple[pl.Series, pl.Series]:
-    first = first_names(block, first_of, block.people.first[first_of])
-    return first, block.pools.last.text.gather(block.people.last[last_of])
-
-
-def _guardian(block: Block, who: Ints) -> dict[str, pl.Series]:
-    keeper = block.people.guardian[who]
-    rows = np.flatnonzero(keeper >= 0)
-    first, last = _name(block, keeper[rows], keeper[rows])
+def _guardian(block: Block) -> dict[str, Texts]:
+    people, given = block.people, block.pools.given
+    keeper, has = people.guardian, people.guardian >= 0
+    first = given.code[block.given(people.first)]
     return {
-        "guardian_first_name": spread(len(who), rows, first),
-        "guardian_last_name": spread(len(who), rows, last),
+        "guardian_first_name": Texts.of(np.where(has, first[keeper], -1), given.words),
+        "guardian_last_name": Texts.of(
+            np.where(has, people.last[keeper], -1), block.pools.last.text
+        ),
     }
 
 
-def _death(block: Block, who: Ints, known_by: int) -> dict[str, pl.Series]:
+def _where(block: Block, who: Ints, households: Ints) -> dict[str, Texts]:
+    """City, state and ZIP code of these households, on the rows `who`."""
+    places, size = block.pools.places, block.people.size
+    place = block.homes.place[households]
+    return {
+        "city": Texts.spread(size, who, places.city.gather(place)),
+        "state": Texts.spread(size, who, places.state.gather(place)),
+        "zip": Texts.spread(size, who, places.zip.gather(place)),
+    }
+
+
+def _death(block: Block, number: Ints) -> dict[str, Texts]:
     """Day of death; for some a relative of the household stands for the estate."""
-    people, size = block.people, len(who)
-    dead = (people.death[who] >= 0) & (people.death[who] <= known_by)
-    kept = dead & (share_of(who + block.first_no, salt=4) < _REPRESENTED)
-    rows = np.flatnonzero(kept)
-    some = who[rows]
-    following = np.minimum(some + 1, people.size - 1)
+    people, size = block.people, block.people.size
+    dead = people.death >= 0
+    died = date_texts(np.where(dead, people.death, 0))
+    died.blank(~dead)
+    some = np.flatnonzero(dead & (share_of(number, salt=4) < _REPRESENTED))
+    following = np.minimum(some + 1, size - 1)
     same = people.household[following] == people.household[some]
     beside = np.where(same, following, some)
     relative = np.where(people.place_in[some] > 0, some - people.place_in[some], beside)
-    luck = (share_of(some + block.first_no, salt=5) * people.size).astype(np.int64)
-    first, last = _name(block, np.where(relative == some, luck, relative), relative)
-    home = block.homes.address[people.household[relative]]
-    died = np.flatnonzero(dead)
-    return {
-        "deceased_on": spread(size, died, iso_dates(people.death[who[died]])),
-        "representative_name": spread(size, rows, first + " " + last),
-        "representative_street": spread(size, rows, home["street_short"]),
-        "representative_city": spread(size, rows, home["city"]),
-        "representative_state": spread(size, rows, home["state"]),
-        "representative_zip": spread(size, rows, home["zip"]),
-    }
+    luck = (share_of(number[some], salt=5) * size).astype(np.int64)
+    given = block.pools.given.code[block.given(people.first)]
+    first = block.pools.given.words.gather(given[np.where(relative == some, luck, relative)])
+    last = block.pools.last.text.gather(people.last[relative])
+    house = people.household[relative]
+    street = block.homes.streets.gather(len(block.homes.place) + house)
+    texts = {"name": Texts.spread(size, some, first + " " + last),
+             "street": Texts.spread(size, some, street)} | _where(block, some, house)  # fmt: skip
+    return {"deceased_on": died} | {f"representative_{c}": text for c, text in texts.items()}
 
 
-def _consent(block: Block, who: Ints) -> dict[str, pl.Series]:
+def _consent(block: Block, number: Ints) -> dict[str, Texts]:
     """Agreement to e-mail: only adults' own; part of it covers reminders alone."""
-    size = len(who)
-    luck = share_of(who + block.first_no, salt=6)
-    adult = (block.breach - block.people.birth[who] >= 18 * YEAR) & (block.people.death[who] < 0)
-    rows = np.flatnonzero(adult & (luck < _CONSENT))
-    rows = rows[block.homes.email.gather(who[rows]).is_not_null().to_numpy()]
-    on = block.breach - 60 - (luck[rows] / _CONSENT * 900).astype(np.int64)
-    narrow = (luck[rows] > 0.7 * _CONSENT).astype(np.int64)
-    ended = share_of(who[rows] + block.first_no, salt=7) < 0.06
+    luck = share_of(number, salt=6)
+    adult = (block.breach - block.people.birth >= 18 * YEAR) & (block.people.death < 0)
+    given = adult & (luck < _CONSENT) & (block.homes.email.code >= 0)
+    on = block.breach - 60 - (luck / _CONSENT * 900).astype(np.int64)
+    ended = given & (share_of(number, salt=7) < 0.06)
+    since, until = date_texts(np.where(given, on, 0)), date_texts(np.where(ended, on + 45, 0))
+    since.blank(~given)
+    until.blank(~ended)
+    scope = np.where(given, (luck > 0.7 * _CONSENT).astype(np.int64), -1)
     return {
-        "email_consent_on": spread(size, rows, iso_dates(on)),
-        "email_consent_scope": spread(
-            size, rows, pl.Series(["notices", "reminders"]).gather(narrow)
-        ),
-        "email_consent_withdrawn_on": spread(size, rows[ended], iso_dates(on[ended] + 45)),
+        "email_consent_on": since,
+        "email_consent_scope": Texts.of(scope, pl.Series(["notices", "reminders"])),
+        "email_consent_withdrawn_on": until,
     }
 
 
-def _confidential(block: Block, who: Ints) -> dict[str, pl.Series]:
+def _confidential(block: Block, number: Ints) -> dict[str, Texts]:
     """A few asked for confidential communications, more than half with another address."""
-    size = len(who)
-    luck = share_of(who + block.first_no, salt=8)
-    flagged = np.flatnonzero(luck < _CONFIDENTIAL)
+    size = block.people.size
+    luck = share_of(number, salt=8)
     rows = np.flatnonzero(luck < 0.6 * _CONFIDENTIAL)
-    home = block.homes.address[block.people.household[who[rows]]]
     box = pl.Series(100 + (luck[rows] * 1e6).astype(np.int64) % 9000).cast(pl.String)
-    return {
-        "confidential_address": spread(size, flagged, pl.Series(["yes"] * len(flagged))),
-        "alternate_street": spread(size, rows, "PO Box " + box),
-        "alternate_city": spread(size, rows, home["city"]),
-        "alternate_state": spread(size, rows, home["state"]),
-        "alternate_zip": spread(size, rows, home["zip"]),
+    texts = {"street": Texts.spread(size, rows, "PO Box " + box)}
+    texts |= _where(block, rows, block.people.household[rows])
+    flagged = np.where(luck < _CONFIDENTIAL, 0, -1)
+    return {"confidential_address": Texts.of(flagged, pl.Series(["yes"]))} | {
+        f"alternate_{c}": text for c, text in texts.items()
     }

@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from flows.rehearse.people import YEAR, People
 from flows.rehearse.pools import Places, Pools
 from flows.rehearse.practices import Practices, draw_phones
+from flows.rehearse.texts import Texts
 
-__all__ = ["Homes", "draw_practices", "make_homes"]
+__all__ = ["UNITS", "Homes", "draw_practices", "make_homes"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _APARTMENT: Final = 0.22
+UNITS: Final = pl.Series([f"Apt {door}" for door in range(1, 401)])
 _NO_ADDRESS: Final = 0.015
 _NEARBY: Final = 4  # ZIP codes on either side of the practice's, in the order of the list
 _MAILBOX_FROM_YEARS: Final = 14
@@ -32,14 +34,17 @@ _MAILBOX_FROM_YEARS: Final = 14
 class Homes:
     """Addresses (two per household) and contacts (one per person) of a block."""
 
-    address: pl.DataFrame  # street_long, street_short, unit, city, state, zip
+    place: Ints  # of each address
+    streets: pl.Series  # all addresses with the long suffix, then all with the short one
+    unit: Ints  # of each address, -1: none; a position in `UNITS`
     households: int
     practice: Ints  # of the household
     moved: Bools  # of the household
     no_address: Bools
+    numbers: Ints  # telephone numbers; the others are positions in it, -1: none
     mobile: Ints
     landline: Ints
-    email: pl.Series
+    email: Texts
     ssn: Ints
     member: pl.Series
 
@@ -57,63 +62,44 @@ def _near(rng: np.random.Generator, places: Places, place: Ints) -> Ints:
     return np.where(places.state_no[moved] == places.state_no[place], moved, place)
 
 
-def _addresses(rng: np.random.Generator, pools: Pools, place: Ints) -> pl.DataFrame:
-    size = len(place)
-    luck = rng.random(size)
+def _streets(rng: np.random.Generator, pools: Pools, size: int) -> pl.Series:
+    """House number and street, all with the long suffix and then all with the short one."""
     suffix = np.minimum((rng.random(size) ** 2 * len(pools.suffixes)).astype(np.int64), 9)
-    frame = pl.DataFrame(
-        {
-            "number": np.maximum(1, (10 ** rng.uniform(1, 4.2, size)).astype(np.int64)),
-            "way": pl.Series(["N ", "S ", "E ", "W ", ""]).gather(rng.choice(5, size, p=_WAYS)),
-            "name": pools.streets.gather(rng.integers(0, len(pools.streets), size)),
-            "long": pools.suffixes["long"].gather(suffix),
-            "short": pools.suffixes["short"].gather(suffix),
-            "door": (luck * 4000).astype(np.int64) % 400 + 1,
-            "flat": luck < _APARTMENT,
-            "city": pools.places.city.gather(place),
-            "state": pools.places.state.gather(place),
-            "zip": pools.places.zip.gather(place),
-        }
-    )
-    return frame.select(
-        street_long=pl.format("{} {}{} {}", "number", "way", "name", "long"),
-        street_short=pl.format("{} {}{} {}", "number", "way", "name", "short"),
-        unit=pl.when("flat").then(pl.format("Apt {}", "door")),
-        city="city", state="state", zip="zip",
-    )  # fmt: skip
+    number = pl.Series(np.maximum(1, (10 ** rng.uniform(1, 4.2, size)).astype(np.int64)))
+    way = pl.Series([" N ", " S ", " E ", " W ", " "]).gather(rng.choice(5, size, p=_WAYS))
+    name = pools.streets.gather(rng.integers(0, len(pools.streets), size))
+    head = number.cast(pl.String) + way + name
+    return pl.concat(head + (" " + pools.suffixes[c]).gather(suffix) for c in ("long", "short"))
+
+
+def _units(rng: np.random.Generator, size: int) -> Ints:
+    return np.where(rng.random(size) < _APARTMENT, rng.integers(0, len(UNITS), size), -1)
 
 
 _WAYS: Final = (0.06, 0.06, 0.06, 0.06, 0.76)
 
 
-def _emails(rng: np.random.Generator, pools: Pools, people: People) -> pl.Series:
+def _emails(rng: np.random.Generator, pools: Pools, people: People) -> Texts:
     """first.last and a number at a reserved domain; children have their guardian's."""
     women, men = (pools.first[k].plain.gather(people.first % len(pools.first[k].plain))
                   for k in (0, 1))  # fmt: skip
+    first = men.zip_with(pl.Series(people.sex == 1), women).fill_null("box")
+    last = pools.last.plain.gather(people.last).fill_null("mail")
+    number, style = rng.integers(1, 999, people.size), rng.integers(0, 3, people.size)
+    at = pl.Series(["@example.com", "@example.org", "@example.net"])
     frame = pl.DataFrame(
         {
-            "man": people.sex == 1,
-            "w": women,
-            "m": men,
-            "last": pools.last.plain.gather(people.last),
-            "n": rng.integers(1, 999, people.size),
-            "at": pl.Series(["com", "org", "net"]).gather(rng.integers(0, 3, people.size)),
-            "style": rng.integers(0, 3, people.size),
-            "none": rng.random(people.size) < 0.15,
+            "head": first.str.head(1).zip_with(pl.Series(style == 1), first),
+            "dot": pl.Series([".", "", ""]).gather(style),
+            "last": last.zip_with(pl.Series(style < 2), pl.Series([""])),
+            "n": np.where(style < 2, number, number + 1900),
+            "at": at.gather(rng.integers(0, 3, people.size)),
         }
     )
-    first = pl.when("man").then("m").otherwise("w").fill_null("box")
-    last = pl.col("last").fill_null("mail")
-    name = (
-        pl.when(pl.col("style") == 0).then(pl.format("{}.{}{}", first, last, "n"))
-        .when(pl.col("style") == 1).then(pl.format("{}{}{}", first.str.head(1), last, "n"))
-        .otherwise(pl.format("{}{}", first, pl.col("n") + 1900))
-    )  # fmt: skip
-    own = frame.select(email=pl.when(~pl.col("none")).then(pl.format("{}@example.{}", name, "at")))[
-        "email"
-    ]
+    words = frame.select(email=pl.concat_str("head", "dot", "last", "n", "at"))["email"]
     keeper = np.where(people.guardian >= 0, people.guardian, np.arange(people.size))
-    return own.gather(keeper)
+    none = rng.random(people.size) < 0.15
+    return Texts.of(np.where(none[keeper], -1, keeper), words)
 
 
 def _social_security(number: Ints) -> Ints:
@@ -127,14 +113,16 @@ def _social_security(number: Ints) -> Ints:
     return np.minimum(area, 899) * 1_000_000 + group * 10_000 + at % serials + 1
 
 
-def _contacts(rng: np.random.Generator, people: People, area: Ints) -> tuple[Ints, Ints]:
-    """Mobile and landline; a child's mobile is the guardian's, the landline is shared."""
-    mobile = draw_phones(rng, area)
-    keeper = np.where(people.guardian >= 0, people.guardian, np.arange(people.size))
+def _contacts(rng: np.random.Generator, people: People, area: Ints) -> tuple[Ints, Ints, Ints]:
+    """Telephone numbers, and which is whose mobile and landline.
+
+    A child's mobile is the guardian's, the landline is the household's.
+    """
     first = np.flatnonzero(people.place_in == 0)
-    landline = draw_phones(rng, area)[first][people.household]
+    numbers = np.concatenate([draw_phones(rng, area), draw_phones(rng, area[first])])
+    keeper = np.where(people.guardian >= 0, people.guardian, np.arange(people.size))
     has_line = (rng.random(len(first)) < 0.45)[people.household]
-    return mobile[keeper], np.where(has_line, landline, -1)
+    return numbers, keeper, np.where(has_line, people.size + people.household, -1)
 
 
 def make_homes(
@@ -153,7 +141,9 @@ def make_homes(
     now = _near(rng, pools.places, practices.place[practice])
     far = rng.integers(0, len(pools.places.zip), count)
     before = np.where(rng.random(count) < 0.3, far, _near(rng, pools.places, now))
-    mobile, landline = _contacts(rng, people, pools.places.area_code[now][people.household])
+    numbers, mobile, landline = _contacts(
+        rng, people, pools.places.area_code[now][people.household]
+    )
     number = first_no + np.arange(people.size, dtype=np.int64)
     twin = people.birth_order == 2
     number_at = np.where(twin & (rng.random(people.size) < 0.5), np.roll(number, 1), number)
@@ -161,11 +151,14 @@ def make_homes(
     ssn = _social_security(number_at) + (number_at != number)
     head = number[np.flatnonzero(people.place_in == 0)][people.household]
     return Homes(
-        address=_addresses(rng, pools, np.concatenate([now, before])),
+        place=np.concatenate([now, before]),
+        streets=_streets(rng, pools, 2 * count),
+        unit=_units(rng, 2 * count),
         households=count,
         practice=practice,
         moved=rng.random(count) < moved_share,
         no_address=rng.random(count) < _NO_ADDRESS,
+        numbers=numbers,
         mobile=np.where(grown | (rng.random(people.size) < 0.7), mobile, -1),
         landline=landline,
         email=_emails(rng, pools, people),

@@ -7,7 +7,7 @@
 | `leak/reminders.jsonl` | one row per message | free text with town, telephone, or not |
 | `leak/waitlist.tsv` | web forms: leads, staff, patients | free text, or not |
 
-Goes out: per block one frame per file and the truth about its rows.
+Goes out: the columns of each file's rows about patients.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from flows.rehearse.charts import chart_numbers, provider_names
-from flows.rehearse.facts import fact_frame
-from flows.rehearse.noise import blank, change, iso_dates, slip_digit, strikes, typo
-from flows.rehearse.practices import HINTS
-from flows.rehearse.records import Block, phone_text, record_frame
-from flows.rehearse.visits import Memberships
+from flows.rehearse.days import date_texts
+from flows.rehearse.facts import LANGUAGES
+from flows.rehearse.noise import slip_digit, struck, typo
+from flows.rehearse.practices import HINTS, LOCATIONS
+from flows.rehearse.profiles import Rates
+from flows.rehearse.records import Block, Desk, phone_text
+from flows.rehearse.texts import Texts
+from flows.rehearse.visits import Visits
 from flows.rehearse.wordlists import PROCEDURES
 
-__all__ = ["LEAKED_FILES", "LeakedFile", "delivered", "patient_frames", "split_rows"]
+__all__ = ["LEAKED_FILES", "LeakedFile", "file_rows", "leaked_desk", "patient_columns"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -45,6 +48,15 @@ class LeakedFile:
     phones: int
     columns: dict[str, str | list[str]]
     extra: tuple[str, ...] = ()
+
+    def layout(self) -> list[tuple[str, str]]:
+        """Columns in their order: what stands in it (a canonical field or itself), and its name."""
+        known = [
+            (name if isinstance(column, list) else canonical, name)
+            for canonical, column in self.columns.items()
+            for name in (column if isinstance(column, list) else [column])
+        ]
+        return known + [(name, name) for name in self.extra]
 
 
 LEAKED_FILES: Final = (
@@ -106,93 +118,95 @@ _ACCOUNTS: Final = 1
 _KINDS: Final = ("appointment|treatment", "insurance|payment", "appointment", "appointment")
 
 
-def split_rows(rng: np.random.Generator, rows: Ints) -> list[Ints]:
-    """Which leaked rows stand in which file, by the files' shares."""
-    edges = np.cumsum([f.share for f in LEAKED_FILES])[:-1]
-    at = np.searchsorted(edges, rng.random(len(rows)))
-    return [rows[at == k] for k in range(len(LEAKED_FILES))]
+_NOTES: Final = pl.Series(['says "call first", mornings', "late, twice", "line one\nline two"])
+_CENTS: Final = 90_000  # balances are below 900 dollars
 
 
-def patient_frames(
-    block: Block, rng: np.random.Generator, members: Memberships, rows: Ints, kind: int
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The patients' rows of one file (canonical columns) and the truth about them."""
-    file = LEAKED_FILES[kind]
-    who, practice = members.who[rows], members.practice[rows]
-    frame = record_frame(
-        block, rng, who, practice, rates=block.profile.rates.scaled(file.faults), old_share=0.35,
-        dates=file.dates, phones=file.phones,
+def file_rows(total: int) -> list[int]:
+    """How many of `total` leaked rows stand in each file."""
+    edges = np.rint(np.cumsum([f.share for f in LEAKED_FILES]) * total).astype(int)
+    return [int(n) for n in np.diff(edges, prepend=0)]
+
+
+def leaked_desk(file: LeakedFile, rates: Rates) -> Desk:
+    """How one leaked file is written."""
+    return Desk(
+        rates=rates.scaled(file.faults), old_share=0.35, us_dates=file.dates == "us",
+        phones=file.phones,
     )  # fmt: skip
-    facts, guardian = _facts(block, rng, who, kind)
-    frame = frame.hstack(facts)
+
+
+def patient_columns(
+    block: Block,
+    rng: np.random.Generator,
+    kind: int,
+    visits: Visits,
+    *,
+    records: dict[str, Texts],
+    facts: dict[str, Texts],
+) -> tuple[dict[str, Texts], Ints]:
+    """The patients' rows of one file (canonical columns), and whose guardian stands on each.
+
+    Comes in: the records of these rows and the facts of everyone in the block. The guardian is a
+    person's number, -1 where nobody's name is there.
+    """
     make = (_appointments, _accounts, _reminders, _forms)[kind]
-    frame = frame.with_columns(
-        *make(block, rng, members, rows),
-        elements=pl.lit(_KINDS[kind]),
-        role=pl.lit("patient"),
-        full_name=pl.concat_str("first_name", "last_name", separator=" ", ignore_nulls=True),
-    )
-    truth = pl.DataFrame(
-        {
-            "person": block.first_no + who,
-            "entity_ids": block.practices.entity_id.gather(block.practices.owner[practice]),
-            "guardian": guardian,
-        }
-    )
-    return _upper_where(frame, practice), truth
+    named = np.full(len(visits.who), -1)
+    columns = {**records, "language": Texts.of(block.people.spanish[visits.who], LANGUAGES)}
+    if kind == _ACCOUNTS:
+        known, named = _known(block, rng, visits.who, facts)
+        columns |= known
+    columns |= make(block, rng, visits)
+    columns |= {"elements": _always(_KINDS[kind], visits), "role": _always("patient", visits)}
+    _shout(columns, np.flatnonzero(visits.practice % 3 == 0))
+    if "full_name" in LEAKED_FILES[kind].columns:
+        columns["full_name"] = _full_name(columns)
+    return columns, named
 
 
-def _facts(
-    block: Block, rng: np.random.Generator, who: Ints, kind: int
-) -> tuple[pl.DataFrame, Ints]:
-    """The facts the file has columns for, and whose guardian stands on the row (-1: nobody's)."""
-    nobody = np.full(len(who), -1)
-    if kind != _ACCOUNTS:
-        language = pl.Series(["en", "es"]).gather(block.people.spanish[who].astype(np.int64))
-        return pl.DataFrame({"language": language}), nobody
-    facts = fact_frame(block, who, known_by=block.breach)
-    shown = (block.people.guardian[who] >= 0) & strikes(rng, len(who), 0.5)
-    names = [blank(facts[c], ~shown) for c in ("guardian_first_name", "guardian_last_name")]
-    guardian = np.where(shown, block.first_no + block.people.guardian[who], nobody)
-    return facts.with_columns(names), guardian
+def _always(word: str, visits: Visits) -> Texts:
+    return Texts.of(np.zeros(len(visits.who), dtype=np.int64), pl.Series([word]))
 
 
-def delivered(frame: pl.DataFrame, file: LeakedFile) -> pl.DataFrame:
-    """The frame as the file has it: its columns, in its order, under its names."""
-    wanted: list[pl.Expr] = []
-    for canonical, column in file.columns.items():
-        if isinstance(column, list):
-            wanted += [_or_null(frame, name, name) for name in column]
-        elif canonical in frame.columns or canonical not in ("ssn", "member_id"):
-            wanted.append(_or_null(frame, canonical, column))
-    return frame.select(wanted + [_or_null(frame, name, name) for name in file.extra])
+def _known(
+    block: Block, rng: np.random.Generator, who: Ints, facts: dict[str, Texts]
+) -> tuple[dict[str, Texts], Ints]:
+    """The facts as they were known at the breach; every second child's guardian is named."""
+    known = {name: text.rows(who) for name, text in facts.items()}
+    known["deceased_on"].blank(block.people.death[who] > block.breach)
+    guardian = block.people.guardian[who]
+    named = (guardian >= 0) & (rng.random(len(who)) < 0.5)
+    for name in ("guardian_first_name", "guardian_last_name"):
+        known[name].blank(~named)
+    return known, np.where(named, block.first_no + guardian, -1)
 
 
-def _or_null(frame: pl.DataFrame, name: str, column: str) -> pl.Expr:
-    if name in frame.columns:
-        return pl.col(name).alias(column)
-    return pl.lit(None, dtype=pl.String).alias(column)
-
-
-def _upper_where(frame: pl.DataFrame, practice: Ints) -> pl.DataFrame:
+def _shout(columns: dict[str, Texts], rows: Ints) -> None:
     """A third of the practices type in capitals."""
-    shouts = pl.Series(practice % 3 == 0)
-    columns = [c for c in ("first_name", "last_name", "full_name", "street") if c in frame.columns]
-    return frame.with_columns(
-        pl.when(shouts).then(pl.col(c).str.to_uppercase()).otherwise(pl.col(c)) for c in columns
-    )
+    for name in ("first_name", "last_name", "street"):
+        columns[name].respell(rows, lambda words: words.str.to_uppercase())
 
 
-def _mrn(block: Block, rng: np.random.Generator, members: Memberships, rows: Ints) -> pl.Series:
-    number = block.first_no + members.who[rows]
-    owner = block.practices.owner[members.practice[rows]]
-    mrn = chart_numbers(block.practices, number, owner, np.zeros(len(rows), dtype=np.int64))
-    return change(mrn, strikes(rng, len(rows), 0.01), slip_digit(rng, last=3))
+def _full_name(columns: dict[str, Texts]) -> Texts:
+    names = pl.DataFrame({c: columns[c].series() for c in ("first_name", "last_name")})
+    both = pl.concat_str("first_name", "last_name", separator=" ", ignore_nulls=True)
+    return Texts.dense(names.select(both)["first_name"])
 
 
-def _location(block: Block, members: Memberships, rows: Ints) -> pl.Series:
-    code = pl.Series(block.practices.code[members.practice[rows]]).cast(pl.String)
-    return "L" + code + "-" + pl.Series(members.location[rows]).cast(pl.String)
+def _mrn(block: Block, rng: np.random.Generator, visits: Visits, shown: Bools) -> Texts:
+    """Chart numbers of the rows shown."""
+    rows = np.flatnonzero(shown)
+    who, owner = visits.who[rows], block.practices.owner[visits.practice[rows]]
+    first = np.zeros(len(rows), dtype=np.int64)
+    numbers = chart_numbers(block.practices, block.first_no + who, owner, first)
+    mrn = Texts.spread(len(shown), rows, numbers)
+    mrn.change(struck(rng, len(shown), 0.01), slip_digit(rng, last=3))
+    return mrn
+
+
+def _location(block: Block, visits: Visits, shown: Bools) -> Texts:
+    code = visits.practice * LOCATIONS + visits.location - 1
+    return Texts.of(np.where(shown, code, -1), block.practices.location_words)
 
 
 def _sent(block: Block, rng: np.random.Generator, who: Ints) -> Ints:
@@ -201,74 +215,66 @@ def _sent(block: Block, rng: np.random.Generator, who: Ints) -> Ints:
     return np.where(death >= 0, np.minimum(day, death - 20), day)
 
 
-def _appointments(
-    block: Block, rng: np.random.Generator, members: Memberships, rows: Ints
-) -> list[pl.Series]:
-    size, practice = len(rows), members.practice[rows]
-    luck = rng.random(size)
+def _appointments(block: Block, rng: np.random.Generator, visits: Visits) -> dict[str, Texts]:
+    size, practice = len(visits.who), visits.practice
+    luck, some = rng.random(size), rng.random(size)
+    note = np.select([some < 0.9, some < 0.95, some < 0.995], [-1, 0, 1], 2)
     procedures = pl.Series(PROCEDURES[block.profile.trade])
-    notes = pl.Series(["", 'says "call first", mornings', "late, twice", "line one\nline two"])
-    note = notes.gather(rng.choice(4, size, p=[0.9, 0.05, 0.045, 0.005]))
-    day = iso_dates(_sent(block, rng, members.who[rows]))
-    shown = day.str.slice(5, 2) + "/" + day.str.slice(8, 2) + "/" + day.str.slice(0, 4)
-    return [
-        blank(block.practices.tenant.gather(practice), luck > 0.70).alias("tenant_id"),
-        blank(_location(block, members, rows), (luck < 0.5) | (luck > 0.9)).alias("location_id"),
-        blank(_mrn(block, rng, members, rows), (luck < 0.36) | (luck > 0.96)).alias("mrn"),
-        shown.alias("last_visit_on"),
-        provider_names(block.practices, practice, members.who[rows]).alias("provider"),
-        procedures.gather(rng.integers(0, len(procedures), size)).alias("procedure"),
-        note.replace("", None).alias("notes"),
-    ]
+    tenant = np.where(luck > 0.70, -1, practice)
+    number = block.first_no + visits.who
+    return {
+        "tenant_id": Texts.of(tenant, block.practices.tenant),
+        "location_id": _location(block, visits, (luck >= 0.5) & (luck <= 0.9)),
+        "mrn": _mrn(block, rng, visits, (luck >= 0.36) & (luck <= 0.96)),
+        "last_visit_on": date_texts(_sent(block, rng, visits.who), us=True),
+        "provider": provider_names(block.practices, practice, number),
+        "procedure": Texts.of(rng.integers(0, len(procedures), size), procedures),
+        "notes": Texts.of(note, _NOTES),
+    }
 
 
-def _accounts(
-    block: Block, rng: np.random.Generator, members: Memberships, rows: Ints
-) -> list[pl.Series]:
-    size, practice = len(rows), members.practice[rows]
-    luck = rng.random(size)
-    owner = block.practices.owner[practice]
-    return [
-        blank(_location(block, members, rows), luck > 0.55).alias("location_id"),
-        blank(block.practices.entity_id.gather(owner), (luck < 0.55) | (luck > 0.7)).alias(
-            "entity_id"
-        ),
-        blank(_mrn(block, rng, members, rows), (luck < 0.4) | (luck > 0.93)).alias("mrn"),
-        pl.Series("balance", rng.integers(0, 90_000, size) / 100).cast(pl.String),
-    ]
+def _accounts(block: Block, rng: np.random.Generator, visits: Visits) -> dict[str, Texts]:
+    luck = rng.random(len(visits.who))
+    owner = block.practices.owner[visits.practice]
+    named = (luck >= 0.55) & (luck <= 0.7)
+    cents = rng.integers(0, _CENTS, len(luck))
+    return {
+        "location_id": _location(block, visits, luck <= 0.55),
+        "entity_id": Texts.of(np.where(named, owner, -1), block.practices.entity_id),
+        "mrn": _mrn(block, rng, visits, (luck >= 0.4) & (luck <= 0.93)),
+        "balance": Texts.spelt(cents, lambda used: pl.Series(used / 100).cast(pl.String)),
+    }
 
 
 def _hint(
-    block: Block, rng: np.random.Generator, members: Memberships, rows: Ints, missing: float
-) -> list[pl.Series]:
-    """The practice as somebody wrote it, and its town."""
-    size, practice = len(rows), members.practice[rows]
-    text = block.practices.hints.gather(practice * HINTS + rng.integers(0, HINTS, size))
-    text = change(text, strikes(rng, size, 0.04), typo(rng))
-    none = strikes(rng, size, missing)
-    return [
-        blank(text, none).alias("practice"),
-        blank(block.practices.city.gather(practice), none | strikes(rng, size, 0.15)).alias(
-            "practice_city"
+    block: Block, rng: np.random.Generator, visits: Visits, missing: float, names: tuple[str, ...]
+) -> dict[str, Texts]:
+    """The practice as somebody wrote it, and its town; missing on this share of the rows."""
+    places, practices, size = block.pools.places, block.practices, len(visits.who)
+    place = practices.place[visits.practice]
+    text = Texts.of(visits.practice * HINTS + rng.integers(0, HINTS, size), practices.hints)
+    text.change(struck(rng, size, 0.04), typo(rng))
+    city = Texts.of(places.city_no[place], places.city_names)
+    city.blank(struck(rng, size, 0.15))
+    state = Texts.of(places.state_no[place], places.state_names)
+    none = struck(rng, size, missing)
+    for column in (text, city, state):
+        column.blank(none)
+    return dict(zip(names, (text, city, state), strict=True))
+
+
+def _reminders(block: Block, rng: np.random.Generator, visits: Visits) -> dict[str, Texts]:
+    practices = block.practices
+    number = np.where(rng.random(len(visits.who)) < 0.6, -1, visits.practice)
+    names = ("practice", "practice_city", "practice_state")
+    return {
+        **_hint(block, rng, visits, 0.08, names),
+        "entity_phone": Texts.spelt(
+            number, lambda used: phone_text(practices.phone[used], style=3)
         ),
-        blank(block.practices.state.gather(practice), none).alias("practice_state"),
-    ]
+        "sent_on": date_texts(_sent(block, rng, visits.who)),
+    }
 
 
-def _reminders(
-    block: Block, rng: np.random.Generator, members: Memberships, rows: Ints
-) -> list[pl.Series]:
-    size, practice = len(rows), members.practice[rows]
-    phone = phone_text(block.practices.phone[practice], style=3)
-    return [
-        *_hint(block, rng, members, rows, 0.08),
-        blank(phone, strikes(rng, size, 0.6)).alias("entity_phone"),
-        iso_dates(_sent(block, rng, members.who[rows])).alias("sent_on"),
-    ]
-
-
-def _forms(
-    block: Block, rng: np.random.Generator, members: Memberships, rows: Ints
-) -> list[pl.Series]:
-    text, city, state = _hint(block, rng, members, rows, 0.2)
-    return [text.alias("office"), city.alias("office_city"), state.alias("office_state")]
+def _forms(block: Block, rng: np.random.Generator, visits: Visits) -> dict[str, Texts]:
+    return _hint(block, rng, visits, 0.2, ("office", "office_city", "office_state"))

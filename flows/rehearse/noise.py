@@ -1,7 +1,7 @@
 """Faults as people, scanners and exports make them, on whole columns at once.
 
-Every function takes a column and the rows it strikes and gives the column with those rows
-changed; nulls stay null. The randomness is the caller's generator.
+Every function takes the struck texts and gives what became of them; nulls stay null. The
+randomness is the caller's generator.
 """
 
 from __future__ import annotations
@@ -13,23 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = [
-    "blank",
-    "change",
-    "fold",
-    "initial",
-    "iso_dates",
-    "ocr",
-    "slip_birth",
-    "slip_digit",
-    "spread",
-    "strikes",
-    "text_dates",
-    "typo",
-]
+__all__ = ["fold", "mistype", "ocr", "slip_digit", "struck", "typo"]
 
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 _KEYS: Final = "abcdefghijklmnopqrstuvwxyz"
 _NEXT_KEY: Final = "snvfrdhjuikzmbijwerxycexus"  # the neighbour of each on a QWERTY keyboard
@@ -37,28 +23,20 @@ _SCANS: Final = (("m", "rn"), ("l", "1"), ("o", "0"), ("i", "l"), ("rn", "m"), (
                  ("S", "5"), ("B", "8"), ("cl", "d"), ("h", "b"))  # fmt: skip
 
 
-def strikes(rng: np.random.Generator, size: int, rate: float) -> Bools:
-    """Which of `size` rows are struck at this rate."""
-    return rng.random(size) < rate
+def struck(rng: np.random.Generator, size: int, rate: float) -> Ints:
+    """Which of `size` rows are struck, each with the chance `rate`.
 
-
-def change(column: pl.Series, where: Bools, new: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """The column with `new` applied to the struck rows."""
-    rows = np.flatnonzero(where)
-    if not len(rows):
-        return column
-    return column.clone().scatter(rows, new(column.gather(rows)))
-
-
-def blank(column: pl.Series, where: Bools) -> pl.Series:
-    """The column with the struck rows missing."""
-    return change(column, where, lambda old: pl.Series([None] * len(old), dtype=pl.String))
-
-
-def spread(size: int, rows: Ints, values: pl.Series) -> pl.Series:
-    """A column of `size` texts that is null but for `values` at `rows`."""
-    column = pl.repeat(None, size, dtype=pl.String, eager=True)
-    return column.scatter(rows, values) if len(rows) else column
+    Draws the gaps between struck rows where they are rare: the cost is theirs, not every row's.
+    """
+    if rate > 0.1:  # below, a gap costs less than the draws it saves
+        return np.flatnonzero(rng.random(size) < rate)
+    if rate <= 0:
+        return np.zeros(0, dtype=np.int64)
+    some = int(size * rate * 1.05) + 20
+    at = np.cumsum(rng.geometric(rate, some)) - 1
+    while at[-1] < size:
+        at = np.concatenate([at, at[-1] + np.cumsum(rng.geometric(rate, some))])
+    return at[: np.searchsorted(at, size)]
 
 
 def typo(rng: np.random.Generator) -> Callable[[pl.Series], pl.Series]:
@@ -81,6 +59,16 @@ def typo(rng: np.random.Generator) -> Callable[[pl.Series], pl.Series]:
             .otherwise(swapped)
         )  # fmt: skip
         return frame.select(new.alias("s"))["s"]
+
+    return apply
+
+
+def mistype(rng: np.random.Generator) -> Callable[[pl.Series], pl.Series]:
+    """A typing error before the @ of an e-mail address: the reserved domains stay what they are."""
+
+    def apply(email: pl.Series) -> pl.Series:
+        local, domain = email.str.extract(r"^([^@]*)"), email.str.extract(r"(@.*)$")
+        return typo(rng)(local) + domain
 
     return apply
 
@@ -115,53 +103,7 @@ def slip_digit(rng: np.random.Generator, *, last: int) -> Callable[[pl.Series], 
     return apply
 
 
-def initial(text: pl.Series) -> pl.Series:
-    """The first letter only."""
-    return text.str.head(1)
-
-
 def fold(text: pl.Series) -> pl.Series:
     """Without diacritics and apostrophes, as an old export writes names."""
     plain = text.str.normalize("NFKD").str.replace_all(r"\p{Mn}|'", "")
     return plain.str.replace_many(["ø", "Ł", "ł", "Đ"], ["o", "L", "l", "D"])
-
-
-def slip_birth(
-    rng: np.random.Generator, days: Ints, *, swapped: float, slip: float, year: float
-) -> tuple[Ints, Ints, Ints]:
-    """Year, month and day of each date, some with the usual mistakes in them."""
-    size = len(days)
-    dates = days.astype("datetime64[D]")
-    y = dates.astype("datetime64[Y]").astype(np.int64) + 1970
-    m = dates.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    d = (dates - dates.astype("datetime64[M]")).astype(np.int64) + 1
-    luck = rng.random(size)
-    swap = (luck < swapped) & (d <= 12)
-    m, d = np.where(swap, d, m), np.where(swap, m, d)
-    luck = rng.random(size)
-    step = rng.choice([-10, -2, -1, 1, 2, 10], size)
-    near = d + step
-    near = np.where((near < 1) | (near > 28), np.where(d < 28, d + 1, d - 1), near)
-    d = np.where(luck < slip * 0.6, near, d)
-    other_month = (m - 1 + np.abs(step)) % 12 + 1
-    month_slip = (luck >= slip * 0.6) & (luck < slip)
-    m = np.where(month_slip, other_month, m)
-    d = np.where(month_slip, np.minimum(d, 28), d)
-    off = rng.choice([-10, -1, 1, 1, 10], size)
-    wrong_year = rng.random(size) < year
-    d = np.where(wrong_year & (m == 2), np.minimum(d, 28), d)
-    return np.where(wrong_year, y + off, y), m, d
-
-
-def text_dates(parts: tuple[Ints, Ints, Ints], *, order: str) -> pl.Series:
-    """Dates as text: `iso` (2026-03-05) or `us` (03/05/2026)."""
-    year, month, day = (pl.Series(part).cast(pl.String) for part in parts)
-    frame = pl.DataFrame({"y": year, "m": month.str.zfill(2), "d": day.str.zfill(2)})
-    form = pl.format("{}-{}-{}", "y", "m", "d") if order == "iso" else (
-        pl.format("{}/{}/{}", "m", "d", "y"))  # fmt: skip
-    return frame.select(date=form)["date"]
-
-
-def iso_dates(days: Ints) -> pl.Series:
-    """Days since 1970 as text like 2026-03-05."""
-    return pl.Series(days.astype(np.int32)).cast(pl.Date).cast(pl.String)

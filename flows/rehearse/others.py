@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from flows.rehearse.days import date_texts, day_number
 from flows.rehearse.homes import draw_practices
 from flows.rehearse.leaked import LEAKED_FILES
-from flows.rehearse.noise import blank, strikes, text_dates
 from flows.rehearse.pools import Pools
-from flows.rehearse.practices import HINTS, Practices, draw_phones
+from flows.rehearse.practices import HINTS, LOCATIONS, Practices, draw_phones
 from flows.rehearse.records import phone_text
+from flows.rehearse.texts import Texts
 
-__all__ = ["OTHER_ROWS_SHARE", "other_frames"]
+__all__ = ["EXCLUSIONS", "OTHER_ROWS_SHARE", "TRUE_ROLES", "Others", "make_others"]
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 OTHER_ROWS_SHARE: Final = 0.012  # of all leaked rows
 
 _TESTS: Final = (("Test", "Patient"), ("Mickey", "Mouse"), ("Zztest", "Zztest"), ("Demo", "Demo"),
                  ("TEST", "DO NOT USE"), ("Jane", "Test"))  # fmt: skip
 _LEAD, _STAFF, _PROVIDER, _TEST = range(4)
-_ROLES: Final = ("lead", "staff", "provider", "patient")
-_TRUE_ROLES: Final = ("lead", "employee", "provider", "patient")
-_EXCLUSIONS: Final = (None, "employee", "provider", "test")
+_ROLES: Final = pl.Series(["lead", "staff", "provider", "patient"])
+TRUE_ROLES: Final = pl.Series(["lead", "employee", "provider", "patient"])
+EXCLUSIONS: Final = pl.Series(["employee", "provider", "test", "repeated_file"])
+_EXCLUSION_OF: Final = np.array([-1, 0, 1, 2])
 
 
-def other_frames(
-    pools: Pools,
-    practices: Practices,
-    rng: np.random.Generator,
-    *,
-    size: int,
-    first_no: int,
-    has_ssn: bool,
-) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
-    """For each leaked file its rows that are not patients', and the truth about them.
+@dataclass(frozen=True, slots=True)
+class Others:
+    """One element per row; `what` is a position in `TRUE_ROLES`, `exclusion` in `EXCLUSIONS`."""
+
+    file: Ints
+    what: Ints
+    exclusion: Ints
+    practice: Ints
+    number: Ints  # of the person; -1 for staff and tests
+    columns: dict[str, Texts]
+
+
+def make_others(
+    pools: Pools, practices: Practices, rng: np.random.Generator, *, size: int, first_no: int
+) -> Others:
+    """`size` rows for the leaked files, under canonical names.
 
     Leads are people of their own, numbered from `first_no`; staff and tests are nobody.
     """
@@ -45,83 +56,76 @@ def other_frames(
     listed = rng.choice((2, 3), size, p=(0.3, 0.7))  # reminders and forms have a role column
     file = np.where(what == _TEST, rng.integers(0, len(LEAKED_FILES), size), listed)
     practice = draw_practices(rng, practices, size)
-    number = np.where(what == _LEAD, first_no + np.arange(size), -1)
-    frames = []
-    for kind in range(len(LEAKED_FILES)):
-        at = np.flatnonzero(file == kind)
-        frame = _rows(pools, practices, rng, what=what[at], practice=practice[at], kind=kind)
-        if has_ssn:
-            none = pl.lit(None, dtype=pl.String)
-            frame = frame.with_columns(ssn=none, member_id=none)
-        frames.append((frame, _truth(practices, what[at], practice[at], number[at])))
-    return frames
-
-
-def _truth(practices: Practices, what: Ints, practice: Ints, number: Ints) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "person": pl.Series(number).replace(-1, None),
-            "entity_ids": practices.entity_id.gather(practices.owner[practice]),
-            "guardian": np.full(len(what), -1),
-            "true_role": pl.Series(_TRUE_ROLES).gather(what),
-            "exclusion": pl.Series(_EXCLUSIONS, dtype=pl.String).gather(what),
-        }
+    area = pools.places.area_code[practices.place]
+    us = np.isin(file, [k for k, f in enumerate(LEAKED_FILES) if f.dates == "us"])
+    columns = (
+        _people(pools, rng, what == _TEST, us)
+        | _contacts(rng, area[practice], what == _TEST, file)
+        | _places(pools, practices, rng, practice)
+    )
+    return Others(
+        file=file,
+        what=what,
+        exclusion=_EXCLUSION_OF[what],
+        practice=practice,
+        number=np.where(what == _LEAD, first_no + np.arange(size), -1),
+        columns={**columns, "role": Texts.of(what, _ROLES)},
     )
 
 
-def _rows(
-    pools: Pools,
-    practices: Practices,
-    rng: np.random.Generator,
-    *,
-    what: Ints,
-    practice: Ints,
-    kind: int,
-) -> pl.DataFrame:
-    size, file = len(what), LEAKED_FILES[kind]
-    test = what == _TEST
+def _people(pools: Pools, rng: np.random.Generator, test: Bools, us: Bools) -> dict[str, Texts]:
+    size = len(test)
     pick = rng.integers(0, len(_TESTS), size)
-    names = [pl.Series([t[k] for t in _TESTS]).gather(pick) for k in (0, 1)]
-    first = names[0].zip_with(
-        pl.Series(test), pools.first[0].text.gather(pools.first[0].draw(rng, size))
-    )
-    last = names[1].zip_with(pl.Series(test), pools.last.text.gather(pools.last.draw(rng, size)))
-    area = pools.places.area_code[practices.place[practice]]
-    phone = np.where(test, 5550100 + 2020000000, draw_phones(rng, area))
-    number = rng.integers(0, 1_000_000, size)
-    mail = pl.DataFrame({"n": number}).select(m=pl.format("visitor{}@example.net", "n"))["m"]
-    city = practices.city.gather(practice)
-    none = strikes(rng, size, 0.2)
-    hint = blank(practices.hints.gather(practice * HINTS), none)
-    return pl.DataFrame(
-        {
-            "first_name": first,
-            "last_name": last,
-            "full_name": first + " " + last,
-            "date_of_birth": _births(rng, test, file.dates),
-            "phone": phone_text(phone, style=file.phones),
-            "email": blank(mail, strikes(rng, size, 0.3)),
-            "city": city,
-            "state": practices.state.gather(practice),
-            "zip": practices.zip.gather(practice),
-            "role": pl.Series(_ROLES).gather(what),
-            "practice": hint,
-            "practice_city": blank(city, none),
-            "practice_state": blank(practices.state.gather(practice), none),
-            "office": hint,
-            "office_city": blank(city, none),
-            "office_state": blank(practices.state.gather(practice), none),
-            "location_id": "L" + pl.Series(practices.code[practice]).cast(pl.String) + "-1",
-            "tenant_id": practices.tenant.gather(practice),
-        }
-    )
+    tests = [pl.Series([t[k] for t in _TESTS]).gather(pick) for k in (0, 1)]
+    drawn = [names.text.gather(names.draw(rng, size)) for names in (pools.first[0], pools.last)]
+    first, last = (t.zip_with(pl.Series(test), d) for t, d in zip(tests, drawn, strict=True))
+    return {
+        "first_name": Texts.dense(first),
+        "last_name": Texts.dense(last),
+        "full_name": Texts.dense(first + " " + last),
+        "date_of_birth": _births(rng, test, us),
+    }
 
 
-def _births(rng: np.random.Generator, test: NDArray[np.bool_], order: str) -> pl.Series:
+def _births(rng: np.random.Generator, test: Bools, us: Bools) -> Texts:
     """Tests are born on the first of January 1900 or 2000, half of the others say nothing."""
     size = len(test)
-    year = np.where(test, rng.choice((1900, 2000), size), rng.integers(1945, 2006, size))
-    month = np.where(test, 1, rng.integers(1, 13, size))
-    day = np.where(test, 1, rng.integers(1, 29, size))
-    text = text_dates((year, month, day), order=order)
-    return blank(text, ~test & strikes(rng, size, 0.5))
+    grown = day_number(date(1945, 1, 1)) + rng.integers(0, 61 * 365, size)
+    years = np.array([day_number(date(year, 1, 1)) for year in (1900, 2000)])
+    births = date_texts(np.where(test, years[rng.integers(0, 2, size)], grown), us=us)
+    births.blank(~test & (rng.random(size) < 0.5))
+    return births
+
+
+def _contacts(rng: np.random.Generator, area: Ints, test: Bools, file: Ints) -> dict[str, Texts]:
+    size = len(test)
+    phone = np.where(test, 5550100 + 2020000000, draw_phones(rng, area))
+    shown = Texts.missing(size)
+    for kind, leaked in enumerate(LEAKED_FILES):
+        at = np.flatnonzero(file == kind)
+        shown.put(at, phone_text(phone[at], style=leaked.phones))
+    visitor = pl.Series(rng.integers(0, 1_000_000, size)).cast(pl.String)
+    mail = Texts.dense("visitor" + visitor + "@example.net")
+    mail.blank(rng.random(size) < 0.3)
+    return {"phone": shown, "email": mail}
+
+
+def _places(
+    pools: Pools, practices: Practices, rng: np.random.Generator, practice: Ints
+) -> dict[str, Texts]:
+    """Everyone lives where the practice is; one in five does not name it in words."""
+    place = practices.place[practice]
+    city = Texts.of(pools.places.city_no[place], pools.places.city_names)
+    state = Texts.of(pools.places.state_no[place], pools.places.state_names)
+    told = np.flatnonzero(rng.random(len(place)) >= 0.2)
+    hint = Texts.of(practice * HINTS, practices.hints)
+    named = [Texts.spread(len(place), told, text.text(told)) for text in (hint, city, state)]
+    return {
+        "city": city,
+        "state": state,
+        "zip": Texts.of(place, pools.places.zip),
+        **dict(zip(("practice", "practice_city", "practice_state"), named, strict=True)),
+        **dict(zip(("office", "office_city", "office_state"), named, strict=True)),
+        "location_id": Texts.of(practice * LOCATIONS, practices.location_words),
+        "tenant_id": Texts.of(practice, practices.tenant),
+    }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flows.rehearse.pools import Pools
 
-__all__ = ["CHILD", "HEAD", "OTHER", "PARENT", "SIBLING", "SPOUSE", "SUFFIXES", "People",
+__all__ = ["CHILD", "HEAD", "HOUSEHOLD_MAX", "OTHER", "PARENT", "SIBLING", "SPOUSE", "SUFFIXES", "People",
            "make_people"]  # fmt: skip
 
 Ints = NDArray[np.int64]
@@ -24,6 +24,7 @@ SUFFIXES: Final = ("", "Jr", "Sr", "II", "III")
 YEAR: Final = 365.25
 
 _SIZE_SHARES: Final = (0.26, 0.33, 0.16, 0.15, 0.07, 0.03)  # households of 1 to 6 (ACS, rounded)
+HOUSEHOLD_MAX: Final = len(_SIZE_SHARES)
 _PARTNER: Final = 0.80
 _TWIN: Final = 0.035  # of younger siblings; about 3 % of births are twins
 _NAMESAKE: Final = 0.06  # sons named after the father in one household
@@ -58,7 +59,7 @@ class People:
 
 def _households(rng: np.random.Generator, size: int) -> tuple[Ints, Ints, Ints]:
     """Household of each person, place in it from 0, and the size of each household."""
-    sizes = rng.choice(np.arange(1, 7), p=_SIZE_SHARES, size=size)
+    sizes = rng.choice(np.arange(1, HOUSEHOLD_MAX + 1), p=_SIZE_SHARES, size=size)
     count = int(np.searchsorted(np.cumsum(sizes), size)) + 1
     sizes = sizes[:count]
     sizes[-1] -= sizes.sum() - size
@@ -114,9 +115,9 @@ def _sexes(rng: np.random.Generator, kind: Ints, twin: Bools) -> Ints:
 
 def _first_names(rng: np.random.Generator, pools: Pools, sex: Ints, twin: Bools) -> Ints:
     """Given names; a third of twins are named alike ('Anna', 'Anne')."""
-    first = np.where(
-        sex == 1, pools.first[1].draw(rng, len(sex)), pools.first[0].draw(rng, len(sex))
-    )
+    first = np.empty(len(sex), dtype=np.int64)
+    for k in (0, 1):
+        first[sex == k] = pools.first[k].draw(rng, int(np.count_nonzero(sex == k)))
     alike = [_neighbours(pools.first[k].plain.head(600).to_list()) for k in (0, 1)]
     near = twin & (rng.random(len(sex)) < 0.35)
     before, before_sex = np.roll(first, 1), np.roll(sex, 1)
@@ -147,8 +148,9 @@ def _last_names(
     )
     changed = (kind == SPOUSE) & joins & ((sex == 0) | (luck < 0.02))
     changed |= (kind == HEAD) & (sex == 0) & (luck < 0.10)
-    last = np.where(joins, family, own)
-    return last, np.where(changed, pools.last.draw(rng, len(kind)), -1), changed & (luck < 0.06)
+    previous = np.full(len(kind), -1)
+    previous[changed] = pools.last.draw(rng, int(np.count_nonzero(changed)))
+    return np.where(joins, family, own), previous, changed & (luck < 0.06)
 
 
 def _namesakes(rng: np.random.Generator, people: People, head: Ints) -> None:

@@ -31,6 +31,7 @@ __all__ = ["Names", "Places", "Pools", "load_pools"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 # Names outside the census lists: about one person in 250 bears one.
 OTHER_SHARE: Final = 0.004
@@ -56,13 +57,36 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Delivery ZIP codes in use, in order, with their city, state and one area code."""
+    """Delivery ZIP codes in use, in order, with their city, state and one area code.
+
+    `city_no` and `state_no` are positions in the lists of distinct names.
+    """
 
     zip: pl.Series
     city: pl.Series
     state: pl.Series
     area_code: Ints
+    city_no: Ints
+    city_names: pl.Series
     state_no: Ints
+    state_names: pl.Series
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Given names in every form a desk writes without a fault; numbers are positions in `words`.
+
+    A bearer's name is a position in both first lists together, women's first.
+    """
+
+    words: pl.Series
+    code: Ints  # per bearer's name
+    nick_from: Ints  # per bearer's name: where its nicknames start
+    nick_count: Ints
+    nick_code: Ints
+    initial_code: Ints  # per word: its first letter alone
+    baby_code: Ints  # what stands for a newborn girl's and boy's
+    marked: Bools  # per word: letters or signs beyond A to Z
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +95,8 @@ class Pools:
 
     first: tuple[Names, Names]  # women, men
     last: Names
-    given: pl.Series  # the texts of both first lists, women's first
-    nick_from: Ints  # per name of `given`: where its nicknames start
-    nick_count: Ints
-    nick_text: pl.Series
+    given: Given
+    last_marked: Bools  # per surname: letters or signs beyond A to Z
     spanish_first: tuple[Ints, Ints]
     spanish_last: frozenset[int]
     places: Places
@@ -145,12 +167,43 @@ def _places() -> Places:
         .sort("zip_code")
         .with_columns(area=pl.col("area_codes").list.first().cast(pl.Int64))
     )
+    city_names, state_names = (rows[c].unique().sort() for c in ("city", "state"))
     return Places(
-        rows["zip_code"].alias("zip"),
-        rows["city"],
-        rows["state"],
-        rows["area"].to_numpy(),
-        rows["state"].rank("dense").cast(pl.Int64).to_numpy(),
+        zip=rows["zip_code"].alias("zip"),
+        city=rows["city"],
+        state=rows["state"],
+        area_code=rows["area"].to_numpy(),
+        city_no=_numbers(rows["city"], city_names),
+        city_names=city_names,
+        state_no=_numbers(rows["state"], state_names),
+        state_names=state_names,
+    )
+
+
+def _numbers(texts: pl.Series, words: pl.Series) -> Ints:
+    """The position of each text in a list of distinct words."""
+    return texts.cast(pl.Enum(words)).to_physical().to_numpy().astype(np.int64)
+
+
+def _marked(names: pl.Series) -> Bools:
+    return names.str.contains(r"[^A-Za-z \-]").to_numpy()
+
+
+def _given(first: tuple[Names, Names]) -> Given:
+    both = pl.concat([names.text for names in first])
+    start, count, nicks = _nicknames(first)
+    babies = pl.Series(["BABY GIRL", "BABY BOY"])
+    words = pl.concat([s.alias("given") for s in (both, nicks, babies)])
+    words = pl.concat([words, words.str.head(1)]).unique(maintain_order=True)
+    return Given(
+        words=words,
+        code=_numbers(both, words),
+        nick_from=start,
+        nick_count=count,
+        nick_code=_numbers(nicks, words),
+        initial_code=_numbers(words.str.head(1), words),
+        baby_code=_numbers(babies, words),
+        marked=_marked(words),
     )
 
 
@@ -170,7 +223,6 @@ def load_pools() -> Pools:
     women = _names("dist.female.first", OTHER_FIRST_NAMES + SPANISH_FIRST_NAMES[0])
     men = _names("dist.male.first", OTHER_FIRST_NAMES + SPANISH_FIRST_NAMES[1])
     last = _names("dist.all.last", OTHER_LAST_NAMES)
-    start, count, nicks = _nicknames((women, men))
     spanish = (
         np.flatnonzero(women.text.is_in(SPANISH_FIRST_NAMES[0]).to_numpy()),
         np.flatnonzero(men.text.is_in(SPANISH_FIRST_NAMES[1]).to_numpy()),
@@ -179,10 +231,8 @@ def load_pools() -> Pools:
     return Pools(
         first=(women, men),
         last=last,
-        given=pl.concat([women.text, men.text]),
-        nick_from=start,
-        nick_count=count,
-        nick_text=nicks,
+        given=_given((women, men)),
+        last_marked=_marked(last.text),
         spanish_first=spanish,
         spanish_last=frozenset(np.flatnonzero(surnames.to_numpy()).tolist()),
         places=_places(),

@@ -17,7 +17,16 @@ from flows.rehearse.pools import Places
 from flows.rehearse.profiles import Profile
 from flows.rehearse.wordlists import PRACTICE_NAMES, PRACTICE_TAILS
 
-__all__ = ["Practices", "delegation_rows", "make_practices", "practice_count", "roster_rows"]
+__all__ = [
+    "HINTS",
+    "LOCATIONS",
+    "PROVIDERS",
+    "Practices",
+    "delegation_rows",
+    "make_practices",
+    "practice_count",
+    "roster_rows",
+]
 
 Ints = NDArray[np.int64]
 
@@ -27,6 +36,8 @@ _GROWTH: Final = 0.823
 _TINY: Final = 4  # practices with a handful of patients, for the ten-person test
 _GROUP: Final = 9  # of nine neighbours in size, three belong to one parent
 HINTS: Final = 6  # ways in which people write one practice's name
+LOCATIONS: Final = 4  # at most
+PROVIDERS: Final = 3  # who treat at a practice
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,9 @@ class Practices:
     city: pl.Series
     state: pl.Series
     zip: pl.Series
+    chart_mark: pl.Series  # what every second practice writes before a chart number
+    location_words: pl.Series  # LOCATIONS per practice, one after the other
+    provider_words: pl.Series  # PROVIDERS per practice, one after the other
 
 
 def practice_count(people: int) -> int:
@@ -143,7 +157,7 @@ def make_practices(profile: Profile, places: Places, *, people: int, seed: int) 
         closed=closed,
         group=group,
         tenant="T" + pl.Series(tenant_of).cast(pl.String),
-        locations=rng.integers(1, 5, count),
+        locations=rng.integers(1, LOCATIONS + 1, count),
         code=code,
         phone=draw_phones(rng, places.area_code[place]),
         npi=_npi(rng, count),
@@ -151,7 +165,18 @@ def make_practices(profile: Profile, places: Places, *, people: int, seed: int) 
         city=city,
         state=places.state.gather(place),
         zip=places.zip.gather(place),
+        chart_mark=(_text(code) + "-").zip_with(pl.Series(at % 2 == 0), pl.Series([""])),
+        location_words="L"
+        + _text(np.repeat(code, LOCATIONS))
+        + "-"
+        + _text(np.tile(np.arange(1, LOCATIONS + 1), count)),
+        provider_words="Provider "
+        + _text(np.repeat(code, PROVIDERS) * PROVIDERS + np.tile(np.arange(PROVIDERS), count)),
     )
+
+
+def _text(numbers: Ints) -> pl.Series:
+    return pl.Series(numbers).cast(pl.String)
 
 
 def _location_ids(practices: Practices) -> pl.Series:

@@ -2,50 +2,67 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from flows.rehearse.people import CHILD, HEAD, PARENT, SIBLING, SPOUSE, YEAR, People
+from flows.rehearse.people import (
+    CHILD,
+    HEAD,
+    HOUSEHOLD_MAX,
+    PARENT,
+    SIBLING,
+    SPOUSE,
+    YEAR,
+    People,
+)
+from flows.rehearse.texts import Texts
 
 __all__ = ["relations"]
 
+Ints = NDArray[np.int64]
+_RELATIONS: Final = pl.Series(
+    ["twin", "generation", "newborn", "spouse", "sibling", "parent_child", "household"]
+)
 
-def relations(people: People, *, first_no: int, breach: int) -> pl.DataFrame:
+
+def relations(people: People, *, first_no: int, breach: int) -> pa.Table:
     """One row per pair of one household: `person_a < person_b` and the closest `relation`."""
-    frame = pl.DataFrame(
+    steps, home = range(1, HOUSEHOLD_MAX), people.household
+    pairs = [np.flatnonzero(home[:-step] == home[step:]) for step in steps]
+    a = np.concatenate(pairs)
+    b = a + np.repeat(steps, [len(some) for some in pairs])
+    order = np.lexsort((b, a))
+    a, b = a[order], b[order]
+    return pa.table(
         {
-            "person": first_no + np.arange(people.size),
-            "household": people.household,
-            "kind": people.kind,
-            "first": people.first,
-            "last": people.last,
-            "sex": people.sex,
-            "birth": people.birth,
-            "order": people.birth_order,
-            "young": breach - people.birth < YEAR,
+            "person_a": first_no + a,
+            "person_b": first_no + b,
+            "relation": Texts.of(_relation(people, a, b, breach), _RELATIONS).arrow(),
         }
     )
-    pairs = frame.join(frame, on="household", suffix="_b").filter(
-        pl.col("person") < pl.col("person_b")
+
+
+def _relation(people: People, a: Ints, b: Ints, breach: int) -> Ints:
+    """Positions in `_RELATIONS`."""
+    kind_a, kind_b = people.kind[a], people.kind[b]
+    children = (kind_a == CHILD) & (kind_b == CHILD)
+    named = (people.first[a] == people.first[b]) & (people.last[a] == people.last[b])
+    named &= people.sex[a] == people.sex[b]
+    young = breach - people.birth < YEAR
+    grown = (kind_a == HEAD) | (kind_a == SPOUSE)
+    return np.select(
+        [
+            children & (people.birth[a] == people.birth[b]),
+            named,
+            young[a] | young[b],
+            (kind_a == HEAD) & (kind_b == SPOUSE),
+            children | ((kind_a == HEAD) & (kind_b == SIBLING)),
+            (grown & (kind_b == CHILD)) | ((kind_a == HEAD) & (kind_b == PARENT)),
+        ],
+        range(len(_RELATIONS) - 1),
+        len(_RELATIONS) - 1,
     )
-    return pairs.select(
-        person_a="person", person_b="person_b", relation=_relation()
-    ).sort("person_a", "person_b")  # fmt: skip
-
-
-def _relation() -> pl.Expr:
-    a, b = pl.col("kind"), pl.col("kind_b")
-    both_children = (a == CHILD) & (b == CHILD)
-    twin = both_children & (pl.col("birth") == pl.col("birth_b"))
-    named = (pl.col("first") == pl.col("first_b")) & (pl.col("last") == pl.col("last_b"))
-    named &= pl.col("sex") == pl.col("sex_b")
-    parent = (a.is_in([HEAD, SPOUSE]) & (b == CHILD)) | ((a == HEAD) & (b == PARENT))
-    return (
-        pl.when(twin).then(pl.lit("twin"))
-        .when(named).then(pl.lit("generation"))
-        .when(pl.col("young") | pl.col("young_b")).then(pl.lit("newborn"))
-        .when((a == HEAD) & (b == SPOUSE)).then(pl.lit("spouse"))
-        .when(both_children | ((a == HEAD) & (b == SIBLING))).then(pl.lit("sibling"))
-        .when(parent).then(pl.lit("parent_child"))
-        .otherwise(pl.lit("household"))
-    )  # fmt: skip

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flows.rehearse.homes import draw_practices
 from flows.rehearse.records import Block
 
-__all__ = ["Memberships", "chart_rows", "leaked_rows", "make_memberships", "share_out"]
+__all__ = ["Memberships", "Visits", "chart_rows", "leaked_rows", "make_memberships", "share_out"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -28,6 +28,15 @@ _PURGED: Final = 0.055  # people whose charts are all gone
 _PURGED_ONE: Final = 0.02
 
 
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """Who was seen at which practice and at which of its locations, one element per row."""
+
+    who: Ints
+    practice: Ints
+    location: Ints
+
+
 @dataclass(slots=True)
 class Memberships:
     """One element per person and practice."""
@@ -37,6 +46,10 @@ class Memberships:
     location: Ints
     leaked: Bools
     charted: Bools
+
+    def visits(self, rows: Ints) -> Visits:
+        """Rows about these memberships."""
+        return Visits(self.who[rows], self.practice[rows], self.location[rows])
 
 
 def share_out(total: int, index: int, count: int) -> int:
@@ -66,25 +79,20 @@ def make_memberships(rng: np.random.Generator, block: Block) -> Memberships:
 
 def leaked_rows(rng: np.random.Generator, members: Memberships, total: int) -> Ints:
     """`total` positions of leaked memberships: each once, the rest at random, shuffled."""
-    at = np.flatnonzero(members.leaked)
-    if total <= len(at):
-        return rng.permutation(at)[:total]
-    more = at[rng.integers(0, len(at), total - len(at))]
-    return rng.permutation(np.concatenate([at, more]))
+    return rng.permutation(_each_and_more(rng, members.leaked, total))[:total]
 
 
 def chart_rows(rng: np.random.Generator, members: Memberships, total: int) -> tuple[Ints, Ints]:
     """`total` positions of memberships with a chart, and the copy number of each chart."""
-    at = np.flatnonzero(members.charted)
-    if total <= len(at):
-        return rng.permutation(at)[:total], np.zeros(total, dtype=np.int64)
-    more = at[rng.integers(0, len(at), total - len(at))]
-    rows = np.concatenate([at, more])
-    order = np.argsort(rows, kind="stable")
-    ranked = rows[order]
-    starts = np.concatenate([[True], ranked[1:] != ranked[:-1]])
-    run = np.arange(len(rows)) - np.maximum.accumulate(np.where(starts, np.arange(len(rows)), 0))
-    copy = np.empty(len(rows), dtype=np.int64)
-    copy[order] = run
-    shuffle = rng.permutation(len(rows))
+    rows = np.sort(_each_and_more(rng, members.charted, total))
+    at = np.arange(len(rows))
+    starts = np.concatenate([[True], rows[1:] != rows[:-1]])
+    copy = at - np.maximum.accumulate(np.where(starts, at, 0))
+    shuffle = rng.permutation(len(rows))[:total]
     return rows[shuffle], copy[shuffle]
+
+
+def _each_and_more(rng: np.random.Generator, kept: Bools, total: int) -> Ints:
+    """The positions of `kept`, and as many of them again as are lacking to `total`."""
+    at = np.flatnonzero(kept)
+    return np.concatenate([at, at[rng.integers(0, len(at), max(0, total - len(at)))]])

@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from flows.rehearse import RehearsalSummary, rehearse
 from flows.rehearse.blocks import Plan
+from flows.rehearse.days import date_texts, slip_day, slip_year, swap_day_and_month
 from flows.rehearse.generate import _blocks
-from flows.rehearse.noise import ocr, slip_birth, slip_digit, typo
+from flows.rehearse.lines import lines_of
+from flows.rehearse.noise import ocr, slip_digit, struck, typo
 from flows.rehearse.pools import load_pools
+from flows.rehearse.texts import Texts
 from flows.rehearse.visits import share_out
 from matching.errors import OperatorError
 from matching.fields import CANONICAL_FIELDS
@@ -71,20 +73,25 @@ PLAN = Plan(people=500, seed=1, profile="clinic", leaked=1_403, charts=707, bloc
 def test_blocks_are_exact_and_people_are_numbered_on() -> None:
     tables = list(_blocks(PLAN, 1))
     assert len(tables) == 4
-    assert sum(len(frame) for t in tables for frame, _ in t.leaked) == 1_403
-    assert sum(len(t.charts[0]) for t in tables) == 707
+    assert sum(count for t in tables for _, count in t.leaked) == 1_403
+    assert sum(len(charts) for t in tables for charts, _ in t.charts) == 707
     for index, made_block in enumerate(tables):
-        people = made_block.charts[1]["person"]
+        people = pl.concat([pl.Series(told["person"]) for _, told in made_block.charts])
         assert 125 * index <= people.min() < people.max() < 125 * (index + 1)
-        assert (made_block.related["person_a"] < made_block.related["person_b"]).all()
+        related = pl.from_arrow(made_block.related)
+        assert (related["person_a"] < related["person_b"]).all()
 
 
-def test_several_processes_make_the_same_blocks() -> None:
-    for alone, shared in zip(_blocks(PLAN, 1), _blocks(PLAN, 2), strict=True):
-        assert_frame_equal(alone.charts[0], shared.charts[0])
-        for one, other in zip(alone.leaked, shared.leaked, strict=True):
-            assert_frame_equal(one[0], other[0])
-            assert_frame_equal(one[1], other[1])
+def test_several_workers_make_the_same_blocks() -> None:
+    for alone, shared in zip(_blocks(PLAN, 1), _blocks(PLAN, 3), strict=True):
+        assert alone == shared
+
+
+def test_rows_of_a_leaked_file_are_numbered_on_over_its_blocks() -> None:
+    truth = pl.concat([pl.from_arrow(t.leaked_truth) for t in _blocks(PLAN, 1)])
+    rows = truth.cast({"file": pl.String, "role": pl.String}).filter(pl.col("role") != "guarantor")
+    for numbers in rows.partition_by("file"):
+        assert numbers["row_no"].to_list() == list(range(len(numbers)))
 
 
 def test_totals_and_truth_agree_with_the_files(
@@ -314,10 +321,75 @@ def test_a_slip_changes_one_digit() -> None:
     assert sum(a != b for a, b in zip(new[0], column[0], strict=True)) == 1
 
 
-def test_slipped_birth_dates_are_dates() -> None:
-    days = np.arange(-30_000, 20_000, dtype=np.int64)
+def test_slipped_birth_dates_are_other_dates_close_by() -> None:
+    days = np.arange(-21_000, 20_000, dtype=np.int64)
     rng = np.random.default_rng(4)
-    year, month, day = slip_birth(rng, days, swapped=0.3, slip=0.3, year=0.3)
-    parts = pl.DataFrame({"y": year, "m": month, "d": day})
-    made = parts.select(pl.date("y", "m", "d"))["date"]
-    assert made.null_count() == 0
+    for made, share in (
+        (swap_day_and_month(days), 0.35),
+        (slip_day(rng, days), 0.99),
+        (slip_year(rng, days), 0.99),
+    ):
+        texts = date_texts(made).series()
+        assert texts.str.to_date().to_physical().to_list() == made.tolist()
+        assert (made != days).mean() > share
+        assert np.abs(made - days).max() < 11 * 366
+
+
+def test_dates_are_written_in_both_orders() -> None:
+    assert date_texts(np.array([0, 20_000]), us=np.array([True, False])).series().to_list() == [
+        "01/01/1970", "2024-10-04",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.003, 0.09, 0.4])
+def test_faults_strike_at_their_rate_and_each_row_alike(rate: float) -> None:
+    rows = np.concatenate([struck(np.random.default_rng(k), 1_000, rate) for k in range(400)])
+    assert abs(len(rows) - 400_000 * rate) <= 5 * np.sqrt(400_000 * rate)
+    assert rows.size == 0 or (rows.min() >= 0 and rows.max() < 1_000)
+    if rate > 0.05:
+        halves = np.bincount(rows // 500, minlength=2)
+        assert abs(halves[0] - halves[1]) <= 5 * np.sqrt(len(rows))
+
+
+def test_each_row_is_struck_once() -> None:
+    rows = struck(np.random.default_rng(3), 50_000, 0.02)
+    assert (np.diff(rows) > 0).all()
+
+
+WORDS = ["plain", 'a "quote"', "two\nlines", "comma, tab\t", "back\\slash", "Łucja 李伟", ""]
+
+
+def odd_texts() -> tuple[dict[str, Texts], pl.DataFrame]:
+    rng = np.random.default_rng(1)
+    words = pl.Series(WORDS)
+    columns = {f"c{k}": Texts.of(rng.integers(-1, len(WORDS), 300), words) for k in range(3)}
+    columns["none"] = Texts.missing(300)
+    return columns, pl.DataFrame({name: text.series() for name, text in columns.items()})
+
+
+@pytest.mark.parametrize(("kind", "separator"), [("csv", ","), ("tsv", "\t")])
+def test_lines_of_cells_say_what_the_columns_hold(kind: str, separator: str) -> None:
+    columns, frame = odd_texts()
+    lines = lines_of(columns, kind=kind, header=True)
+    read = pl.read_csv(lines, infer_schema=False, separator=separator)
+    assert read.equals(frame)
+    assert lines.partition(b"\n")[2] == lines_of(columns, kind=kind, header=False)
+
+
+def test_lines_of_json_say_what_the_columns_hold() -> None:
+    columns, frame = odd_texts()
+    lines = lines_of(columns, kind="jsonl", header=True).decode().splitlines()
+    assert [json.loads(line) for line in lines] == frame.to_dicts()
+
+
+def test_texts_change_only_the_rows_they_are_given() -> None:
+    text = Texts.of(np.array([0, 1, -1, 1]), pl.Series(["a", "b"]))
+    text.change(np.array([0, 2]), lambda old: old + "x")
+    text.respell(np.array([1]), lambda old: old.str.to_uppercase())
+    text.set(np.array([3]), "a")
+    assert text.series().to_list() == ["ax", "B", None, "a"]
+    assert text.arrow().to_pylist() == ["ax", "B", None, "a"]
+    both = Texts.stacked([text, Texts.dense(pl.Series([None, "B"]))])
+    assert both.series().to_list() == ["ax", "B", None, "a", None, "B"]
+    assert len(both.arrow().dictionary) == 3
+    assert both.rows(np.array([5, 0])).series().to_list() == ["B", "ax"]
