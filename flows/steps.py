@@ -80,7 +80,7 @@ STEPS: tuple[Step, ...] = (
         "people", matching.people.run, step_settings.people, 1,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
                "charts_std", "decisions", "registry"),
-        writes=("members", "persons", "affected", "maybe_same"),
+        writes=("members", "persons", "affected", "maybe_same", "merge_tree", "merge_counts"),
     ),
     Step(
         "owners", matching.owners.run, step_settings.owners, 1,

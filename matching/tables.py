@@ -393,6 +393,31 @@ MAYBE_SAME = Table(
         ),
     },
 )
+MERGE_TREE = Table(
+    name="merge_tree",
+    grain="one link of the maximum spanning forest of kept pairs, strongest first, before splits",
+    key=("position",),
+    columns={
+        "position": Column(pl.Int32(), "0 for the strongest link, equal weights in pair order."),
+        "left": Column(INT, "mention_id or chart_id.", privacy=Privacy.ID),
+        "right": Column(INT, "mention_id or chart_id.", privacy=Privacy.ID),
+        "match_weight": Column(REAL, "Bits; 1000 where a person decided match."),
+        "people": Column(pl.Int8(), "Change of their number as the link merges: 0 or -1."),
+        "orphans": Column(pl.Int8(), "Change of the number of people without chart: 0, -1 or -2."),
+    },
+)
+MERGE_COUNTS = Table(
+    name="merge_counts",
+    grain="one merge threshold, every tenth of a bit over the kept pairs, before splits",
+    key=("at_bits",),
+    columns={
+        "at_bits": Column(REAL, "Merge threshold in bits."),
+        "people": _count("Groups of records that hold a leaked mention."),
+        "orphans": _count("Of these, groups without a chart."),
+        "links": _count("Links of the merge tree at or above the threshold."),
+        "charts_reached": _count("Charts whose best pair with a leaked mention is at or above it."),
+    },
+)
 ROW_OWNERS = Table(
     name="row_owners",
     grain="one leaked mention and one covered entity it may belong to",
@@ -752,7 +777,7 @@ FROZEN_NONIDENTIFYING = Table(
 STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, PAIRS,
-    MEMBERS, PERSONS, AFFECTED, MAYBE_SAME, ROW_OWNERS, OWNERSHIP, ELEMENTS,
+    MEMBERS, PERSONS, AFFECTED, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS,
     COUNTS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
 INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import polars as pl
 
+from matching.people.compiled import NOT_THERE, Ids, Marks, Numbers, most_frequent
+from matching.people.records import Records
 from matching.store import Workspace
 
 __all__ = ["ADULT_AT_YEARS", "person_attributes"]
@@ -11,35 +16,43 @@ __all__ = ["ADULT_AT_YEARS", "person_attributes"]
 ADULT_AT_YEARS = 18
 """Everywhere but four jurisdictions, whose own age the notices apply."""
 _DEFAULT_LANGUAGE = "en"
+_MISSING = int(np.iinfo(np.int32).min)
 
 
-def person_attributes(workspace: Workspace, members: pl.LazyFrame) -> pl.DataFrame:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """By record number: birth date in days, place among `languages` (_MISSING: unknown), death."""
+
+    born: Numbers
+    language: Numbers
+    deceased: Marks
+    languages: pl.Series
+
+
+def person_attributes(
+    workspace: Workspace, records: Records, *, starts: Ids, members: Numbers
+) -> pl.DataFrame:
     """One row a person number: deceased, minor_on, language.
 
-    `members` has columns record, person. The most frequent value counts; among equally frequent
-    ones a chart's, then the lowest. `minor_on` is null where no member has a valid birth date.
+    `members[starts[p]:starts[p + 1]]` are the records of person p. The most frequent value counts;
+    among equally frequent ones a chart's, then the lowest. `minor_on` is null where no member has
+    a valid birth date.
     """
-    cleaned = pl.concat(
-        [
-            _cleaned(workspace.scan("leaked_std"), "mention_id", chart=False),
-            _cleaned(workspace.scan("charts_std"), "chart_id", chart=True),
-        ]
+    known = _read_known(workspace, records)
+    born, language = (
+        most_frequent(starts, members, value, records.first_chart, _MISSING)
+        for value in (known.born, known.language)
     )
-    rows = members.join(cleaned, on="record", how="inner")
-    births = _most_frequent(rows, "date_of_birth")
-    languages = _most_frequent(rows, "language")
-    deceased = rows.filter("deceased").select("person", "deceased").unique().collect()
-    persons = members.select("person").unique().collect(engine="streaming").sort("person")
-    found = (
-        persons.join(births, on="person", how="left", maintain_order="left")
-        .join(languages, on="person", how="left", maintain_order="left")
-        .join(deceased, on="person", how="left", maintain_order="left")
-    )
+    of = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    deceased = np.zeros(len(starts) - 1, bool)
+    deceased[of[known.deceased[members]]] = True
+    found = pl.DataFrame({"deceased": deceased, "born": born, "language": language})
+    days = pl.when(pl.col("born") != _MISSING).then("born").cast(pl.Date)
+    spoken = pl.when(pl.col("language") != _MISSING).then("language")
     return found.select(
-        "person",
-        pl.col("deceased").fill_null(value=False),
-        birthday(pl.col("date_of_birth"), ADULT_AT_YEARS).alias("minor_on"),
-        pl.col("language").fill_null(_DEFAULT_LANGUAGE),
+        "deceased",
+        birthday(days, ADULT_AT_YEARS).alias("minor_on"),
+        pl.lit(known.languages).gather(spoken).fill_null(_DEFAULT_LANGUAGE).alias("language"),
     )
 
 
@@ -50,23 +63,39 @@ def birthday(born: pl.Expr, years: int) -> pl.Expr:
     return pl.when(slipped).then(moved.dt.offset_by("1d")).otherwise(moved)
 
 
-def _cleaned(std: pl.LazyFrame, record: str, *, chart: bool) -> pl.LazyFrame:
-    return std.select(
-        pl.col(record).alias("record"),
-        pl.col("date_of_birth").str.to_date("%Y-%m-%d", strict=False),
-        pl.col("deceased").fill_null(value=False),
-        "language",
-        pl.lit(chart).alias("chart"),
+def _read_known(workspace: Workspace, records: Records) -> _Known:
+    """Cleaned values of every record; one that was never cleaned is unknown."""
+    languages = _languages(workspace)
+    known = _Known(
+        np.full(len(records), _MISSING, np.int32),
+        np.full(len(records), _MISSING, np.int32),
+        np.zeros(len(records), bool),
+        languages,
     )
+    for table, key, numbers in (
+        ("leaked_std", "mention_id", records.mention_numbers),
+        ("charts_std", "chart_id", records.chart_numbers),
+    ):
+        rows = workspace.scan(table).select(key, *_values(languages)).collect()
+        number = numbers(rows[key].to_numpy())
+        there = number != NOT_THERE
+        for values, name in (
+            (known.born, "born"), (known.language, "language"), (known.deceased, "deceased"),
+        ):  # fmt: skip
+            values[number[there]] = rows[name].to_numpy()[there]
+    return known
 
 
-def _most_frequent(rows: pl.LazyFrame, value: str) -> pl.DataFrame:
+def _languages(workspace: Workspace) -> pl.Series:
+    both = [workspace.scan(table).select("language") for table in ("leaked_std", "charts_std")]
+    return pl.concat(both).unique().drop_nulls().sort("language").collect().to_series()
+
+
+def _values(languages: pl.Series) -> tuple[pl.Expr, ...]:
+    days = pl.col("date_of_birth").str.to_date("%Y-%m-%d", strict=False).to_physical()
+    place = pl.col("language").cast(pl.Enum(languages)).to_physical().cast(pl.Int32)
     return (
-        rows.filter(pl.col(value).is_not_null())
-        .group_by("person", value)
-        .agg(pl.len().alias("times"), pl.col("chart").any())
-        .sort("person", "times", "chart", value, descending=[False, True, True, False])
-        .collect(engine="streaming")
-        .unique("person", keep="first", maintain_order=True)
-        .select("person", value)
+        days.fill_null(_MISSING).alias("born"),
+        place.fill_null(_MISSING).alias("language"),
+        pl.col("deceased").fill_null(value=False),
     )

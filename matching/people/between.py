@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from matching.people.compiled import Numbers
 from matching.people.links import RecordGraph
-from matching.people.partition import Ints, Links, partition
+from matching.people.partition import Links, partition
 from matching.tables import TABLES
 
 __all__ = ["MaybeSame", "maybe_same"]
@@ -27,7 +28,7 @@ class MaybeSame:
 
     pairs: pl.DataFrame
     via: pl.DataFrame
-    group: Ints
+    group: Numbers
 
     def table(self, person_ids: pl.Series) -> pl.DataFrame:
         """Rows of `maybe_same`."""
@@ -53,8 +54,8 @@ class MaybeSame:
         return TABLES["affected"].complete(rows)
 
 
-def maybe_same(graph: RecordGraph, person: Ints, *, persons: int) -> MaybeSame:
-    """What lies between persons; `person` is each node's person number.
+def maybe_same(graph: RecordGraph, person: Numbers, *, persons: int) -> MaybeSame:
+    """What lies between persons; `person` is each record's person number.
 
     Links of people whom a decision holds apart say nothing; strong links that a cut left between
     two persons count as review links.
@@ -64,20 +65,19 @@ def maybe_same(graph: RecordGraph, person: Ints, *, persons: int) -> MaybeSame:
     rows = every.join(pl.DataFrame(no, schema=["a", "b"], orient="row"), on=["a", "b"], how="anti")
     best = _best(rows)
     group = partition(persons, _links(best), apart=no, cut_ties=False)
-    lowest = np.full(persons, persons, np.int64)
-    np.minimum.at(lowest, group, np.arange(persons))
     confirmed = np.zeros(persons, bool)
-    confirmed[person[: graph.first_chart]] = True
+    confirmed[person[: graph.records.first_chart]] = True
     both_ways = pl.concat([every, _turned(every)])  # told for a link that nobody took back
     via = both_ways.filter(
-        ~pl.Series(confirmed).gather(both_ways["a"]), pl.col("node_b") < graph.first_chart
+        ~pl.Series(confirmed).gather(both_ways["a"]), pl.col("node_b") < graph.records.first_chart
     )
-    return MaybeSame(_with_members(best, graph), _with_members(_best(via), graph), lowest[group])
+    return MaybeSame(_with_members(best, graph), _with_members(_best(via), graph), group)
 
 
-def _between(graph: RecordGraph, person: Ints) -> pl.DataFrame:
-    links = graph.weak.plus(graph.strong)
-    links = links.where(person[links.left] != person[links.right])
+def _between(graph: RecordGraph, person: Numbers) -> pl.DataFrame:
+    links = graph.links
+    apart = person[links.left] != person[links.right]
+    links = links.where(np.flatnonzero(apart & (graph.strength > 0)))
     rows = pl.DataFrame(
         {
             "a": person[links.left],
@@ -108,7 +108,5 @@ def _links(best: pl.DataFrame) -> Links:
 
 
 def _with_members(best: pl.DataFrame, graph: RecordGraph) -> pl.DataFrame:
-    ids = pl.Series(graph.ids)
-    return best.with_columns(
-        ids.gather(best["node_a"]).alias("member_a"), ids.gather(best["node_b"]).alias("member_b")
-    )
+    a, b = (graph.records.ids(best[node].to_numpy()) for node in ("node_a", "node_b"))
+    return best.with_columns(member_a=a, member_b=b)

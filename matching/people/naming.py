@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from matching.people.compiled import NOT_THERE, Numbers, lower_to_first
 from matching.people.decided import record_number
+from matching.people.minting import Rows, mint_rows
 from matching.people.partition import Ints
-from matching.people.records import position_in
+from matching.people.records import Records
 from matching.store import Workspace
 from matching.tables import ROLE_NUMBER
 
@@ -20,68 +22,51 @@ __all__ = ["name_persons"]
 _FILE_BITS = 40
 _IN_FILE = 2**_FILE_BITS - 1
 _NONE = np.iinfo(np.int64).max
-_MINTED_AT_ONCE = 1_000_000
-"""Texts and their MACs in memory at a time: about 200 MB."""
+_CHART = "chart"
 
 
 def name_persons(
-    workspace: Workspace, *, ids: Ints, persons: Ints, first_chart: int
+    workspace: Workspace, *, records: Records, person: Numbers, count: int
 ) -> pl.DataFrame:
-    """One row a person number: `person_id` and, where released before, `first_identified_on`.
+    """One row a person number: `person`, `person_id`, `first_identified_on`, ascending by id.
 
-    `ids` are records, mentions before `first_chart`, and `persons` their person numbers.
+    `person` is each record's person number, negative where it is in none. `first_identified_on` is
+    null unless released before. Only ids that were never released are minted.
     """
-    count = int(persons.max()) + 1 if len(persons) else 0
-    files = workspace.read("files", ["file_no", "file_sha256"]).sort("file_sha256")
-    rank = np.full(int(files["file_no"].max() or 0) + 1, -1, np.int64)  # type: ignore[arg-type]  # an Int32 column's maximum is an int
-    rank[files["file_no"].to_numpy()] = np.arange(files.height)
-    key = rank[ids >> _FILE_BITS] << _FILE_BITS | ids & _IN_FILE
-    if (key < 0).any():
-        raise AssertionError("a record's file is not in the inbox's files")
-    first = _lowest(count, persons[:first_chart], key[:first_chart])
-    by_chart = first == _NONE
-    first[by_chart] = _lowest(count, persons[first_chart:], key[first_chart:])[by_chart]
-    minted = _mint(workspace, first, by_chart, files["file_sha256"])
-    released = _released(workspace, ids, persons)
-    named = pl.DataFrame({"person": np.arange(count), "minted": minted}).join(
-        released, on="person", how="left", maintain_order="left"
+    released = _released(workspace, records, person)
+    new = np.ones(count, bool)
+    new[released["person"].to_numpy()] = False
+    wanted = np.flatnonzero(new)
+    minted = pl.DataFrame(
+        {"person": wanted, "person_id": _mint(workspace, records, person, wanted)}
     )
-    named = named.select(
-        "person",
-        pl.coalesce("released_id", "minted").alias("person_id"),
-        "first_identified_on",
-    )
-    if named["person_id"].n_unique() != named.height:
+    named = pl.concat([minted, released], how="diagonal_relaxed").sort("person_id")
+    ids = named["person_id"]
+    if (ids.slice(1) == ids.slice(0, max(count - 1, 0))).any():
         raise AssertionError("two persons got one id")
     return named
 
 
-def _lowest(count: int, persons: Ints, key: Ints) -> Ints:
-    """Lowest key of each person; the highest integer where a person has none."""
-    lowest = np.full(count, _NONE, np.int64)
-    np.minimum.at(lowest, persons, key)
-    return lowest
+def _mint(workspace: Workspace, records: Records, person: Numbers, wanted: Ints) -> pl.Series:
+    """Ids of the wanted person numbers from the first mention, or chart where there is none."""
+    files = workspace.read("files", ["file_no", "file_sha256"]).sort("file_sha256")
+    rank = np.full(int(files["file_no"].max() or 0) + 1, -1, np.int64)  # type: ignore[arg-type]  # an Int32 column's maximum is an int
+    rank[files["file_no"].to_numpy()] = np.arange(files.height)
+    count = int(person.max(initial=-1)) + 1
+    first, first_chart = (np.full(count, _NONE, np.int64) for _ in range(2))
+    lower_to_first(first, person[: records.first_chart], records.mentions.ids, rank)
+    lower_to_first(first_chart, person[records.first_chart :], records.charts.ids, rank)
+    by_chart = first == _NONE
+    key = np.where(by_chart, first_chart, first)[wanted]
+    if (key < 0).any():
+        raise AssertionError("a record's file is not in the inbox's files")
+    roles = [*ROLE_NUMBER, _CHART]
+    role = np.where(by_chart[wanted], len(ROLE_NUMBER), key & 7)
+    rows = Rows(file=key >> _FILE_BITS, row=(key & _IN_FILE) >> 3, role=role)
+    return mint_rows(workspace.keys.id_key, files["file_sha256"].to_list(), rows, roles=roles)
 
 
-def _mint(workspace: Workspace, first: Ints, by_chart: Ints, digests: pl.Series) -> pl.Series:
-    parts = [pl.Series("minted", [], dtype=pl.String)]
-    names = pl.Series(list(ROLE_NUMBER))
-    for start in range(0, len(first), _MINTED_AT_ONCE):
-        keys = first[start : start + _MINTED_AT_ONCE]
-        charts = pl.Series(by_chart[start : start + _MINTED_AT_ONCE])
-        frame = pl.DataFrame(
-            {
-                "sha": digests.gather(keys >> _FILE_BITS),
-                "row": (keys & _IN_FILE) >> 3,
-                "role": names.gather(keys & 7).zip_with(~charts, pl.Series(["chart"])),
-            }
-        )
-        text = frame.select(pl.format("{}:{}:{}", "sha", "row", "role")).to_series()
-        parts.append(workspace.keys.mint("person", text, length=13).alias("minted"))
-    return pl.concat(parts)
-
-
-def _released(workspace: Workspace, ids: Ints, persons: Ints) -> pl.DataFrame:
+def _released(workspace: Workspace, records: Records, person: Numbers) -> pl.DataFrame:
     """The oldest released id of each person; an id stays with the mention it was minted from."""
     registry = workspace.scan("registry").join(workspace.scan("files"), on="file_sha256")
     rows = registry.select(
@@ -91,11 +76,10 @@ def _released(workspace: Workspace, ids: Ints, persons: Ints) -> pl.DataFrame:
         "recorded_at",
         record_number("row_no", "role").alias("record"),
     ).collect()
-    records = rows["record"].to_numpy()
-    order = np.argsort(ids, kind="stable")  # mentions and charts are ascending one by one only
-    place, there = position_in(ids[order], records)
+    place = records.numbers(rows["record"].to_numpy())
+    there = (place != NOT_THERE) & (person[place] >= 0)
     found = rows.filter(pl.Series(there)).with_columns(
-        pl.Series("person", persons[order][place[there]])
+        pl.Series("person", person[place[there]], dtype=pl.Int64)
     )
     anchored = found.sort("person_id", "minted_by", "record", descending=[False, True, False])
     anchored = anchored.group_by("person_id", maintain_order=True).agg(
@@ -105,5 +89,5 @@ def _released(workspace: Workspace, ids: Ints, persons: Ints) -> pl.DataFrame:
     )
     oldest = anchored.sort("first_identified_on", "recorded_at", "person_id")
     return oldest.unique("person", keep="first", maintain_order=True).select(
-        "person", pl.col("person_id").alias("released_id"), "first_identified_on"
+        "person", "person_id", "first_identified_on"
     )

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
+from matching.people.compiled import Marks, Numbers, Reals, Whole, roots, strongest_first, union
 
 __all__ = ["Ints", "Links", "Marks", "components", "partition", "spanning_forest"]
 
 Ints = npt.NDArray[np.int64]
-Marks = npt.NDArray[np.bool_]
 _SAME_BITS = 1e-9
 """Weights closer than this tie; sums of the same levels differ in the last digits only."""
 
@@ -28,10 +26,10 @@ _SAME_BITS = 1e-9
 class Links:
     """Undirected links between node numbers. `weight` in bits, `millionths` the probability."""
 
-    left: Ints
-    right: Ints
-    weight: npt.NDArray[np.float64]
-    millionths: Ints
+    left: Whole
+    right: Whole
+    weight: Reals
+    millionths: Whole
 
     @classmethod
     def none(cls) -> Links:
@@ -58,27 +56,21 @@ class Links:
         )
 
 
-def components(nodes: int, left: Ints, right: Ints) -> Ints:
-    """Component number of each node; the lowest node of a component decides its number."""
-    if nodes == 0:
-        return np.empty(0, np.int64)
-    graph = _matrix(nodes, left, right, np.ones(len(left), np.int8))
-    labels: Ints = connected_components(graph, directed=False)[1].astype(np.int64)
-    return labels
+def components(nodes: int, left: Whole, right: Whole, chosen: Marks | None = None) -> Numbers:
+    """Lowest node of each node's component; only chosen links count (None: all)."""
+    chosen = np.ones(len(left), bool) if chosen is None else chosen
+    parent = np.arange(nodes, dtype=np.int32)
+    union(parent, left, right, chosen)
+    roots(parent)
+    return parent
 
 
 def spanning_forest(nodes: int, links: Links) -> Ints:
     """Numbers of the links of the maximum spanning forest, strongest first; ties by node number."""
     low, high = np.minimum(links.left, links.right), np.maximum(links.left, links.right)
-    order: Ints = np.lexsort((high, low, -links.weight))
-    order = order[low[order] != high[order]]
-    _, first = np.unique(low[order] * nodes + high[order], return_index=True)
-    order = order[np.sort(first)]  # one link a pair: scipy would add up repeated cells
-    if not len(order):
-        return order
-    rank = np.arange(1, len(order) + 1, dtype=np.float64)
-    tree = minimum_spanning_tree(_matrix(nodes, low[order], high[order], rank))
-    chosen: Ints = order[np.sort(tree.data).astype(np.int64) - 1]
+    order: Ints = np.lexsort((high, low))
+    parent = np.arange(nodes, dtype=np.int32)
+    chosen: Ints = order[strongest_first(parent, low[order], high[order], links.weight[order])]
     return chosen
 
 
@@ -86,55 +78,60 @@ def partition(
     nodes: int,
     links: Links,
     *,
-    apart: Ints,
+    apart: Whole,
     cut_ties: bool,
+    chosen: Marks | None = None,
     identities: Callable[[Ints], Ints] | None = None,
     identities_max: int = 0,
-) -> Ints:
-    """Group number of each node: linked nodes together, no pair of `apart` in one group.
+) -> Numbers:
+    """Lowest node of each node's group: linked nodes together, no pair of `apart` in one group.
 
-    The weakest link between two that must be apart is cut; with `cut_ties` all equally weak ones,
-    so that what hangs between both goes to neither. With `identities` (a number per node, equal
-    for equal names and birth dates) a group with more than `identities_max` of them is split at
-    rising thresholds.
+    Only `chosen` links count (None: all). The weakest link between two that must be apart is cut;
+    with `cut_ties` all equally weak ones, so that what hangs between both goes to neither. With
+    `identities` (a number per node, equal for equal names and birth dates) a group with more than
+    `identities_max` of them is split at rising thresholds. Only groups in conflict are looked at
+    twice.
     """
-    labels = components(nodes, links.left, links.right)
+    labels = components(nodes, links.left, links.right, chosen)
     torn = apart[labels[apart[:, 0]] == labels[apart[:, 1]]]
-    codes = _codes(labels, identities, identities_max)
-    large = _too_many(labels, codes, identities_max)
+    members, codes = _codes(labels, identities, identities_max)
+    large = _too_many(labels[members], codes, identities_max)
     if not len(torn) and not len(large):
         return labels
-    inside = np.isin(labels, np.concatenate([labels[torn[:, 0]], large]))[links.left]
-    tied = links.where(inside)
-    forest = tied.where(spanning_forest(nodes, tied))
+    tied = np.zeros(nodes, bool)
+    tied[labels[torn[:, 0]]] = tied[large] = True
+    inside = tied[labels]
+    here = inside[links.left]
+    within = links.where(np.flatnonzero(here if chosen is None else here & chosen))
+    forest = within.where(spanning_forest(nodes, within))
     if len(large):
-        members = np.flatnonzero(np.isin(labels, large))
-        forest = forest.where(_split_large(forest, members, codes[members], identities_max))
+        in_large = np.isin(labels[members], large)
+        forest = forest.where(
+            _split_large(forest, members[in_large], codes[in_large], identities_max)
+        )
     forest = forest.where(~_cuts(forest, torn, cut_ties=cut_ties))
-    kept = links.where(~inside).plus(forest)
-    return components(nodes, kept.left, kept.right)
+    again = components(nodes, forest.left, forest.right)
+    return np.where(inside, again, labels)
 
 
-def _codes(labels: Ints, identities: Callable[[Ints], Ints] | None, identities_max: int) -> Ints:
-    """Identity of each node in a group of many nodes, asked for once; empty where none is large."""
-    if identities is None or not len(labels):
-        return np.empty(0, np.int64)
-    members = np.flatnonzero(np.bincount(labels)[labels] > identities_max)
-    if not len(members):
-        return np.empty(0, np.int64)
-    codes = np.full(len(labels), -1, np.int64)
-    codes[members] = identities(members)
-    return codes
+def _codes(
+    labels: Numbers, identities: Callable[[Ints], Ints] | None, identities_max: int
+) -> tuple[Ints, Ints]:
+    """Nodes of groups of many nodes and their identities, asked for once."""
+    if identities is None:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    many = np.bincount(labels, minlength=1) > identities_max
+    members: Ints = np.flatnonzero(many[labels])
+    return members, identities(members) if len(members) else members
 
 
-def _too_many(labels: Ints, codes: Ints, identities_max: int) -> Ints:
-    """Groups with more than `identities_max` identities."""
-    if not len(codes):
-        return codes
-    members = np.flatnonzero(np.bincount(labels)[labels] > identities_max)
-    known = np.unique(np.stack([labels[members], codes[members]]), axis=1)
-    groups, distinct = np.unique(known[0], return_counts=True)
-    return groups[distinct > identities_max]
+def _too_many(groups: Numbers, codes: Ints, identities_max: int) -> Ints:
+    """Groups with more than `identities_max` identities; one entry a member."""
+    span = int(codes.max(initial=0)) + 1
+    known = np.unique(groups.astype(np.int64) * span + codes)
+    found, distinct = np.unique(known // span, return_counts=True)
+    large: Ints = found[distinct > identities_max]
+    return large
 
 
 def _split_large(forest: Links, members: Ints, codes: Ints, identities_max: int) -> Marks:
@@ -145,7 +142,7 @@ def _split_large(forest: Links, members: Ints, codes: Ints, identities_max: int)
     weight = forest.weight[inside]
     kept = np.ones(len(inside), bool)
     while True:
-        labels = components(len(members), left[kept], right[kept])
+        labels = components(len(members), left, right, kept)
         large = _too_many(labels, codes, identities_max)
         if not len(large):
             keep = np.ones(len(forest), bool)
@@ -155,7 +152,7 @@ def _split_large(forest: Links, members: Ints, codes: Ints, identities_max: int)
         kept[weak & (weight < np.floor(weight[weak].min()) + 1)] = False
 
 
-def _cuts(forest: Links, apart: Ints, *, cut_ties: bool) -> Marks:
+def _cuts(forest: Links, apart: Whole, *, cut_ties: bool) -> Marks:
     """Which links of the forest to cut. A loop: people decide hundreds of pairs, not millions."""
     cut = np.zeros(len(forest), bool)
     if not len(apart):
@@ -191,8 +188,3 @@ def _path(near: dict[int, list[tuple[int, int]]], cut: Marks, start: int, end: i
         node, number = came[node]
         path.append(number)
     return path
-
-
-def _matrix(nodes: int, left: Ints, right: Ints, values: npt.NDArray[Any]) -> Any:
-    cells = (values, (left.astype(np.int32), right.astype(np.int32)))
-    return coo_array(cells, shape=(nodes, nodes)).tocsr()

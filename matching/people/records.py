@@ -1,7 +1,7 @@
-"""The nodes of the graph of records: groups of equal mentions, and the charts they reach.
+"""The nodes of the graph: records by number, and mentions with exactly the same cleaned values.
 
-Mentions with exactly the same cleaned values are one node where that much agreement makes a match
-(the group's pair with itself says so), else each is its own.
+Included mentions come first, ascending by id, then charts that are not excluded: a record's number
+is its row in `leaked_std` and `charts_std`, one after the other. Ids are looked up by file and row.
 """
 
 from __future__ import annotations
@@ -11,62 +11,107 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from matching.people.partition import Ints, Marks
+from matching.people.compiled import NOT_THERE, Ids, Marks, Numbers, first_by_row, numbers_of
 from matching.store import Workspace
 
-__all__ = ["Mentions", "position_in", "read_mentions"]
+__all__ = ["Records", "in_order", "marked", "read_records"]
+
+_FILE_BITS = 40
+_ROW_BITS = 37
+_ROWS_MAX = 2**31 - 1
+"""Records are numbered in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mentions:
-    """Leaked mentions without exclusion, ascending. `alike` is the place of the group's first."""
+class _Side:
+    """Ascending ids of one side and where each file's rows begin among them: 12 bytes a row."""
 
-    ids: Ints
-    alike: Ints
-    node: Ints
-    node_ids: Ints
-    merged: Marks
+    ids: Ids
+    base: Ids
+    first: Numbers
 
-    def members_of(self, firsts: Ints) -> tuple[Ints, Ints]:
-        """For groups by their first's place: (place in `firsts`, node), every node of each group."""
-        order = np.argsort(self.alike, kind="stable")
-        sizes = np.bincount(self.alike, minlength=len(self.ids))
-        counts = np.where(self.merged[firsts], 1, sizes[firsts])
-        starts = np.searchsorted(self.alike[order], firsts)
-        rows = np.repeat(np.arange(len(firsts)), counts)
-        step = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return rows, self.node[order[starts[rows] + step]]
+    @classmethod
+    def of(cls, ids: Ids) -> _Side:
+        """Rows of a file count up to its last id: rows without one cost four bytes each."""
+        file = ids >> _FILE_BITS
+        files = int(file[-1]) + 1 if len(ids) else 0
+        ends = np.searchsorted(file, np.arange(files), side="right")
+        rows = np.zeros(files + 1, np.int64)
+        known = np.diff(ends, prepend=0) > 0
+        rows[1:][known] = (ids[ends[known] - 1] >> 3 & (1 << _ROW_BITS) - 1) + 1
+        base = np.cumsum(rows)
+        return cls(ids, base, first_by_row(ids, base))
 
-
-def read_mentions(workspace: Workspace, *, merged_groups: Ints, split_groups: Ints) -> Mentions:
-    """All included mentions with their nodes.
-
-    `merged_groups` and `split_groups` hold identity ids: the values match; a person decided that
-    two of its mentions are not the same.
-    """
-    included = workspace.scan("leaked").filter(pl.col("exclusion").is_null())
-    ids = np.sort(included.select("mention_id").collect().to_series().to_numpy())
-    alike = _first_alike(workspace, ids)
-    merged = np.isin(ids, merged_groups) & ~np.isin(ids, split_groups)
-    own = (alike == np.arange(len(ids))) | ~merged[alike]
-    number = np.cumsum(own) - 1
-    node = np.where(merged[alike], number[alike], number)
-    return Mentions(ids, alike, node, ids[own], merged)
+    def numbers(self, wanted: Ids) -> Numbers:
+        """Places in `ids`; NOT_THERE where an id is none of them."""
+        if not len(self.ids):
+            return np.full(len(wanted), NOT_THERE, np.int32)
+        found: Numbers = numbers_of(wanted, self.ids, self.base, self.first)
+        return found
 
 
-def position_in(ascending: Ints, wanted: Ints) -> tuple[Ints, Marks]:
-    """Places of wanted ids in an ascending array, and which of them are there at all."""
-    if not len(ascending):
-        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
-    places = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
-    return places, ascending[places] == wanted
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Mentions without exclusion and charts without exclusion; `first_chart` counts the mentions."""
+
+    mentions: _Side
+    charts: _Side
+
+    def __len__(self) -> int:
+        return len(self.mentions.ids) + len(self.charts.ids)
+
+    @property
+    def first_chart(self) -> int:
+        """Number of the first chart."""
+        return len(self.mentions.ids)
+
+    def ids(self, numbers: Numbers | Ids) -> Ids:
+        """mention_id or chart_id of each record number."""
+        chart = numbers >= self.first_chart
+        result = np.empty(len(numbers), np.int64)
+        result[~chart] = self.mentions.ids[numbers[~chart]]
+        result[chart] = self.charts.ids[numbers[chart] - self.first_chart]
+        return result
+
+    def mention_numbers(self, ids: Ids) -> Numbers:
+        """Record numbers of mentions; NOT_THERE where an id is no included mention."""
+        return self.mentions.numbers(ids)
+
+    def chart_numbers(self, ids: Ids) -> Numbers:
+        """Record numbers of charts; NOT_THERE where an id is no included chart."""
+        found = self.charts.numbers(ids)
+        found[found != NOT_THERE] += np.int32(self.first_chart)
+        return found
+
+    def numbers(self, ids: Ids) -> Numbers:
+        """Record numbers of ids of either side."""
+        mention = self.mention_numbers(ids)
+        found: Numbers = np.where(mention == NOT_THERE, self.chart_numbers(ids), mention)
+        return found
 
 
-def _first_alike(workspace: Workspace, ids: Ints) -> Ints:
-    identities = workspace.read("identities", ["mention_id", "identity_id"])
-    place, known = position_in(ids, identities["mention_id"].to_numpy())
-    first, first_known = position_in(ids, identities["identity_id"].to_numpy())
-    chosen = known & first_known
-    alike = np.arange(len(ids))
-    alike[place[chosen]] = first[chosen]
-    return alike
+def read_records(workspace: Workspace) -> Records:
+    """All included records of both sides. Holds 12 bytes a row."""
+    sides = [
+        _Side.of(in_order(workspace, table, key, [])[key].to_numpy())
+        for table, key in (("leaked", "mention_id"), ("charts", "chart_id"))
+    ]
+    records = Records(*sides)
+    if len(records) > _ROWS_MAX:
+        raise AssertionError("more records than 32 bits can number")
+    return records
+
+
+def in_order(workspace: Workspace, table: str, key: str, columns: list[str]) -> pl.DataFrame:
+    """Included rows of `leaked` or `charts`: key and columns, ascending by key."""
+    included = workspace.scan(table).filter(pl.col("exclusion").is_null())
+    frame = included.select(key, *columns).collect()
+    ids = frame[key].to_numpy()
+    return frame if (ids[1:] > ids[:-1]).all() else frame.sort(key)
+
+
+def marked(size: int, numbers: Numbers | Ids) -> Marks:
+    """True at each number."""
+    marks = np.zeros(size, bool)
+    marks[numbers] = True
+    return marks

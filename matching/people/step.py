@@ -10,10 +10,14 @@ import polars as pl
 from matching.log import log_counts
 from matching.people.attributes import person_attributes
 from matching.people.between import MaybeSame, maybe_same
+from matching.people.compiled import Ids, Numbers, grouped, repeated
 from matching.people.links import RecordGraph, read_graph
 from matching.people.naming import name_persons
-from matching.people.partition import Ints, Marks, partition
+from matching.people.pairs import MATCH, read_evidence
+from matching.people.partition import Ints, partition
+from matching.people.records import Records, in_order
 from matching.people.settings import PeopleSettings
+from matching.people.tree import write_merge_tree
 from matching.store import ROWS_PER_PART, Workspace
 from matching.succession import legal_owner
 from matching.tables import TABLES
@@ -23,67 +27,102 @@ __all__ = ["run"]
 
 @dataclass(frozen=True, slots=True)
 class _Members:
-    """All member records: included mentions, then charts; `person` numbers follow person_id."""
+    """Records of each person, in key order; person numbers follow person_id.
 
-    records: Ints
-    person: Ints
-    first_chart: int
+    `person` is each record's person number, negative where it is in none;
+    `records[starts[p]:starts[p + 1]]` are person p's, ascending by id.
+    """
+
+    of: Records
+    person: Numbers
+    starts: Ids
+    records: Numbers
+
+    def each(self) -> tuple[Ints, Ints]:
+        """(leaked members, chart members) of each person."""
+        person = self.person[self.records]
+        leaked = self.records < self.of.first_chart
+        both = (
+            np.bincount(p, minlength=len(self.starts) - 1)
+            for p in (person[leaked], person[~leaked])
+        )
+        mentions, charts = both
+        return mentions, charts
 
 
 def run(workspace: Workspace, settings: PeopleSettings) -> None:
     """Every included mention and every chart one reaches is in exactly one person.
 
-    Holds about 350 bytes a record in memory; members are written part by part.
+    Holds about 60 bytes a record and 45 a kept pair in memory; members are written part by part.
     """
-    graph = read_graph(workspace, settings)
-    nodes = _partition_nodes(workspace, graph, settings)
-    records = np.concatenate([graph.mentions.ids, graph.ids[graph.first_chart :]])
-    person = np.concatenate([nodes[graph.mentions.node], nodes[graph.first_chart :]])
-    first_chart = len(graph.mentions.ids)
-    named = name_persons(workspace, ids=records, persons=person, first_chart=first_chart)
-    named = named.sort("person_id")
-    rank = np.empty(named.height, np.int64)
-    rank[named["person"].to_numpy()] = np.arange(named.height)
-    members = _Members(records, rank[person] if len(person) else person, first_chart)
-    between = maybe_same(graph, rank[nodes] if len(nodes) else nodes, persons=named.height)
+    evidence = read_evidence(workspace, settings)
+    write_merge_tree(workspace, evidence)
+    graph = read_graph(workspace, settings, evidence)
+    del evidence
+    person, count = _persons_of(workspace, graph, settings)
+    named = name_persons(workspace, records=graph.records, person=person, count=count)
+    rank = np.full(count + 1, -1, np.int32)
+    rank[named["person"].to_numpy()] = np.arange(count)
+    person = rank[person]
+    between = maybe_same(graph, person, persons=count)
+    members = _members(graph.records, person, count)
+    del graph
+    ids = named["person_id"]
+    workspace.write("maybe_same", between.table(ids))
+    workspace.write("affected", between.affected(ids))
     persons = _persons(workspace, members, named, between, settings)
-    owner = legal_owner(workspace.read("entities"), on=settings.owner_on)
-    _write_members(workspace, members, named["person_id"], owner)
-    workspace.write("maybe_same", between.table(named["person_id"]))
-    workspace.write("affected", between.affected(named["person_id"]))
-    workspace.write("persons", persons.select(list(TABLES["persons"].columns)))
+    _write_in_order(workspace, "persons", persons)
     _log(persons, between, members)
+    del persons, between
+    owner = legal_owner(workspace.read("entities"), on=settings.owner_on)
+    _write_members(workspace, members, ids, owner)
 
 
-def _partition_nodes(workspace: Workspace, graph: RecordGraph, settings: PeopleSettings) -> Ints:
-    """Person number of each node: strong links merge, decided pairs stay apart."""
+def _persons_of(
+    workspace: Workspace, graph: RecordGraph, settings: PeopleSettings
+) -> tuple[Numbers, int]:
+    """Person number of each record (-1: in none) and how many there are."""
 
     def identities(numbers: Ints) -> Ints:
-        return _identity_codes(workspace, graph.ids[numbers])
+        return _identity_codes(workspace, graph.records.ids(numbers))
 
-    return partition(
-        len(graph.ids),
-        graph.strong,
+    root = partition(
+        len(graph.records),
+        graph.links,
         apart=np.concatenate([graph.no, graph.unsure]),
         cut_ties=True,
+        chosen=graph.strength == MATCH,
         identities=identities,
         identities_max=settings.identities_max,
     )
+    root[: graph.records.first_chart] = root[graph.node]
+    own = np.zeros(len(root), bool)
+    own[root[graph.present]] = True
+    number = np.cumsum(own, dtype=np.int32) - np.int32(1)
+    return np.where(graph.present, number[root], np.int32(-1)), int(own.sum())
 
 
 def _identity_codes(workspace: Workspace, ids: Ints) -> Ints:
     """A number per record, equal for equal first name, last name and birth date."""
-    wanted = pl.LazyFrame({"id": ids})
     columns = ("first_name", "last_name", "date_of_birth")
+    wanted = pl.LazyFrame({"id": ids})
     cleaned = pl.concat(
-        [
-            workspace.scan("leaked_std").select(pl.col("mention_id").alias("id"), *columns),
-            workspace.scan("charts_std").select(pl.col("chart_id").alias("id"), *columns),
-        ]
+        workspace.scan(table)
+        .select(pl.col(key).alias("id"), *columns)
+        .join(wanted, on="id", how="semi")
+        for table, key in (("leaked_std", "mention_id"), ("charts_std", "chart_id"))
     )
     rows = wanted.join(cleaned, on="id", how="left", maintain_order="left").collect()
     codes = rows.select(pl.struct(columns).rank("dense").cast(pl.Int64)).to_series()
     return codes.to_numpy()
+
+
+def _members(records: Records, person: Numbers, count: int) -> _Members:
+    present = np.flatnonzero(person >= 0).astype(np.int32)
+    ids = records.ids(present)
+    by_id = np.argsort(ids, kind="stable").astype(np.int32)
+    starts, items = grouped(count, person[present], by_id)
+    return _Members(records, person, starts, present[items])
 
 
 def _persons(
@@ -93,11 +132,8 @@ def _persons(
     between: MaybeSame,
     settings: PeopleSettings,
 ) -> pl.DataFrame:
-    count = named.height
-    mentions = np.bincount(members.person[: members.first_chart], minlength=count)
-    charts = np.bincount(members.person[members.first_chart :], minlength=count)
-    frame = pl.LazyFrame({"record": members.records, "person": members.person})
-    known = person_attributes(workspace, frame)
+    mentions, charts = members.each()
+    known = person_attributes(workspace, members.of, starts=members.starts, members=members.records)
     return named.select(
         "person_id",
         pl.Series("affected", np.where(mentions > 0, "confirmed", "possible"), dtype=pl.String),
@@ -112,56 +148,63 @@ def _persons(
     )
 
 
+def _write_in_order(workspace: Workspace, table: str, rows: pl.DataFrame) -> None:
+    """Rows that are in key order already."""
+    with workspace.writer(table) as writer:
+        for index, start in enumerate(range(0, max(rows.height, 1), ROWS_PER_PART)):
+            writer.put(index, rows.slice(start, ROWS_PER_PART))
+
+
 def _write_members(
     workspace: Workspace, members: _Members, person_ids: pl.Series, owner: pl.Expr
 ) -> None:
     """`members` in key order, a part at a time."""
-    order = np.lexsort((members.records, members.person))
-    leaked = _origin(workspace, "leaked", "mention_id", members.records[: members.first_chart])
-    charts = _origin(workspace, "charts", "chart_id", members.records[members.first_chart :])
-    charts = charts.with_columns(owner)
-    origin = pl.concat([leaked, charts])
-    repeated = _repeated(members, charts["entity_id"])
+    first_chart = members.of.first_chart
+    leaked = in_order(workspace, "leaked", "mention_id", ["record_id"])["record_id"]
+    charts = in_order(workspace, "charts", "chart_id", ["record_id", "entity_id"])
+    record_ids = pl.concat([leaked, charts["record_id"]])
+    entity = charts.select(owner.cast(pl.Categorical)).to_series()
+    code = np.full(len(members.of), -1, np.int32)
+    code[first_chart:] = entity.to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+    twice = repeated(members.starts, members.records, code)
     with workspace.writer("members") as writer:
-        for index, start in enumerate(range(0, len(order), ROWS_PER_PART)):
-            chosen = order[start : start + ROWS_PER_PART]
-            part = origin[chosen].with_columns(
-                person_ids.gather(members.person[chosen]).alias("person_id"),
-                pl.when(pl.Series(repeated[chosen])).then(pl.lit("duplicate_chart")).alias("flag"),
+        for index, start in enumerate(range(0, len(members.records), ROWS_PER_PART)):
+            numbers = members.records[start : start + ROWS_PER_PART]
+            ids = members.of.ids(numbers)
+            chart = pl.Series(numbers >= first_chart)
+            place = pl.Series(numbers).cast(pl.Int64) - first_chart
+            part = pl.DataFrame(
+                {
+                    "person_id": person_ids.gather(members.person[numbers]),
+                    "mention_id": ids,
+                    "record_id": record_ids.gather(numbers),
+                    "entity_id": entity.gather(
+                        place.zip_with(chart, pl.Series([None], dtype=pl.Int64))
+                    ),
+                    "file_no": (ids >> 40).astype(np.int32),
+                    "row_no": (ids & 2**40 - 1) >> 3,
+                    "chart": chart,
+                    "twice": twice[start : start + ROWS_PER_PART],
+                }
             )
-            writer.put(index, part.select(list(TABLES["members"].columns)))
+            writer.put(index, _member_rows(part))
 
 
-def _origin(workspace: Workspace, table: str, key: str, ids: Ints) -> pl.DataFrame:
-    """Where records come from, in the order of `ids`."""
-    chart = table == "charts"
-    source = workspace.scan(table).select(
-        pl.col(key).alias("mention_id"),
-        pl.lit("master" if chart else "leaked").alias("side"),
-        "record_id",
-        pl.col("entity_id") if chart else pl.lit(None, pl.String).alias("entity_id"),
-        "file_no",
-        "row_no",
+def _member_rows(part: pl.DataFrame) -> pl.DataFrame:
+    rows = part.with_columns(
+        pl.col("entity_id").cast(pl.String),
+        pl.when("chart").then(pl.lit("master")).otherwise(pl.lit("leaked")).alias("side"),
+        pl.when("twice").then(pl.lit("duplicate_chart")).alias("flag"),
     )
-    wanted = pl.LazyFrame({"mention_id": ids})
-    return wanted.join(source, on="mention_id", how="left", maintain_order="left").collect()
-
-
-def _repeated(members: _Members, entity: pl.Series) -> Marks:
-    """Which members are charts of a person with several charts at that entity."""
-    person = pl.Series(members.person[members.first_chart :])
-    charts = pl.DataFrame({"person": person, "entity": entity})
-    several = pl.col("entity").is_not_null() & (pl.len().over("person", "entity") > 1)
-    flags = charts.select(several).to_series().to_numpy()
-    return np.concatenate([np.zeros(members.first_chart, bool), flags.astype(bool)])
+    return rows.select(list(TABLES["members"].columns))
 
 
 def _log(persons: pl.DataFrame, between: MaybeSame, members: _Members) -> None:
     confirmed = int((persons["affected"] == "confirmed").sum())
     log_counts(
         "people",
-        mentions=members.first_chart,
-        charts=len(members.records) - members.first_chart,
+        mentions=members.of.first_chart,
+        charts=len(members.records) - members.of.first_chart,
         confirmed=confirmed,
         possible=persons.height - confirmed,
         orphans=int(persons["orphan"].sum()),

@@ -1,0 +1,293 @@
+"""The hot loops of people, compiled: union-find, spanning forest, look-ups by id, runs of one person.
+
+Plain arrays in and out; nothing here knows a table. scipy and NumPy say the same, slower: see
+`tests/unit/test_people_compiled.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+__all__ = [
+    "NOT_THERE",
+    "find",
+    "first_by_row",
+    "grouped",
+    "lower_to_first",
+    "most_frequent",
+    "numbers_of",
+    "repeated",
+    "roots",
+    "strongest_first",
+    "union",
+    "unite",
+]
+
+NOT_THERE = -1
+_ROWS = (1 << 37) - 1
+"""Bits of the row in an id."""
+_LOW = (1 << 32) - 1
+_QUANTA = 2.0**30
+"""Weights have nine decimals: two that differ do so by more than 2**-30 bits."""
+_FINE_BITS = 26
+"""Low bits of a weight in quanta: a bucket is a sixteenth of a bit, small enough for the cache."""
+_DIGIT_BITS = 13
+
+Ids = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int32]
+Marks = npt.NDArray[np.bool_]
+Reals = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.signedinteger[Any]]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def find(parent: Numbers, node: int) -> int:
+    """Root of a node; halves the way on its way."""
+    while parent[node] != node:
+        parent[node] = parent[parent[node]]
+        node = parent[node]
+    return node
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def unite(parent: Numbers, one: int, other: int) -> None:
+    """Join two roots; the lower one stays, so that a root is the lowest node of its component."""
+    if one < other:
+        parent[other] = one
+    else:
+        parent[one] = other
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def union(parent: Numbers, left: Whole, right: Whole, chosen: Marks) -> None:
+    """Unite the ends of every chosen link."""
+    for i in range(len(left)):
+        if chosen[i]:
+            one, other = find(parent, left[i]), find(parent, right[i])
+            if one != other:
+                unite(parent, one, other)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def roots(parent: Numbers) -> None:
+    """Every node points at its root."""
+    for node in range(len(parent)):
+        parent[node] = parent[parent[node]]  # a root is lower than its nodes: already final
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _coarse(weight: Reals, lowest_weight: float) -> tuple[Numbers, Ids]:
+    """Links by bucket of weight, strongest bucket first, in their given order; ends of buckets."""
+    span = 0.0
+    for i in range(len(weight)):
+        span = max(span, weight[i] - lowest_weight)
+    buckets = (np.int64(span * _QUANTA) >> _FINE_BITS) + 1
+    ends = np.zeros(buckets + 1, np.int64)
+    for i in range(len(weight)):
+        ends[buckets - (np.int64((weight[i] - lowest_weight) * _QUANTA) >> _FINE_BITS)] += 1
+    for bucket in range(buckets):
+        ends[bucket + 1] += ends[bucket]
+    place = ends.copy()
+    order = np.empty(len(weight), np.int32)
+    for i in range(len(weight)):
+        near = buckets - 1 - (np.int64((weight[i] - lowest_weight) * _QUANTA) >> _FINE_BITS)
+        order[place[near]] = i
+        place[near] += 1
+    return order, ends
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _by_digit(links: Numbers, spare: Numbers, keys: Ids, spare_keys: Ids, shift: int) -> None:
+    """One stable pass of a radix sort, highest digit first, from `links` to `spare`."""
+    last = (1 << _DIGIT_BITS) - 1
+    place = np.zeros(last + 2, np.int64)
+    for i in range(len(links)):
+        place[last - ((keys[i] >> shift) & last) + 1] += 1
+    for digit in range(last):
+        place[digit + 1] += place[digit]
+    for i in range(len(links)):
+        digit = last - ((keys[i] >> shift) & last)
+        spare[place[digit]] = links[i]
+        spare_keys[place[digit]] = keys[i]
+        place[digit] += 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def strongest_first(parent: Numbers, left: Whole, right: Whole, weight: Reals) -> Numbers:
+    """Numbers of the links of a maximum spanning forest, strongest first; ties in the given order.
+
+    Buckets of like weight, strongest first; within a bucket only links whose ends are not yet
+    joined are sorted. `parent` has every node as its own root and ends as the components.
+    """
+    lowest_weight = np.inf
+    for i in range(len(weight)):
+        lowest_weight = min(lowest_weight, weight[i])
+    order, ends = _coarse(weight, lowest_weight)
+    chosen = np.empty(len(parent), np.int32)
+    count = 0
+    for bucket in range(len(ends) - 1):
+        links = np.empty(ends[bucket + 1] - ends[bucket], np.int32)
+        keys = np.empty(len(links), np.int64)
+        size = 0
+        for k in range(ends[bucket], ends[bucket + 1]):
+            i = order[k]
+            if find(parent, left[i]) != find(parent, right[i]):
+                links[size] = i
+                keys[size] = np.int64((weight[i] - lowest_weight) * _QUANTA)
+                size += 1
+        links, keys = links[:size], keys[:size]
+        spare, spare_keys = np.empty(size, np.int32), np.empty(size, np.int64)
+        if size > 1:
+            _by_digit(links, spare, keys, spare_keys, 0)
+            _by_digit(spare, links, spare_keys, keys, _DIGIT_BITS)
+        for i in links:
+            one, other = find(parent, left[i]), find(parent, right[i])
+            if one != other:
+                unite(parent, one, other)
+                chosen[count] = i
+                count += 1
+    return chosen[:count]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def first_by_row(ids: Ids, base: Ids) -> Numbers:
+    """For every row of every file the number of its first id, or of the next one in the file."""
+    first = np.empty(base[-1], np.int32)
+    filled, file = np.int64(0), np.int64(-1)  # type: ignore[assignment,unused-ignore]
+    for number in range(len(ids)):
+        if ids[number] >> 40 != file:
+            file = ids[number] >> 40
+            filled = base[file]
+        slot = base[file] + ((ids[number] >> 3) & _ROWS)
+        while filled <= slot:
+            first[filled] = number
+            filled += 1
+    return first
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def numbers_of(wanted: Ids, ids: Ids, base: Ids, first: Numbers) -> Numbers:
+    """Number of each wanted id among ascending `ids`; NOT_THERE where it is none of them.
+
+    `first[base[file] + row]` is the number of the first id of that file and row or a later one.
+    """
+    found = np.full(len(wanted), NOT_THERE, np.int32)
+    for i in range(len(wanted)):
+        file = wanted[i] >> 40
+        row = (wanted[i] >> 3) & _ROWS
+        if file < 0 or file >= len(base) - 1 or row >= base[file + 1] - base[file]:
+            continue
+        number = first[base[file] + row]
+        while number < len(ids) and ids[number] < wanted[i]:
+            number += 1
+        if number < len(ids) and ids[number] == wanted[i]:
+            found[i] = number
+    return found
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def grouped(groups: int, group: Numbers, order: Numbers) -> tuple[Ids, Numbers]:
+    """(starts, items): items of group g, in the order given, are items[starts[g]:starts[g + 1]]."""
+    starts = np.zeros(groups + 1, np.int64)
+    for i in range(len(group)):
+        starts[group[i] + 1] += 1
+    for g in range(groups):
+        starts[g + 1] += starts[g]
+    place = starts.copy()
+    items = np.empty(len(group), np.int32)
+    for i in order:
+        items[place[group[i]]] = i
+        place[group[i]] += 1
+    return starts, items
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def lower_to_first(best: Ids, group: Numbers, ids: Ids, file_rank: Ids) -> None:
+    """Lower `best` of each group to its lowest key: rank of the id's file, then row and role."""
+    for i in range(len(ids)):
+        if group[i] >= 0:
+            key = file_rank[ids[i] >> 40] << 40 | (ids[i] & ((1 << 40) - 1))
+            best[group[i]] = min(best[group[i]], key)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def most_frequent(
+    starts: Ids, items: Numbers, value: Numbers, preferred_from: int, missing: int
+) -> Numbers:
+    """Most frequent value of each group; `missing` does not count and stands where there is none.
+
+    Among equally frequent values one of an item from `preferred_from` on wins, then the lowest.
+    """
+    result = np.full(len(starts) - 1, missing, np.int32)
+    for group in range(len(starts) - 1):
+        size, several = 0, False
+        for k in range(starts[group], starts[group + 1]):
+            if value[items[k]] != missing:
+                several |= size > 0 and value[items[k]] != result[group]
+                result[group] = value[items[k]]
+                size += 1
+        if several:
+            keys = np.empty(size, np.int64)
+            size = 0
+            for k in range(starts[group], starts[group + 1]):
+                if value[items[k]] != missing:
+                    keys[size] = np.int64(value[items[k]]) * 2 + (items[k] < preferred_from)
+                    size += 1
+            _sort(keys)
+            result[group] = _most_frequent_of(keys)
+    return result
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _most_frequent_of(keys: Ids) -> Any:
+    """Value of ascending keys value * 2 + (0: preferred), by frequency, preference, lowest."""
+    best, best_times, best_late, start = keys[0] >> 1, 0, True, 0
+    for k in range(len(keys)):
+        if k + 1 < len(keys) and keys[k + 1] >> 1 == keys[k] >> 1:
+            continue
+        times, late = k + 1 - start, keys[start] & 1 == 1
+        if times > best_times or (times == best_times and best_late and not late):
+            best, best_times, best_late = keys[k] >> 1, times, late
+        start = k + 1
+    return best
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _sort(keys: Ids) -> None:
+    """Shellsort in place: most groups are tiny, and NumPy's sort takes seconds to compile."""
+    gap = len(keys) // 2
+    while gap > 0:
+        for i in range(gap, len(keys)):
+            key, k = keys[i], i
+            while k >= gap and keys[k - gap] > key:
+                keys[k] = keys[k - gap]
+                k -= gap
+            keys[k] = key
+        gap //= 2
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def repeated(starts: Ids, items: Numbers, value: Numbers) -> Marks:
+    """By place in `items`: another item of the group has the same value; negative ones are none."""
+    marks = np.zeros(len(items), np.bool_)
+    for group in range(len(starts) - 1):
+        start, size = starts[group], 0
+        for k in range(start, starts[group + 1]):
+            size += value[items[k]] >= 0
+        if size < 2:
+            continue
+        keys = np.empty(size, np.int64)
+        size = 0
+        for k in range(start, starts[group + 1]):
+            if value[items[k]] >= 0:
+                keys[size] = np.int64(value[items[k]]) << 32 | (k - start)
+                size += 1
+        _sort(keys)
+        for k in range(1, size):
+            if keys[k] >> 32 == keys[k - 1] >> 32:
+                marks[start + (keys[k] & _LOW)] = marks[start + (keys[k - 1] & _LOW)] = True
+    return marks
