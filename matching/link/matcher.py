@@ -1,0 +1,244 @@
+"""Pairs and weights of a range of records against an indexed side: kernel first, text last.
+
+What the kernel lets through is open in some comparisons. One comparison after the other, the most
+telling first, DuckDB evaluates the level's own SQL on the texts of the pairs that are open there and
+can still reach the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from matching.link.blocks import Index
+from matching.link.coding import Coded, Coder, Features, Lane
+from matching.link.conditions import Atom, Kind
+from matching.link.jumps import assemble, frequencies_of
+from matching.link.kernel import Code, Found, Met, Records, meet
+from matching.link.keys import KeyTable
+from matching.link.scorer import DECIMALS, SCORED
+from matching.link.vectors import BITS
+
+__all__ = ["Indexed", "Matcher"]
+
+ROOM = 1_000_000
+"""Pairs that wait for their texts at a time: about 200 MB with texts."""
+_NULL = -1
+"""Number of the null level; what is lower is open."""
+_SLACK_BITS = 1e-6
+"""Bounds and weights are sums in different orders: equal to 1e-12, so nothing is lost."""
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A side whose records can be looked up. `widest`: most candidates one record can meet."""
+
+    coded: Coded
+    index: Index
+    widest: int
+
+
+@dataclass(slots=True)
+class Matcher:
+    """Compares streamed records with an indexed side. One per thread."""
+
+    coder: Coder
+    con: duckdb.DuckDBPyConnection
+    rule: npt.NDArray[np.int64]
+    floor_bits: float
+    compared: int = 0
+    """Pairs compared so far."""
+    _cases: list[str] = field(init=False, repr=False)
+    _turn: int = 0
+
+    def __post_init__(self) -> None:
+        self._cases = [c.case() for c in self.coder.program.comparisons]
+
+    def pairs(
+        self,
+        streamed: Coded,
+        keys: KeyTable,
+        side: Indexed,
+        *,
+        flipped: bool = False,
+        after: int = -1,
+        own: npt.NDArray[np.bool_] | None = None,
+        own_bit: int = 63,
+    ) -> Iterator[pl.DataFrame]:
+        """Columns SCORED of pairs at or above the floor, in pieces; row numbers are those in the sides.
+
+        For `flipped`, `after`, `own` see `kernel.meet`.
+        """
+        code = assemble(self.coder)
+        found = _room(max(ROOM, side.widest + 1), len(code.begin))
+        met = _met(side.widest, len(self.rule))
+        begin, rows = 0, keys.shape[1]
+        own = np.zeros(rows, dtype=np.bool_) if own is None else own
+        here, there = (Records(c.lanes, c.shares) for c in (streamed, side.coded))
+        left, right = (side.coded, streamed) if flipped else (streamed, side.coded)
+        while begin < rows:
+            begin, pairs, compared = meet(
+                begin, rows, self._turn, here, keys, self.rule, side.index, there, code, met, found,
+                flipped, after, own, own_bit, self.floor_bits - _SLACK_BITS,
+            )  # fmt: skip
+            self._turn += rows + 1
+            self.compared += compared
+            if pairs:
+                yield _Survivors(self, code, found, pairs, left, right).weighed()
+
+
+class _Survivors:
+    """Pairs that the kernel let through, while their open comparisons are decided."""
+
+    def __init__(
+        self, matcher: Matcher, code: Code, found: Found, pairs: int, left: Coded, right: Coded
+    ) -> None:
+        self.matcher, self.code = matcher, code
+        self.program = matcher.coder.program
+        self.frequencies = frequencies_of(self.program)
+        self.sides = left, right
+        self.rows = found.left[:pairs].astype(np.int64), found.right[:pairs].astype(np.int64)
+        self.rules = found.rules[:pairs]
+        self.levels = found.levels[:pairs].T.copy()
+        self.floor = matcher.floor_bits
+
+    def weighed(self) -> pl.DataFrame:
+        """Columns SCORED of those at or above the floor."""
+        best = np.full(len(self.rules), self.program.prior_bits)
+        every = np.arange(len(self.rules))
+        for c in range(len(self.levels)):
+            best += self._best(c, every)
+        alive = np.flatnonzero(best >= self.floor - _SLACK_BITS)
+        for c in self._telling():
+            rows = alive[self.levels[c, alive] < _NULL]
+            if len(rows):
+                best[rows] -= self._best(c, rows)
+                self.levels[c, rows] = self._decided(c, rows)
+                best[rows] += self._best(c, rows)
+                alive = alive[best[alive] >= self.floor - _SLACK_BITS]
+        return self._exactly(alive)
+
+    def _best(self, c: int, rows: Rows) -> Floats:
+        """Weight of one comparison, where it is open the most that it can be."""
+        levels = self.levels[c, rows]
+        open_ = levels < _NULL
+        weights = self.code.weight[c, np.where(open_, 0, levels + 1)]
+        weights[open_] = self.code.most[c, -3 - levels[open_].astype(np.int64)]
+        return weights + self._adjustments(c, rows)
+
+    def _adjustments(self, c: int, rows: Rows) -> Floats:
+        """Term-frequency adjustments of one comparison, 0 at levels without and open ones."""
+        total = np.zeros(len(rows))
+        levels = self.levels[c, rows]
+        for place in np.flatnonzero(self.code.share[c] >= 0):
+            at = np.flatnonzero(levels == place - 1)
+            if len(at):
+                total[at] = self._adjusted(int(self.code.share[c, place]), rows[at])
+        return total
+
+    def _adjusted(self, number: int, rows: Rows) -> Floats:
+        frequency, column = self.frequencies[number], int(self.code.share_column[number])
+        a, b = (
+            side.shares[mine[rows], column] for side, mine in zip(self.sides, self.rows, strict=True)
+        )
+        larger = np.fmax(np.fmax(a, b), frequency.log2_minimum)
+        known = ~(np.isnan(a) & np.isnan(b))
+        return np.where(known, frequency.weight * (frequency.log2_u - larger), 0.0)
+
+    def _telling(self) -> list[int]:
+        """Comparisons by how much their outcome can take away, most first."""
+        weights = [[x.weight for x in c.levels] for c in self.program.comparisons]
+        return sorted(range(len(weights)), key=lambda c: (min(weights[c]) - max(weights[c]), c))
+
+    def _decided(self, c: int, rows: Rows) -> npt.NDArray[np.int8]:
+        """Levels of one comparison by its SQL."""
+        comparison, coder = self.program.comparisons[c], self.matcher.coder
+        columns = {"bits": pl.Series(self._bits(comparison.exact, rows))}
+        for name in comparison.texts:
+            for side, mine, end in zip(self.sides, self.rows, ("l", "r"), strict=True):
+                columns[f"{name}_{end}"] = coder.text(side, name, mine[rows])
+        con = self.matcher.con
+        con.register("open_pairs", pl.DataFrame(columns).to_arrow())
+        found = con.sql(f"select {self.matcher._cases[c]} as level from open_pairs").fetchnumpy()
+        con.unregister("open_pairs")
+        return np.asarray(found["level"], dtype=np.int8)
+
+    def _bits(self, atoms: tuple[Atom, ...], rows: Rows) -> npt.NDArray[np.uint64]:
+        """The word of exact atoms."""
+        word = np.zeros(len(rows), dtype=np.uint64)
+        features = self.matcher.coder.features()
+        for bit, atom in enumerate(atoms):
+            word |= self._holds(atom, rows, features).astype(np.uint64) << np.uint64(bit)
+        return word
+
+    def _holds(self, atom: Atom, rows: Rows, features: Features) -> npt.NDArray[np.bool_]:
+        left, right = (
+            None if not name else side.lanes[mine[rows], lane.first : lane.first + lane.width]
+            for name, side, mine in zip((atom.left, atom.right), self.sides, self.rows, strict=True)
+            for lane in [self.matcher.coder.lanes.get(name, Lane(0, 0))]
+        )
+        if atom.kind == Kind.EQUAL:
+            assert left is not None and right is not None
+            return np.asarray((left == right).all(axis=1) & left.any(axis=1))
+        if atom.kind in (Kind.NULL_LEFT, Kind.NULL_RIGHT):
+            tested = left if right is None else right
+            assert tested is not None
+            return np.asarray(~tested.any(axis=1))
+        answers = [
+            features.known[begin + stride * lanes[:, 0].astype(np.int64)]
+            for name, expression, lanes in (
+                (atom.left, atom.left_of, left), (atom.right, atom.right_of, right)
+            )
+            if lanes is not None
+            for begin, stride in [features.place(name, expression, atom.kind)]
+        ]  # fmt: skip
+        return np.asarray((answers[0] == answers[-1]) & (answers[0] != 0))
+
+    def _exactly(self, rows: Rows) -> pl.DataFrame:
+        weight = np.full(len(rows), self.program.prior_bits)
+        tf_bits, vector = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64)
+        for c in range(len(self.levels)):
+            adjustment = self._adjustments(c, rows)
+            levels = self.levels[c, rows].astype(np.int64)
+            weight += self.code.weight[c, levels + 1] + adjustment
+            tf_bits += adjustment
+            vector |= (levels + 1) << (BITS * c)
+        weight = np.round(weight, DECIMALS)
+        kept = weight >= self.floor
+        columns = {
+            "left_rid": self.rows[0][rows], "right_rid": self.rows[1][rows],
+            "rules": self.rules[rows].astype(np.int64), "vector": vector,
+            "tf_bits": np.round(tf_bits, DECIMALS), "match_weight": weight,
+        }  # fmt: skip
+        return pl.DataFrame({n: v[kept] for n, v in columns.items()}).cast(SCORED)  # type: ignore[arg-type]  # a plain dict
+
+
+def _room(size: int, comparisons: int) -> Found:
+    return Found(
+        left=np.empty(size, dtype=np.uint32),
+        right=np.empty(size, dtype=np.uint32),
+        rules=np.empty(size, dtype=np.uint64),
+        levels=np.empty((size, comparisons), dtype=np.int8),
+    )
+
+
+def _met(widest: int, keys: int) -> Met:
+    slots = 1 << (2 * widest + 16).bit_length()
+    return Met(
+        stamp=np.full(slots, -1, dtype=np.int64),
+        row=np.empty(slots, dtype=np.uint32),
+        number=np.empty(slots, dtype=np.uint32),
+        rules=np.empty(widest + 2, dtype=np.uint64),
+        rows=np.empty(widest + 2, dtype=np.uint32),
+        at=np.empty(keys, dtype=np.int64),
+        end=np.empty(keys, dtype=np.int64),
+        wanted=np.empty(keys, dtype=np.uint64),
+    )

@@ -1,0 +1,129 @@
+"""Which pairs are compared at all: named rules, each tolerant of another kind of damage.
+
+A rule gives a record one or more keys, each made of parts (SQL expressions over the record's columns);
+records that share a key of a rule are candidates. A key with a missing part is no key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+__all__ = ["BLOCKING", "TRAINING", "Rule", "rule_names"]
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A name, what the rule tolerates, and its keys."""
+
+    name: str
+    tolerates: str
+    keys: tuple[Key, ...]
+    block_pairs_max: float = float("inf")
+    """Larger blocks are values too common to suggest a match: pairs that agree in more than the
+    value come from other rules."""
+
+
+_FIRST = "replace(first_name, ' ', '')"
+_LAST = "replace(last_name, ' ', '')"
+_NAMES = f"least({_FIRST}, {_LAST}) || ' ' || greatest({_FIRST}, {_LAST})"
+_FIRST_INITIAL = "left(first_name, 1)"
+_LAST_INITIAL = "left(last_name, 1)"
+_BIRTH_YEAR = "left(date_of_birth, 4)"
+_BIRTHDAY = "right(date_of_birth, 5)"
+_LAST_NAMES = tuple(f"nullif(split_part(last_names, '|', {i}), '')" for i in (1, 2, 3))
+
+_RULES = (
+    Rule(
+        "birth_date_and_last_name",
+        "another first name; hyphenated and previous last names",
+        tuple((name, "date_of_birth") for name in _LAST_NAMES),
+    ),
+    Rule("birth_date_and_first_name", "another last name", ((_FIRST, "date_of_birth"),)),
+    Rule(
+        "birth_date_and_initials",
+        "typing errors in both names",
+        ((_FIRST_INITIAL, _LAST_INITIAL, "date_of_birth"),),
+    ),
+    Rule(
+        "birth_date",
+        "everything but a birth date that few bear",
+        (("date_of_birth",),),
+        block_pairs_max=200,
+    ),
+    Rule("birth_date_and_zip", "other names at the same place", (("zip5", "date_of_birth"),)),
+    Rule("birth_date_and_street", "other names, ZIP missing", (("place", "date_of_birth"),)),
+    Rule(
+        "names_and_birth_year",
+        "names swapped; wrong day or month of birth",
+        ((_NAMES, _BIRTH_YEAR),),
+    ),
+    Rule("names_and_birthday", "names swapped; wrong year of birth", ((_NAMES, _BIRTHDAY),)),
+    Rule(
+        "names_and_middle_initial",
+        "birth date missing, moved",
+        ((_NAMES, "left(middle_name, 1)"),),
+    ),
+    Rule("names", "everything but a name that is not common", ((_NAMES,),), block_pairs_max=2_500),
+    Rule(
+        "last_name_and_zip",
+        "another first name and birth date",
+        ((_LAST, "zip5"),),
+        block_pairs_max=10_000,
+    ),
+    Rule(
+        "first_name_and_zip",
+        "another last name and birth date",
+        ((_FIRST, "zip5"),),
+        block_pairs_max=2_500,
+    ),
+    Rule(
+        "last_name_and_street", "another first name and birth date, ZIP missing", ((_LAST, "place"),)
+    ),
+    Rule(
+        "first_name_and_street",
+        "another last name and birth date, ZIP missing",
+        ((_FIRST, "place"),),
+    ),
+    Rule("phone", "everything but a telephone number", (("phone",), ("phone2",))),
+    Rule("email", "everything but the e-mail address", (("email",),)),
+    Rule("ssn", "everything but the social security number", (("ssn",),)),
+    Rule(
+        "ssn4_and_last_name", "a slip in the social security number", (("right(ssn, 4)", _LAST),)
+    ),
+    Rule("member_id", "everything but the plan's member number", (("member_id",),)),
+    Rule(
+        "chart_number_and_initial",
+        "other names and dates where the chart number and one initial agree",
+        (("mrn", "'first'", _FIRST_INITIAL), ("mrn", "'last'", _LAST_INITIAL)),
+    ),
+    Rule(
+        "chart_number",
+        "everything but a chart number that few bear",
+        (("mrn",),),
+        block_pairs_max=1_000,
+    ),
+    Rule("chart_number_and_birth_year", "other names", (("mrn", _BIRTH_YEAR),)),
+)
+BLOCKING: dict[str, Rule] = {rule.name: rule for rule in _RULES}
+"""Blocking rules by name, in the order of the bits of `rules`."""
+TRAINING: dict[str, Rule] = {
+    **BLOCKING,
+    "place": Rule(
+        "place",
+        "everything but the address: shows training what neighbours share",
+        (("place",),),
+    ),
+}
+"""Training also looks at pairs that share a home only, or it would not know how common they are."""
+
+
+def rule_names(rules: pl.Expr) -> pl.Expr:
+    """Names of the rules whose bits are set, in order, separated by commas."""
+    names = [
+        pl.when(rules & (1 << bit) != 0).then(pl.lit(name)) for bit, name in enumerate(BLOCKING)
+    ]
+    return pl.concat_str(names, separator=",", ignore_nulls=True)
