@@ -152,14 +152,10 @@ def _date_problems(where: str, path: Path, source: Source, names: list[str]) -> 
     if first is None:
         return
     parts = pl.col(column).str.extract_groups(r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}")
-    pairs = (
-        sample(path, source)
-        .rows.select(
-            first=parts.struct.field("1").cast(pl.Int32),
-            second=parts.struct.field("2").cast(pl.Int32),
-        )
-        .drop_nulls()
-    )
+    pairs = first.rows.select(
+        first=parts.struct.field("1").cast(pl.Int32),
+        second=parts.struct.field("2").cast(pl.Int32),
+    ).drop_nulls()
     over = {"mdy": int((pairs["first"] > 12).sum()), "dmy": int((pairs["second"] > 12).sum())}
     other = "dmy" if source.date_order == "mdy" else "mdy"
     wrong, right = over[source.date_order], over[other]

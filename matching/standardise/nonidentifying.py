@@ -90,14 +90,14 @@ def _count(part: pl.DataFrame, counters: dict[str, _Counters], locks: dict[str, 
             with locks[field]:
                 if field not in counters:
                     counters[field] = np.zeros(1 << BUCKETS_BITS, np.uint8)
-                _add(counters[field], buckets)
+                _add(counters[field], buckets, MANY)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _add(counters: Any, buckets: Any) -> None:
+def _add(counters: Any, buckets: Any, most: int) -> None:
     """Compiled, because NumPy has no sum into places that stops short of overflow."""
     for bucket in buckets:
-        if counters[bucket] < MANY:
+        if counters[bucket] < most:
             counters[bucket] += 1
 
 

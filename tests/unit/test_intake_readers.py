@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from matching.errors import OperatorError
-from matching.intake import text
+from matching.intake import readers, text
 from matching.intake.readers import ROW_NO, Batch, column_names, read
 from matching.sources import LeakedSource
 
@@ -132,3 +132,35 @@ def test_not_even_a_header(tmp_path: Path) -> None:
     path.write_text("\n\n")
     with pytest.raises(OperatorError, match=r"a\.csv: empty file"):
         list(read(path, source()))
+
+
+@pytest.mark.parametrize(
+    ("format_", "encoding"),
+    [("csv", "utf-8"), ("csv", "utf-16"), ("csv", "cp1252"), ("jsonl", "utf-8")],
+)
+def test_portions_are_cut_alike_from_wherever_one_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str, encoding: str
+) -> None:
+    monkeypatch.setattr(readers, "PORTION_ROWS", 30)
+    monkeypatch.setattr(text, "BLOCK_BYTES", 64)
+    lines = {
+        "csv": ["a,b", *(f'{n},"é""{n}\r\n"' if n % 5 else "bad" for n in range(200))],
+        "jsonl": [f'{{"a": "{n}", "b": "é"}}' if n % 5 else "{bad" for n in range(200)],
+    }[format_]
+    path = tmp_path / "a"
+    path.write_bytes("\r\n".join(lines).encode(encoding))
+    entry = source(format_, encoding=encoding)
+    at_once = list(readers.portions(path, entry))
+    assert len(at_once) > 3
+    start = readers.START
+    for portion in at_once:
+        again = next(readers.portions(path, entry, start))
+        assert (again.end, again.last) == (portion.end, portion.last)
+        for one, other in zip(again.batches(), portion.batches(), strict=True):
+            assert one.rows.equals(other.rows)
+            assert one.rejects.equals(other.rejects)
+        start = portion.end
+    parts = [b for p in readers.portions(path, entry) for b in p.batches()]
+    rejects = pl.concat([b.rejects for b in parts])
+    assert rejects.equals(whole(path, entry).rejects)
+    assert sum(b.covered for b in parts) == path.stat().st_size

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from matching.errors import OperatorError
-from matching.intake import IntakeSettings, register_files, run
+from matching.intake import IntakeSettings, readers, register_files, run, text
 from matching.sources import LeakedSource, MasterSource
 from matching.store import Workspace
 from matching.tables import TABLES
@@ -214,3 +214,70 @@ def test_nothing_is_written_where_a_file_is_wrong(workspace: Workspace, tmp_path
     assert '"lname"' in str(caught.value)
     assert "Canaryson" not in str(caught.value)
     assert not workspace.has("leaked")
+
+
+def files_of(workspace: Workspace, name: str) -> dict[str, str]:
+    manifest = workspace.manifest(name)
+    return {part.file: part.file_sha256 for part in manifest.parts} if manifest else {}
+
+
+def many(root: Path, name: str, count: int, first: str) -> None:
+    write(
+        root, *(f"{first}{n},Bell,,,,,,,," if n % 7 else "short" for n in range(count)), name=name
+    )
+
+
+def test_a_late_file_keeps_the_parts_of_the_others(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "PORTION_ROWS", 40)
+    monkeypatch.setattr(text, "BLOCK_BYTES", 300)
+    many(tmp_path, "a.csv", 200, "Ann")
+    taken(workspace, tmp_path)
+    before = files_of(workspace, "leaked")
+    workspace.publish_complete()
+    many(tmp_path, "b.csv", 50, "Bo")
+    both = taken(workspace, tmp_path, entry(), entry(path="b.csv"))
+    after = files_of(workspace, "leaked")
+    assert len(before) > 3
+    assert before.items() < after.items()
+    assert both["mention_id"].is_sorted()
+    assert workspace.read("inventory")["rejected"].to_list() == [29, 8]
+    assert (
+        workspace.read("inventory")
+        .select(pl.col("covered_bytes") == pl.col("bytes"))["covered_bytes"]
+        .all()
+    )
+    fresh = Workspace.create(
+        tmp_path / "fresh", incident_id="t", synthetic=True, key_file=tmp_path / "key2.json"
+    )[0]
+    taken(fresh, tmp_path, entry(), entry(path="b.csv"))
+    for name in ("leaked", "rejects", "inventory"):
+        assert workspace.digest(name) == fresh.digest(name)
+
+
+@pytest.mark.parametrize("lost", [0, 2, -1])
+def test_a_killed_run_goes_on_with_what_it_had(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    monkeypatch.setattr(readers, "PORTION_ROWS", 40)
+    monkeypatch.setattr(text, "BLOCK_BYTES", 300)
+    many(tmp_path, "a.csv", 200, "Ann")
+    taken(workspace, tmp_path)
+    digests = [workspace.digest(name) for name in ("leaked", "rejects", "inventory")]
+    made = files_of(workspace, "leaked")
+    gone = list(made)[lost]
+    folder = workspace.root / "tables" / "leaked"
+    for name in (gone, f"{gone}.json", "manifest.json"):
+        (folder / name).unlink()
+    taken(workspace, tmp_path)
+    again = files_of(workspace, "leaked")
+    assert list(again) == list(made)
+    assert {name for name in made if made[name] != again[name]} == {gone}
+    assert [workspace.digest(name) for name in ("leaked", "rejects", "inventory")] == digests
+
+
+def test_other_words_of_counsel_make_other_parts(workspace: Workspace, tmp_path: Path) -> None:
+    write(tmp_path, "Ann,Bell,,,,,staff,,,")
+    assert taken(workspace, tmp_path)["exclusion"].to_list() == ["employee"]
+    assert taken(workspace, tmp_path, employees_notified=True)["exclusion"].to_list() == [None]

@@ -12,8 +12,17 @@ import pytest
 from matching.intake import IntakeSettings, date_orders, register_files
 from matching.intake import run as intake
 from matching.sources import LeakedSource, MasterSource
-from matching.standardise import StandardiseSettings, run, shared_value
+from matching.standardise import (
+    StandardiseSettings,
+    distinct,
+    names,
+    nonidentifying,
+    run,
+    shared_value,
+)
+from matching.standardise.distinct import Known
 from matching.store import Workspace
+from matching.tables import TABLES
 
 FIELDS = ("first_name", "last_name", "date_of_birth", "phone", "street", "zip", "ssn")
 
@@ -122,3 +131,66 @@ def test_no_rows_at_all(workspace: Workspace) -> None:
         workspace.rows(name) == 0
         for name in ("leaked_std", "charts_std", "changes", "nonidentifying")
     )
+
+
+def files_of(workspace: Workspace, name: str) -> set[tuple[str, str]]:
+    manifest = workspace.manifest(name)
+    return {(part.file, part.file_sha256) for part in manifest.parts} if manifest else set()
+
+
+def test_only_parts_of_changed_files_are_cleaned_again(workspace: Workspace, root: Path) -> None:
+    standardised(workspace, root)
+    leaked, charts = files_of(workspace, "leaked_std"), files_of(workspace, "charts_std")
+    digests = [workspace.digest(name) for name in ("leaked_std", "changes")]
+    workspace.publish_complete()
+    write(root / "b2.csv", [{"first_name": "Ida", "date_of_birth": "13/5/1980"}])
+    standardised(workspace, root)
+    assert files_of(workspace, "charts_std") == charts
+    assert files_of(workspace, "leaked_std") > leaked
+    (root / "b2.csv").unlink()
+    standardised(workspace, root)
+    assert [workspace.digest(name) for name in ("leaked_std", "changes")] == digests
+
+
+def test_values_met_before_are_cleaned_as_new_ones() -> None:
+    known = Known()
+    values = [pl.Series("raw", v, dtype=pl.String) for v in (["bo", None], ["ann", "bo"], [None])]
+    for some in values:
+        for cleaner in (names.clean_first, names.clean_last):
+            expected = cleaner(pl.LazyFrame({"raw": some})).drop("raw").collect()
+            assert known.cleaned(cleaner, some).equals(expected)
+
+
+def test_no_more_values_are_kept_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distinct, "KEPT_VALUES", 3)
+    known = Known()
+    for letters in ("ab", "cd", "ce"):
+        raw = pl.Series("raw", list(letters), dtype=pl.String)
+        found = known.cleaned(names.clean_first, raw)["first_name"]
+        assert found.to_list() == list(letters.upper())
+    assert known.results[names.clean_first].height == 2
+
+
+def test_shared_values_of_few_buckets_agree_with_plain_counting(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nonidentifying, "BUCKETS_BITS", 3)
+    monkeypatch.setattr(nonidentifying, "MANY", 4)
+    rows = pl.DataFrame({"chart_id": range(400)}).with_columns(
+        phone=(pl.col("chart_id") ** 2 % 97).cast(pl.String),
+        street=pl.when(pl.col("chart_id") % 3 > 0).then((pl.col("chart_id") % 40).cast(pl.String)),
+        zip5=pl.when(pl.col("chart_id") % 2 > 0).then(pl.lit("20701")),
+        first_name=(pl.col("chart_id") % 7).cast(pl.String),
+        deceased=False,
+        confidential=False,
+    )
+    workspace.write("charts_std", TABLES["charts_std"].complete(rows))
+    people = pl.col("first_name").n_unique().cast(pl.Int64).alias("people")
+    plain = [
+        rows.group_by(value=shared_value(field)).agg(people).with_columns(field=pl.lit(field))
+        for field in ("phone", "street")
+    ]
+    expected = pl.concat(plain).drop_nulls("value").filter(pl.col("people") > 5)
+    found = nonidentifying.shared_values(workspace, over=5)
+    assert found.height > 3
+    assert found.rows() == expected.sort("field", "value").select(found.columns).rows()

@@ -192,3 +192,16 @@ def test_a_damaged_manifest_is_damage_and_no_bug_of_ours(workspace: Workspace) -
     (workspace.root / "tables/identities/manifest.json").write_text('{"table": ')
     with pytest.raises(IntegrityError, match=r"manifest.json: damaged"):
         workspace.read("identities")
+
+
+def test_a_part_with_its_own_key_is_found_at_any_place(workspace: Workspace) -> None:
+    key, sorted_rows = "d" * 64, ROWS.sort("mention_id")
+    with workspace.writer("identities") as writer:
+        writer.put(0, sorted_rows, key=key, noted={"columns": ["XOCHITL"]})
+    workspace.publish_complete()
+    with workspace.writer("identities") as writer:
+        assert writer.has(7, key=key)
+        assert not writer.has(8, key="e" * 64)
+        assert writer.noted(7) == {"columns": ["XOCHITL"]}
+    assert workspace.rows("identities") == 3
+    assert all(b"XOCHITL" not in p.read_bytes() for p in workspace.root.rglob("*") if p.is_file())
