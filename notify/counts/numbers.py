@@ -22,13 +22,14 @@ _NORMAL_95 = 1.959964
 def count_by(rows: pl.DataFrame, pairs: pl.DataFrame, *, by_state: bool) -> pl.DataFrame:
     """Rows of `counts`: per entity, or per entity and state of residence.
 
-    `rows`: one a person and entity: person, group, state, group_state, entity_id, millionths,
-    certain (inclusion and entity are). A merged group is counted once, where its first person
-    with a known residence lives. `pairs`: a, b, millionths of who may be one person.
+    `rows`: one a person and entity: person, group, several, state, group_state, entity_id,
+    millionths, certain (inclusion and entity are). A merged group (`several`) is counted once, where
+    its first person with a known residence lives. `pairs`: a, b, millionths of who may be one person.
     """
     keys = ["entity_id", "state"] if by_state else ["entity_id"]
-    certain = rows.filter("certain").with_columns(state=pl.col("group_state"))
-    confirmed = certain.group_by(keys).agg(pl.col("group").n_unique().alias("confirmed"))
+    certain = rows.filter("certain").select("group", "several", "entity_id", state="group_state")
+    groups = [certain.filter(~pl.col("several")), certain.filter("several").unique()]
+    confirmed = pl.concat(groups).group_by(keys).agg(pl.len().alias("confirmed"))
     doubt = pl.col("millionths") * (_MILLION - pl.col("millionths")) // _MILLION
     people = rows.group_by(keys).agg(
         pl.len().alias("upper"),
@@ -62,8 +63,9 @@ def _duplicates(rows: pl.DataFrame, pairs: pl.DataFrame, keys: list[str]) -> pl.
 
     Both must be there to be one too many, so a pair is no likelier than either of its people.
     """
-    numbered = rows.with_row_index("number")
-    ends = numbered.select("number", "person", "millionths", *keys)
+    paired = pl.concat([pairs["a"], pairs["b"]]).unique().implode()
+    ends = rows.select("person", "millionths", *keys).filter(pl.col("person").is_in(paired))
+    ends = ends.with_row_index("number")
     met = (
         pairs.join(ends, left_on="a", right_on="person", suffix="_a")
         .join(ends, left_on=["b", *keys], right_on=["person", *keys], suffix="_b", nulls_equal=True)
@@ -79,6 +81,6 @@ def _duplicates(rows: pl.DataFrame, pairs: pl.DataFrame, keys: list[str]) -> pl.
         met["number"].to_numpy().astype(np.int32),
         met["number_b"].to_numpy().astype(np.int32),
     )
-    graph = coo_array((rank, ends_of), shape=(rows.height, rows.height)).tocsr()
+    graph = coo_array((rank, ends_of), shape=(ends.height, ends.height)).tocsr()
     chosen = np.sort(minimum_spanning_tree(graph).data).astype(np.int64) - 1
     return met[chosen]

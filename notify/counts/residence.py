@@ -2,52 +2,83 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from matching.store import Workspace
+from notify.counts.people import batches, numbers_of
 
 __all__ = ["FOREIGN", "UNKNOWN", "residence"]
 
 UNKNOWN, FOREIGN = "UNK", "ZZ"
 _MILITARY = ("AA", "AE", "AP")
 """Armed-forces addresses: unknown residence, not a state."""
+_STATES = 1 << 16
+"""Room for states in one number with the day of the address, the later day lower."""
+_LAST_DAY = 1 << 24
+_NOWHERE = np.iinfo(np.int64).max
 
 
-def residence(workspace: Workspace) -> pl.DataFrame:
-    """person_id, state: of the chart known good last (ties: the first by letter), else of the leak.
+def residence(workspace: Workspace, people: pl.Series) -> pl.Series:
+    """State by person: of the chart known good last (ties: the first by letter), else of the leak.
 
-    People without any usable address are not in it; foreign countries are ZZ.
+    UNK for people without any usable address; foreign countries are ZZ. An enum in order of letters.
+    Holds 12 bytes a chart.
     """
-    addresses = pl.concat(
-        [
-            _addresses(workspace.scan("charts_std"), "chart_id", source=0),
-            _addresses(workspace.scan("leaked_std"), "mention_id", source=1),
-        ]
-    )
-    members = workspace.scan("members").select("person_id", "mention_id")
-    return (
-        members.join(addresses, on="mention_id")
-        .sort(
-            "person_id",
-            "source",
-            "address_as_of",
-            "state",
-            descending=[False, False, True, False],
-            nulls_last=True,
-        )
-        .unique("person_id", keep="first", maintain_order=True)
-        .select("person_id", "state")
-        .collect(engine="streaming")
-    )
+    sources = (("charts_std", "chart_id", "master"), ("leaked_std", "mention_id", "leaked"))
+    states = pl.concat(
+        [_addresses(workspace, std, id_).select("state").unique().collect(engine="streaming")
+         for std, id_, _ in sources]
+    )  # fmt: skip
+    codes = pl.Enum(sorted({*states["state"].to_list(), UNKNOWN}))
+    best = np.full(len(people), _NOWHERE)
+    for std, record, side in sources:
+        members = _members(workspace, people, side=side, only=best == _NOWHERE)
+        found = np.full(len(people), _NOWHERE)
+        for batch in batches(_addresses(workspace, std, record).with_columns(_order(codes))):
+            _lower(found, members, batch)
+        best = np.where(best == _NOWHERE, found, best)
+    nowhere = codes.categories.to_list().index(UNKNOWN)
+    state = pl.Series("state", codes.categories, dtype=codes)
+    return state.gather(np.where(best == _NOWHERE, nowhere, best % _STATES))
 
 
-def _addresses(std: pl.LazyFrame, record: str, *, source: int) -> pl.LazyFrame:
+def _lower(best: NDArray[np.int64], members: pl.DataFrame, addresses: pl.DataFrame) -> None:
+    """Note the addresses of some records with the people who bear them."""
+    key, wanted = members["record"].to_numpy(), addresses["record"].to_numpy()
+    place = np.searchsorted(key, wanted)
+    there = key.take(place, mode="clip") == wanted if len(key) else np.zeros(len(wanted), bool)
+    person = members["person"].to_numpy()[place[there]]
+    np.minimum.at(best, person, addresses["order"].to_numpy()[there])
+
+
+def _members(
+    workspace: Workspace, people: pl.Series, *, side: str, only: NDArray[np.bool_]
+) -> pl.DataFrame:
+    """record, person of one side and some people, by record."""
+    members = workspace.scan("members").filter(pl.col("side") == side)
+    found = []
+    for batch in batches(members.select("person_id", pl.col("mention_id").alias("record"))):
+        numbered = batch.select("record", numbers_of(batch["person_id"], people)).drop_nulls()
+        found.append(numbered.filter(pl.Series(only[numbered["person"].to_numpy()])))
+    return pl.concat(found).sort("record")
+
+
+def _addresses(workspace: Workspace, std: str, record: str) -> pl.LazyFrame:
+    """record, address_as_of, state of records with a usable address."""
     abroad = pl.col("country").fill_null("US") != "US"
     state = pl.when(abroad).then(pl.lit(FOREIGN)).otherwise(pl.col("state"))
-    known = std.select(
-        pl.col(record).alias("mention_id"),
-        pl.lit(source).alias("source"),
+    known = workspace.scan(std).select(
+        pl.col(record).alias("record"),
         "address_as_of",
         state.replace(_MILITARY, [UNKNOWN] * len(_MILITARY)).alias("state"),
     )
     return known.drop_nulls("state")
+
+
+def _order(codes: pl.Enum) -> pl.Expr:
+    """One number that is lowest for the address to take; its remainder is the state."""
+    day = (_LAST_DAY - pl.col("address_as_of").cast(pl.Int64)).fill_null(2 * _LAST_DAY)
+    code = pl.col("state").cast(codes).to_physical().cast(pl.Int64)
+    return (day * _STATES + code).alias("order")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
@@ -9,6 +10,7 @@ from matching.store import Workspace, log_counts
 from matching.tables import UNOWNED
 from notify.counts.bridge import bridge_lines
 from notify.counts.numbers import count_by
+from notify.counts.people import MILLION, People, batches, numbers_of, read_people
 from notify.counts.residence import UNKNOWN, residence
 
 __all__ = ["CountsSettings", "run"]
@@ -23,13 +25,13 @@ class CountsSettings(BaseModel):
 def run(workspace: Workspace, settings: CountsSettings) -> None:
     """Write `counts` (entity, entity x state, and the union over entities) and `bridge`."""
     del settings
-    persons = _persons(workspace)
-    owned = _owned(workspace, persons)
+    people = read_people(workspace)
+    persons = _persons(workspace, people)
+    pairs = _pairs(workspace, people)
     union = persons.with_columns(entity_id=pl.lit(None, pl.String), certain=pl.col("confirmed"))
-    pairs = _pairs(workspace, persons)
     counted = [
         count_by(frame, pairs, by_state=by_state)
-        for frame in (owned, union.select(owned.columns))
+        for frame in (_owned(workspace, people, persons), union)
         for by_state in (False, True)
     ]
     counts = pl.concat(counted)
@@ -40,59 +42,50 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     log_counts("counts", entities=counts["entity_id"].n_unique(), confirmed=confirmed, upper=upper)
 
 
-def _persons(workspace: Workspace) -> pl.DataFrame:
-    """One row a person: person (number), confirmed, group (number), state, group_state, millionths."""
-    persons = workspace.read("persons", ["person_id", "affected", "merged_group"])
-    persons = persons.sort("person_id").with_row_index("person")
-    told = workspace.scan("affected").group_by("person_id").agg(pl.col("probability").max())
-    persons = persons.join(told.collect(), on="person_id", how="left", maintain_order="left")
-    persons = persons.join(residence(workspace), on="person_id", how="left", maintain_order="left")
-    numbers = persons.select("person_id", pl.col("person").alias("group"))
-    confirmed = pl.col("affected") == "confirmed"
-    # presumed people have no likely mention: reasonably believed affected counts as one
-    probability = pl.when(confirmed).then(1.0).otherwise(pl.col("probability").fill_null(1.0))
-    persons = persons.join(
-        numbers, left_on="merged_group", right_on="person_id", maintain_order="left"
-    ).with_columns(
-        confirmed=confirmed,
-        millionths=(probability * 1_000_000).round().cast(pl.Int64),
-        state=pl.col("state").fill_null(UNKNOWN),
-    )
-    group_state = pl.col("state").sort_by(pl.col("state") == UNKNOWN, "state").first().over("group")
-    return persons.select(
-        "person_id", "person", "confirmed", "group", "state", "millionths", group_state=group_state
-    )
+def _persons(workspace: Workspace, people: People) -> pl.DataFrame:
+    """One row a person: person (number), the columns of People, state, group_state."""
+    persons = people.rows.with_row_index("person").with_columns(residence(workspace, people.ids))
+    shared = persons.filter("several").select("person", "group", "state")
+    first = pl.col("state").sort_by(pl.col("state") == UNKNOWN, "state").first().over("group")
+    place = np.arange(persons.height)
+    place[shared["person"].to_numpy()] = np.arange(shared.height) + persons.height
+    states = pl.concat([persons["state"], shared.select(first).to_series()])
+    return persons.with_columns(states.gather(place).alias("group_state"))
 
 
-def _owned(workspace: Workspace, persons: pl.DataFrame) -> pl.DataFrame:
+def _owned(workspace: Workspace, people: People, persons: pl.DataFrame) -> pl.DataFrame:
     """One row a person and entity, UNOWNED too, with the probability that both hold.
 
     A group without an owner is certainly one more person only if none of it has an owner.
     """
-    ownership = workspace.read("ownership").join(persons, on="person_id")
-    owner = pl.col("entity_id") != UNOWNED
-    settled = (
-        pl.when(owner).then(pl.col("status") == "confirmed").otherwise(~owner.any().over("group"))
+    ownership = workspace.scan("ownership")
+    entities = ownership.select(pl.col("entity_id").unique()).collect(engine="streaming")
+    codes = pl.Enum(entities["entity_id"].sort())
+    columns = ownership.select(
+        "person_id",
+        pl.col("entity_id").cast(codes),
+        (pl.col("status") == "confirmed").alias("sure"),
+        (pl.col("probability") * MILLION).round().cast(pl.Int64).alias("own"),
     )
-    own = (pl.col("probability") * 1_000_000).round().cast(pl.Int64)
-    return ownership.select(
-        *(name for name in persons.columns if name != "millionths"),
-        pl.min_horizontal(own, "millionths").alias("millionths"),
-        "entity_id",
-        certain=pl.col("confirmed") & settled,
-    )
+    rows = pl.concat([_with_person(batch, people, persons) for batch in batches(columns)])
+    owned = np.zeros(persons.height, bool)
+    owned[rows.filter(pl.col("entity_id") != UNOWNED)["group"].to_numpy()] = True
+    nobody = pl.Series(~owned[rows["group"].to_numpy()])
+    settled = pl.when(pl.col("entity_id") != UNOWNED).then("sure").otherwise(nobody)
+    return rows.with_columns(certain=pl.col("confirmed") & settled).drop("sure")
 
 
-def _pairs(workspace: Workspace, persons: pl.DataFrame) -> pl.DataFrame:
+def _with_person(owned: pl.DataFrame, people: People, persons: pl.DataFrame) -> pl.DataFrame:
+    person = numbers_of(owned["person_id"], people.ids)
+    met = pl.concat([persons[person], owned.drop("person_id")], how="horizontal")
+    return met.with_columns(pl.min_horizontal("own", "millionths").alias("millionths")).drop("own")
+
+
+def _pairs(workspace: Workspace, people: People) -> pl.DataFrame:
     """a, b (person numbers), millionths: who may be one person."""
-    numbers = persons.select("person_id", "person")
     pairs = workspace.read("maybe_same", ["person_a", "person_b", "probability"])
-    return (
-        pairs.join(numbers, left_on="person_a", right_on="person_id")
-        .join(numbers, left_on="person_b", right_on="person_id", suffix="_of_b")
-        .select(
-            a="person",
-            b="person_of_b",
-            millionths=(pl.col("probability") * 1_000_000).round().cast(pl.Int64),
-        )
+    return pairs.select(
+        numbers_of(pairs["person_a"], people.ids).alias("a"),
+        numbers_of(pairs["person_b"], people.ids).alias("b"),
+        (pl.col("probability") * MILLION).round().cast(pl.Int64).alias("millionths"),
     )

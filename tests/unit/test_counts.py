@@ -142,8 +142,8 @@ def test_states_add_up_and_prefer_the_chart(by_hand):
     made.write(
         "members",
         [
-            {"person_id": p, "mention_id": made.ids[m], "side": "leaked", "record_id": m}
-            | {"file_no": 1, "row_no": 0}
+            {"person_id": p, "mention_id": made.ids[m], "record_id": m, "file_no": 1, "row_no": 0}
+            | {"side": "master" if m in "xyz" else "leaked"}
             for m, p in owner.items()
         ],
     )

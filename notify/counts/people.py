@@ -1,0 +1,78 @@
+"""People by number, for counting: ids are text of 14 letters, numbers four bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import polars as pl
+
+from matching.store import Workspace
+
+__all__ = ["MILLION", "People", "batches", "numbers_of", "read_people"]
+
+MILLION = 1_000_000
+"""Probabilities are whole millionths: any order of rows gives the same digits."""
+
+_BATCH_ROWS = 1_000_000
+"""Rows at a time while ids become numbers: 60 MB."""
+
+
+def batches(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """The rows piece by piece, in order; at least one piece, which may be empty."""
+    more = rows.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+    return chain([rows.limit(0).collect()], more)
+
+
+def numbers_of(ids: pl.Series, people: pl.Series) -> pl.Series:
+    """Number of each person id: its place in the sorted ids of `people`; null where unknown.
+
+    Equal ids in a row are looked up once, among those people only that lie between the ends.
+    """
+    run = ids.to_frame("id").select(pl.col("id").rle_id()).to_series()
+    heads = ids.filter(run.diff(null_behavior="ignore").fill_null(1) != 0).to_frame("id")
+    ends = heads.select(low=pl.col("id").min(), high=pl.col("id").max())
+    low = people.search_sorted(ends["low"], "left")[0]
+    high = people.search_sorted(ends["high"], "right")[0]
+    near = people[low:high].to_frame("id").with_row_index("person", offset=low)
+    found = heads.join(near, on="id", how="left", maintain_order="left")
+    return found["person"].gather(run)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Sorted person ids, and one row a person: confirmed, group (number), several, millionths.
+
+    `several`: the group has more people than this one. `millionths`: that the person is affected.
+    """
+
+    ids: pl.Series
+    rows: pl.DataFrame
+
+
+def read_people(workspace: Workspace) -> People:
+    """Read persons, and of each the likeliest link of the review band."""
+    merged = pl.when(pl.col("merged_group") != pl.col("person_id")).then("merged_group")
+    persons = workspace.scan("persons").select(
+        "person_id", merged, confirmed=pl.col("affected") == "confirmed"
+    )
+    read = persons.collect(engine="streaming").sort("person_id")
+    ids, count = read["person_id"], read.height
+    group = np.arange(count, dtype=np.uint32)
+    moved = read["merged_group"].is_not_null()
+    group[moved.to_numpy()] = numbers_of(read["merged_group"].filter(moved), ids).to_numpy()
+    told = workspace.read("affected", ["person_id", "probability"])
+    told = told.group_by("person_id").agg((pl.col("probability").max() * MILLION).round())
+    # presumed people have no likely mention: reasonably believed affected counts as one
+    millionths = np.full(count, MILLION)
+    millionths[numbers_of(told["person_id"], ids).to_numpy()] = told["probability"].to_numpy()
+    millionths[read["confirmed"].to_numpy()] = MILLION
+    rows = read.select(
+        "confirmed",
+        group=group,
+        several=np.bincount(group, minlength=count)[group] > 1,
+        millionths=millionths,
+    )
+    return People(ids, rows)
