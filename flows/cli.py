@@ -317,6 +317,24 @@ def train(
 
 
 @app.command()
+def thresholds(
+    workspace: WorkspacePath,
+    out: Annotated[
+        Path | None, typer.Option(help="Page with curves, FILE.html.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """People, review load and expected errors by merge threshold, without any record.
+
+    Example: affected thresholds northwind/ws --out thresholds.html
+    """
+    from flows.thresholds import thresholds as measure
+    from flows.thresholds import thresholds_text
+
+    _show(measure(workspace, out=out), as_json=as_json, text=thresholds_text)
+
+
+@app.command()
 def decide(
     workspace: WorkspacePath,
     file: Annotated[Path, typer.Argument(help="CSV of decisions on pairs.")],
