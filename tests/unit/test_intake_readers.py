@@ -141,11 +141,11 @@ def test_not_even_a_header(tmp_path: Path) -> None:
 def test_portions_are_cut_alike_from_wherever_one_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str, encoding: str
 ) -> None:
-    monkeypatch.setattr(readers, "PORTION_ROWS", 30)
-    monkeypatch.setattr(text, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(readers, "PORTION_ROWS", 12)
+    monkeypatch.setattr(text, "BLOCK_BYTES", 128)
     lines = {
-        "csv": ["a,b", *(f'{n},"é""{n}\r\n"' if n % 5 else "bad" for n in range(200))],
-        "jsonl": [f'{{"a": "{n}", "b": "é"}}' if n % 5 else "{bad" for n in range(200)],
+        "csv": ["a,b", *(f'{n},"é""{n}\r\n"' if n % 5 else "bad" for n in range(60))],
+        "jsonl": [f'{{"a": "{n}", "b": "é"}}' if n % 5 else "{bad" for n in range(60)],
     }[format_]
     path = tmp_path / "a"
     path.write_bytes("\r\n".join(lines).encode(encoding))
