@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import zipcodes
 from numpy.typing import NDArray
 
@@ -145,20 +146,24 @@ def _nicknames(first: tuple[Names, Names]) -> tuple[Ints, Ints, pl.Series]:
     return np.cumsum(count) - count, count, held["nick"]
 
 
-_PLACE_COLUMNS: Final[dict[str, pl.DataType]] = {
-    "zip_code": pl.String(),
-    "zip_code_type": pl.String(),
-    "active": pl.Boolean(),
-    "city": pl.String(),
-    "state": pl.String(),
-    "area_codes": pl.List(pl.String),
-}
+_PLACE_COLUMNS: Final = pa.schema(
+    {
+        "zip_code": pa.string(),
+        "zip_code_type": pa.string(),
+        "active": pa.bool_(),
+        "city": pa.string(),
+        "state": pa.string(),
+        "area_codes": pa.list_(pa.string()),
+    }
+)
 
 
 def _places() -> Places:
-    every = pl.DataFrame(zipcodes.list_all(), schema=_PLACE_COLUMNS)  # type: ignore[no-untyped-call]  # Rust module
+    listed = zipcodes.list_all()  # type: ignore[no-untyped-call]  # Rust module
+    every = pa.Table.from_pylist(listed, schema=_PLACE_COLUMNS)
     rows = (
-        every.filter(
+        pl.DataFrame(every)
+        .filter(
             (pl.col("zip_code_type") == "STANDARD")
             & pl.col("active")
             & (pl.col("area_codes").list.len() > 0)
