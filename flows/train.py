@@ -11,7 +11,7 @@ from flows.rounds import open_round
 from flows.run import run_round
 from matching.errors import UsageError
 from matching.link.identities import collapse
-from matching.link.reference import match_rows
+from matching.link.reference import match_sides
 from matching.model.files import load_model, model_text
 from matching.model.training import Trained, train
 from matching.store import replacing
@@ -33,9 +33,9 @@ def train_on(incident: Path, out: Path, *, seed: int) -> dict[str, Any]:
         run_round(incident, workspace=root, until="standardise", engine="local", key_file=key_file)
         workspace, current = open_round(root)
         settings = step_settings.link(current.incident)
-        rows = match_rows(workspace, collapse(workspace))
-        charts = rows.charts if rows.charts.height else None
-        trained = train(rows.leaked, charts, base=load_model(settings.model), seed=seed)
+        leaked, charts = match_sides(workspace, collapse(workspace))
+        right = charts if charts.rows else None
+        trained = train(leaked, right, base=load_model(settings.model), seed=seed)
     with replacing(out) as draft:
         draft.write_text(model_text(trained.settings))
     card = out.with_suffix(".md")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import polars as pl
 
 from matching.errors import OperatorError
@@ -22,12 +23,14 @@ from matching.given import (
     read_text,
     take_columns,
 )
-from matching.link.blocking import make_keys, rule_names
+from matching.link.keys import KeyTable, slots
 from matching.link.rows import connect, load_rows, numbered
+from matching.link.rules import BLOCKING, rule_names
 from matching.link.scorer import SplinkScorer
 from matching.link.settings import LinkSettings
 from matching.link.step import band, probability
 from matching.model.files import load_frequencies, load_model
+from matching.model.frequencies import TF_SCHEMA
 from matching.sources import ColumnMap
 from matching.tables import TABLES
 
@@ -35,12 +38,6 @@ __all__ = ["score"]
 
 SIDES = ("left", "right")
 MEMORY_GIB = 4.0
-_SHARED_KEYS_SQL = """
-select l.rid as rid, bit_or(1::bigint << l.rule) as rules
-from keys_left l
-join keys_right r on l.rule = r.rule and l.key = r.key and l.rid = r.rid
-group by all
-"""
 
 
 def score(
@@ -58,22 +55,36 @@ def score(
         else ("clinic" if "ssn" in maps.left and "ssn" in maps.right else "dental")
     )
     settings = load_model(chosen)
-    nothing = TABLES["nonidentifying"].empty()
+    given = load_frequencies(chosen)
+    frequencies = pl.DataFrame(schema=TF_SCHEMA) if given is None else given
+    nothing, keys = TABLES["nonidentifying"].empty(), []
     with connect(threads=1, memory_gib=MEMORY_GIB, spill=None) as con:
         for side, mapped in zip(SIDES, (maps.left, maps.right), strict=True):
             records = clean_records(take_columns(rows, mapped, source=f"{pairs} ({side})"))
             loaded = numbered(records.lazy(), nothing).collect()
-            load_rows(con, side, loaded, settings=settings, frequencies=load_frequencies(chosen))
-            make_keys(con, side)
-        scored = _scored(con, settings, rows.height)
+            load_rows(con, side, loaded, settings=settings, frequencies=frequencies)
+            keys.append(slots(BLOCKING).table(con, loaded, {}))
+        scored = _scored(con, settings, _shared_rules(*keys))
     _write(out, pl.concat([_as_given(pairs, rows), scored], how="horizontal"))
     return {"pairs": rows.height, "model": Path(chosen).stem}
 
 
-def _scored(con: duckdb.DuckDBPyConnection, settings: dict[str, Any], rows: int) -> pl.DataFrame:
-    rids = pl.DataFrame({"rid": pl.int_range(rows, dtype=pl.Int32, eager=True)})
-    found = rids.join(con.sql(_SHARED_KEYS_SQL).pl(), on="rid", how="left").sort("rid")
-    pairs = found.select(left_rid="rid", right_rid="rid", rules=pl.col("rules").fill_null(0))
+def _shared_rules(left: KeyTable, right: KeyTable) -> pl.Series:
+    """Per row, the bits of the rules of which left and right share a key."""
+    rule = slots(BLOCKING).rule
+    bits = np.zeros(left.shape[1], dtype=np.int64)
+    for a, of_left in enumerate(rule):
+        for b in np.flatnonzero(rule == of_left):
+            shared = (left[a] == right[b]) & (left[a] != 0)
+            bits |= shared.astype(np.int64) << of_left
+    return pl.Series("rules", bits)
+
+
+def _scored(
+    con: duckdb.DuckDBPyConnection, settings: dict[str, Any], rules: pl.Series
+) -> pl.DataFrame:
+    rid = pl.int_range(len(rules), dtype=pl.Int32, eager=True)
+    pairs = pl.DataFrame({"left_rid": rid, "right_rid": rid, "rules": rules})
     scored = SplinkScorer(con, settings).score(pairs, left="left", right="right", floor_bits=None)
     defaults = LinkSettings()
     return scored.sort("left_rid").select(

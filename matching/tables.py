@@ -762,7 +762,7 @@ TERM_FREQUENCIES = Table(
     kind=Kind.REFERENCE,
     columns={
         "field": _text("Cleaned field."),
-        "value": _person_text("Value.", ""),
+        "value": _person_text("Value; `*`: every value that is not listed.", ""),
         "frequency": Column(REAL, "Share of the non-null rows, 0..1."),
     },
 )

@@ -18,7 +18,7 @@ from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.link.hashing import Hashes
 
-__all__ = ["Index", "Shared", "build_index", "find", "left_counts", "shared_keys", "without"]
+__all__ = ["Index", "Shared", "build_index", "left_counts", "shared_keys", "without"]
 
 Words = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
@@ -112,41 +112,46 @@ def _sort_buckets(entries: Words, starts: Counts) -> None:
             entries[j] = word
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def find(index: Index, rule: int, key: np.uint64) -> tuple[int, int, np.uint64]:
-    """Position of the first entry of this key, end of its bucket, and the key's part of a word.
-
-    The entries of the key are those from the position on whose upper bits are that part; there may
-    be none.
-    """
-    bits = np.uint64(index.bits[rule])
-    bucket = index.first[rule] + np.int64(key >> (np.uint64(64) - bits))
-    rows = (np.uint64(1) << np.uint64(index.row_bits)) - np.uint64(1)
-    wanted = (key << bits) & ~rows
-    low, stop = np.int64(index.starts[bucket]), np.int64(index.starts[bucket + 1])
-    high = stop
-    while low < high:
-        middle = (low + high) // 2
-        if index.entries[middle] < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low, stop, wanted
+def left_counts(index: Index, rule: int, keys: Hashes, counts: Counts) -> None:
+    """Add to `counts` (one per entry) how many of these keys begin at each entry."""
+    _left_counts(
+        index.entries, index.starts, int(index.first[rule]), int(index.bits[rule]), index.row_bits,
+        keys, counts,
+    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def left_counts(index: Index, rule: int, keys: Hashes, counts: Counts) -> None:
-    """Add to `counts` (one per entry) how many of these keys begin at each entry."""
-    rows = (np.uint64(1) << np.uint64(index.row_bits)) - np.uint64(1)
+def _left_counts(
+    entries: Words,
+    starts: Counts,
+    first: int,
+    bits: int,
+    row_bits: int,
+    keys: Hashes,
+    counts: Counts,
+) -> None:
+    rows = (np.uint64(1) << np.uint64(row_bits)) - np.uint64(1)
+    shift = np.uint64(bits)
     for i in range(len(keys)):
-        if keys[i] != 0:
-            at, stop, wanted = find(index, rule, keys[i])
-            if at < stop and index.entries[at] & ~rows == wanted:
-                counts[at] += 1
+        if keys[i] == 0:
+            continue
+        bucket = first + np.int64(keys[i] >> (np.uint64(64) - shift))
+        wanted = (keys[i] << shift) & ~rows
+        at, end = np.int64(starts[bucket]), np.int64(starts[bucket + 1])
+        high = end
+        while at < high:
+            middle = (at + high) // 2
+            if entries[middle] < wanted:
+                at = middle + 1
+            else:
+                high = middle
+        if at < end and entries[at] & ~rows == wanted:
+            counts[at] += 1
 
 
 class Shared(NamedTuple):
-    """Keys of one rule that both sides have: where their entries begin, and rows on either side."""
+    """Keys of one rule that both sides have: where their entries begin, and rows on either side. 16
+    bytes a key: kept for one rule at a time."""
 
     at: Positions
     left: Counts
@@ -160,32 +165,38 @@ class Shared(NamedTuple):
 
 def shared_keys(index: Index, rule: int, counts: Counts) -> Shared:
     """The rule's keys that `left_counts` found."""
-    low = index.starts[index.first[rule]]
-    high = index.starts[index.first[rule] + 2 ** index.bits[rule]]
-    found = np.count_nonzero(counts[low:high])
+    low = int(index.starts[index.first[rule]])
+    high = int(index.starts[index.first[rule] + 2 ** index.bits[rule]])
+    found = int(np.count_nonzero(counts[low:high]))
     shared = Shared(
         np.empty(found, dtype=np.int64),
         np.empty(found, dtype=np.uint32),
         np.empty(found, dtype=np.uint32),
     )
-    _shared(index, rule, counts, shared)
-    return shared
+    keys = _shared(
+        index.entries, index.starts, int(index.first[rule]), int(index.bits[rule]), index.row_bits,
+        counts, shared.at, shared.left, shared.right,
+    )  # fmt: skip
+    return Shared(shared.at[:keys], shared.left[:keys], shared.right[:keys])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _shared(index: Index, rule: int, counts: Counts, found: Shared) -> None:
-    rows = (np.uint64(1) << np.uint64(index.row_bits)) - np.uint64(1)
-    first, n = index.first[rule], 0
-    for b in range(first, first + (1 << index.bits[rule])):
-        at, high = np.int64(index.starts[b]), np.int64(index.starts[b + 1])
+def _shared(
+    entries: Words, starts: Counts, first: int, bits: int, row_bits: int, counts: Counts,
+    found_at: Positions, left: Counts, right: Counts,
+) -> int:  # fmt: skip
+    rows, n = (np.uint64(1) << np.uint64(row_bits)) - np.uint64(1), 0
+    for b in range(first, first + (1 << bits)):
+        at, high = np.int64(starts[b]), np.int64(starts[b + 1])
         while at < high:
             stop = at + 1
-            while stop < high and index.entries[stop] & ~rows == index.entries[at] & ~rows:
+            while stop < high and entries[stop] & ~rows == entries[at] & ~rows:
                 stop += 1
             if counts[at] != 0:
-                found.at[n], found.left[n], found.right[n] = at, counts[at], stop - at
+                found_at[n], left[n], right[n] = at, counts[at], stop - at
                 n += 1
             at = stop
+    return n
 
 
 def without(index: Index, dropped: Sequence[Shared]) -> Index:

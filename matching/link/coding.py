@@ -18,6 +18,7 @@ import polars as pl
 from matching.link.conditions import Kind
 from matching.link.hashing import Hashes, Numbering, column_hashes
 from matching.link.program import Program, compile_model, model_columns
+from matching.model.frequencies import OTHERS
 
 __all__ = ["Coded", "Coder", "Features", "Lane"]
 
@@ -159,8 +160,8 @@ class _Shares:
 
     def __init__(self, frequencies: pl.DataFrame, column: str) -> None:
         listed = frequencies.filter(pl.col("field") == column)
-        named = listed.filter(pl.col("value").is_not_null())
-        others = listed.filter(pl.col("value").is_null())["frequency"]
+        named = listed.filter(pl.col("value") != OTHERS)
+        others = listed.filter(pl.col("value") == OTHERS)["frequency"]
         self._numbering = Numbering()
         numbers = self._numbering.number(column_hashes(named["value"]), named["value"])
         self._log2 = np.full(named.height + 1, math.log2(others[0]) if len(others) else math.nan)

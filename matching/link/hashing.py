@@ -91,7 +91,7 @@ class Numbering:
                 new.append(values.gather(fresh[: self._count - begun]))
                 if done < len(hashes):
                     self._grow()
-            fresh_texts = pl.concat(new)
+            fresh_texts = pl.concat([values.clear(), *new])
             if len(fresh_texts):
                 self._learn(fresh_texts)
         return numbers
@@ -138,9 +138,7 @@ def shapes(values: pl.Series) -> npt.NDArray[np.uint64]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _shapes(
-    starts: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.uint64]:
+def _shapes(starts: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
     found = np.zeros((len(starts) - 1, 3), dtype=np.uint64)
     for i in range(len(starts) - 1):
         length = starts[i + 1] - starts[i]

@@ -38,7 +38,9 @@ class _Steps:
         self.limits.append(atom.limit if atom else 0.0)
         return len(self.rows) - 1
 
-    def condition(self, condition: Condition) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    def condition(
+        self, condition: Condition
+    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Steps of one condition; gives the jumps (step, field) still to be set, if true and if false."""
         if isinstance(condition, Joined):
             first = self.condition(condition.left)

@@ -176,9 +176,13 @@ def meet(
                                 level = -4 - likely
                         unsure = False
                     elif kind == _NULL_LEFT:
-                        holds = left_lanes[p, x] == 0 and (steps[at, 3] == 0 or left_lanes[p, x + 1] == 0)
+                        holds = left_lanes[p, x] == 0 and (
+                            steps[at, 3] == 0 or left_lanes[p, x + 1] == 0
+                        )
                     elif kind == _NULL_RIGHT:
-                        holds = right_lanes[q, y] == 0 and (steps[at, 3] == 0 or right_lanes[q, y + 1] == 0)
+                        holds = right_lanes[q, y] == 0 and (
+                            steps[at, 3] == 0 or right_lanes[q, y + 1] == 0
+                        )
                     elif kind == UNKNOWN:
                         holds, unsure = True, True
                     elif kind == FORGET:
@@ -190,7 +194,10 @@ def meet(
                     else:
                         one, two = left_lanes[p, x], right_lanes[q, y]
                         if one != 0 and two != 0:
-                            r, s = steps[at, 6] + steps[at, 7] * one, steps[at, 8] + steps[at, 9] * two
+                            r, s = (
+                                steps[at, 6] + steps[at, 7] * one,
+                                steps[at, 8] + steps[at, 9] * two,
+                            )
                             if kind == _SAME:
                                 holds = known[r] != 0 and known[r] == known[s]
                             elif kind == _ANY:
@@ -222,7 +229,10 @@ def meet(
                     s = share[c, level + 1]
                     if s >= 0:
                         best += share_weight[s] * _rarity(
-                            left_shares[p, column[s]], right_shares[q, column[s]], log2_u[s], minimum[s]
+                            left_shares[p, column[s]],
+                            right_shares[q, column[s]],
+                            log2_u[s],
+                            minimum[s],
                         )
                 else:
                     best += most[c, -3 - level]
@@ -294,7 +304,9 @@ def _ones(x: np.uint64) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _most_similar(head_a: np.uint64, rest_a: np.uint64, head_b: np.uint64, rest_b: np.uint64) -> float:
+def _most_similar(
+    head_a: np.uint64, rest_a: np.uint64, head_b: np.uint64, rest_b: np.uint64
+) -> float:
     """An upper bound of Jaro-Winkler: no letter that the other lacks can match; no transpositions."""
     long_a, long_b = np.int64(rest_a & np.uint64(255)), np.int64(rest_b & np.uint64(255))
     if long_a == _LONG or long_b == _LONG or long_a == 0 or long_b == 0:

@@ -147,7 +147,8 @@ class _Survivors:
     def _adjusted(self, number: int, rows: Rows) -> Floats:
         frequency, column = self.frequencies[number], int(self.code.share_column[number])
         a, b = (
-            side.shares[mine[rows], column] for side, mine in zip(self.sides, self.rows, strict=True)
+            side.shares[mine[rows], column]
+            for side, mine in zip(self.sides, self.rows, strict=True)
         )
         larger = np.fmax(np.fmax(a, b), frequency.log2_minimum)
         known = ~(np.isnan(a) & np.isnan(b))

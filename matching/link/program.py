@@ -40,7 +40,6 @@ SMALLEST_SHARE = 2.0**-40
 no minimum."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Frequency:
     """Term-frequency adjustment of one level: weight x (log2_u - log2 of the larger share)."""
@@ -166,9 +165,7 @@ def _comparison(comparison: Comparison, coded: Collection[str]) -> CompiledCompa
         )
     if not any(level.sql_condition.strip().upper() == "ELSE" for level in levels):
         raise OperatorError(f"model: comparison '{name}' has no ELSE level; add one")
-    compiled = CompiledComparison(
-        name, tuple(_level(comparison, level, coded) for level in levels)
-    )
+    compiled = CompiledComparison(name, tuple(_level(comparison, level, coded) for level in levels))
     if len(compiled.exact) > MAX_ATOMS:
         raise OperatorError(
             f"model: comparison '{name}' tests {len(compiled.exact)} things; at most {MAX_ATOMS}"

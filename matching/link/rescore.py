@@ -130,7 +130,9 @@ def _of_level(name: str, level: Any, levels: Any) -> tuple[float, float, float, 
     if level.is_null_level:
         return 0.0, 0.0, 0.0, 0.0
     for kind, value in (("m", level._m_probability), ("u", level._u_probability)):
-        if not isinstance(value, int | float) or value <= 0:  # Splink would put a default in its place
+        if (
+            not isinstance(value, int | float) or value <= 0
+        ):  # Splink would put a default in its place
             label = level.label_for_charts
             raise OperatorError(f"model: comparison '{name}', level '{label}': no {kind}; set it")
     bits = log2(level.m_probability) - log2(level.u_probability)

@@ -81,7 +81,9 @@ _RULES = (
         block_pairs_max=2_500,
     ),
     Rule(
-        "last_name_and_street", "another first name and birth date, ZIP missing", ((_LAST, "place"),)
+        "last_name_and_street",
+        "another first name and birth date, ZIP missing",
+        ((_LAST, "place"),),
     ),
     Rule(
         "first_name_and_street",
@@ -91,9 +93,7 @@ _RULES = (
     Rule("phone", "everything but a telephone number", (("phone",), ("phone2",))),
     Rule("email", "everything but the e-mail address", (("email",),)),
     Rule("ssn", "everything but the social security number", (("ssn",),)),
-    Rule(
-        "ssn4_and_last_name", "a slip in the social security number", (("right(ssn, 4)", _LAST),)
-    ),
+    Rule("ssn4_and_last_name", "a slip in the social security number", (("right(ssn, 4)", _LAST),)),
     Rule("member_id", "everything but the plan's member number", (("member_id",),)),
     Rule(
         "chart_number_and_initial",

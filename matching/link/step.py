@@ -1,27 +1,31 @@
 """From cleaned records to scored pairs: leaked identities with charts, with each other, charts with charts.
 
 Reads leaked_std, charts_std and nonidentifying; writes identities and pairs, and at the first run the
-reference (model, term frequencies, non-identifying values). A part of `pairs` is one kind and one
-range of left rows: a kill loses the part in hand, and no size of part changes a row.
+reference (model, term frequencies, non-identifying values). One side is held whole, as numbers and by
+key; the other goes past it in chunks of records. A part of `pairs` is one kind and one chunk: a kill
+loses the chunks in hand, and neither their size nor the number of workers changes a row.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
-import duckdb
 import numpy as np
 import polars as pl
 
-from matching.link.blocking import BLOCKING, Sides, candidates, limit_blocks, make_keys, rule_names
+from matching.link.coding import Coder
 from matching.link.identities import collapse, second_mentions
-from matching.link.reference import frozen_model, match_rows
-from matching.link.rows import connect, load_rows
-from matching.link.scorer import Scorer, SplinkScorer
+from matching.link.keys import slots
+from matching.link.limits import Sizes, limited, sizes_across
+from matching.link.matcher import Indexed, Matcher
+from matching.link.reference import frozen_model, match_sides
+from matching.link.rules import BLOCKING, rule_names
 from matching.link.settings import LinkSettings
+from matching.link.sides import FRAME_ROWS, Side, Tools, index_side, ranges
 from matching.log import log_counts
 from matching.store import Workspace, Writer
 from matching.tables import TABLES
@@ -31,25 +35,9 @@ __all__ = ["KINDS", "band", "probability", "run"]
 SAME_VALUES = "same_values"
 """Reason of a group's pair with itself: is the agreement of these values enough?"""
 _SAME_VALUES_BIT = len(BLOCKING)
-_RUN_SHARE = 0.6
-"""Share of the step's memory that DuckDB may use: frames in polars take the rest."""
 _PROBABILITY_DECIMALS = 9
-_VERSION = 1
+_VERSION = 2
 """Raise when the same inputs give other rows: parts of a killed run are then made anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """One kind of pairs: which loaded sides, whose ids, and where its parts begin."""
-
-    name: str
-    sides: Sides
-    left_ids: pl.Series
-    right_ids: pl.Series
-    first_part: int
-    parts: int
-
-
 KINDS = ("leaked_master", "leaked_leaked", "master_master")
 """In the order in which they are made: the first says which charts are compared with each other."""
 
@@ -61,43 +49,23 @@ def run(workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] 
     """
     identities = collapse(workspace)
     workspace.write("identities", identities)
-    with (
-        workspace.scratch() as spill,
-        connect(
-            threads=settings.threads, memory_gib=settings.memory_gib * _RUN_SHARE, spill=spill
-        ) as con,
-    ):
-        scorer, ids = _load(workspace, settings, con, identities)
-        seconds = second_mentions(identities)
-        del identities
-        with workspace.writer("pairs", resume_key=_resume_key(workspace, settings)) as writer:
-            _Linking(settings, con, scorer, writer, ids, seconds).all_kinds(kinds)
+    seconds = second_mentions(identities)
+    leaked, charts, model, frequencies = _prepared(workspace, settings, identities)
+    del identities
+    with workspace.writer("pairs", resume_key=_resume_key(workspace, settings)) as writer:
+        linking = _Linking(settings, model, frequencies, writer, leaked, charts, seconds)
+        for kind in kinds:
+            linking.one_kind(kind)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ids:
-    """The id of each row number, ascending: all that stays in memory outside DuckDB."""
-
-    leaked: pl.Series
-    charts: pl.Series
-
-
-def _load(
-    workspace: Workspace,
-    settings: LinkSettings,
-    con: duckdb.DuckDBPyConnection,
-    identities: pl.DataFrame,
-) -> tuple[Scorer, _Ids]:
-    """Rows and keys of both sides into DuckDB, and the scorer of the frozen model."""
-    rows = match_rows(workspace, identities)
-    model, frequencies = frozen_model(workspace, settings, rows)
-    log_counts(
-        "link", mentions=identities.height, identities=rows.leaked.height, charts=rows.charts.height
-    )
-    for side, frame in (("leaked", rows.leaked), ("charts", rows.charts)):
-        load_rows(con, side, frame, settings=model, frequencies=frequencies)
-        make_keys(con, side)
-    return SplinkScorer(con, model), _Ids(rows.leaked_ids, rows.chart_ids)
+def _prepared(
+    workspace: Workspace, settings: LinkSettings, identities: pl.DataFrame
+) -> tuple[Side, Side, dict[str, Any], pl.DataFrame]:
+    """Both sides and the frozen model."""
+    leaked, charts = match_sides(workspace, identities)
+    model, frequencies = frozen_model(workspace, settings, leaked, charts)
+    log_counts("link", mentions=identities.height, identities=leaked.rows, charts=charts.rows)
+    return leaked, charts, model, frequencies
 
 
 def _resume_key(workspace: Workspace, settings: LinkSettings) -> str:
@@ -115,97 +83,125 @@ class _Linking:
     """The parts of one run."""
 
     settings: LinkSettings
-    con: duckdb.DuckDBPyConnection
-    scorer: Scorer
+    model: dict[str, Any]
+    frequencies: pl.DataFrame
     writer: Writer
-    ids: _Ids
+    leaked: Side
+    charts: Side
     seconds: pl.DataFrame
 
-    def all_kinds(self, kinds: tuple[str, ...]) -> None:
-        """Parts of each kind; leaked with charts first."""
-        leaked, charts = self.ids.leaked, self.ids.charts
-        chunks = -(-len(leaked) // self.settings.chunk_rows)
-        across = _Kind("leaked_master", Sides("leaked", "charts"), leaked, charts, chunks, chunks)
-        if "leaked_master" in kinds:
-            self._one_kind(across)
-        if "leaked_leaked" in kinds:
-            self._one_kind(
-                _Kind("leaked_leaked", Sides("leaked", "leaked"), leaked, leaked, 0, chunks)
+    def one_kind(self, kind: str) -> None:
+        """All parts of a kind that are not there yet."""
+        left, right = self._sides(kind)
+        first = self._first_part(kind)
+        chunks = list(ranges(left.rows, self.settings.chunk_rows))
+        waiting = [i for i in range(len(chunks)) if not self.writer.has(first + i)]
+        if not waiting:
+            return
+        tools = self._tools(right)
+        within = left.ids is right.ids
+        coded, index = index_side(right, tools)
+        sizes = Sizes(index, None) if within else sizes_across(index, left, tools)
+        index, widest = limited(
+            sizes, rules=BLOCKING, pair_budget=self.settings.pair_budget,
+            step=f"link {kind}", threads=self.settings.threads,
+        )  # fmt: skip
+        del sizes
+        chunk = _Chunk(self, kind, left, right, tools, Indexed(coded, index, widest), within)
+        with ThreadPoolExecutor(self.settings.threads) as pool:
+            done = list(pool.map(lambda i: chunk.make(first + i, *chunks[i]), waiting))
+        log_counts(f"link {kind}", compared=sum(d[0] for d in done), kept=sum(d[1] for d in done))
+
+    def _sides(self, kind: str) -> tuple[Side, Side]:
+        if kind == "leaked_master":
+            return self.leaked, self.charts
+        if kind == "leaked_leaked":
+            return self.leaked, self.leaked
+        reached = Side(
+            self.charts.workspace, self.charts.table, self.charts.key, self._reached(),
+            self.charts.nonidentifying,
+        )  # fmt: skip
+        return reached, reached
+
+    def _first_part(self, kind: str) -> int:
+        """Parts of a kind follow those of the one before; tables sort by kind, left, right."""
+        chunks = -(-self.leaked.rows // self.settings.chunk_rows)
+        return {"leaked_leaked": 0, "leaked_master": chunks, "master_master": 2 * chunks}[kind]
+
+    def _tools(self, right: Side) -> Tools:
+        sample = right.frame(0, FRAME_ROWS)
+        coder = Coder(self.model, self.frequencies, sample=sample)
+        return Tools(coder, slots(BLOCKING), threads=self.settings.threads)
+
+    def _reached(self) -> pl.Series:
+        """Charts that a leaked identity may be: at or above the include threshold."""
+        first = self._first_part("leaked_master")
+        found = [pl.Series("right", [], dtype=pl.Int64)]
+        for index in range(first, self._first_part("master_master")):
+            if self.writer.has(index):
+                rows = self.writer.scan(index).select("right", "match_weight")
+                near = rows.filter(pl.col("match_weight") >= self.settings.include_at_bits)
+                found.append(near.select(pl.col("right").unique()).collect()["right"])
+        return pl.concat(found).unique().sort()
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """What every chunk of one kind needs."""
+
+    linking: _Linking
+    kind: str
+    left: Side
+    right: Side
+    tools: Tools
+    indexed: Indexed
+    within: bool
+
+    def make(self, part: int, start: int, stop: int) -> tuple[int, int]:
+        """Write one part; gives pairs compared and kept."""
+        coded, keys = self.tools.coded(self.left.frame(start, stop))
+        con = self.tools.connection()
+        matcher = Matcher(self.tools.coder, con, self.tools.slots.rule, self._floor)
+        own = self._own(start, stop) if self.kind == "leaked_leaked" else None
+        pieces = [
+            self._rows(piece.with_columns(pl.col("left_rid") + start))
+            for piece in matcher.pairs(
+                coded, keys, self.indexed,
+                after=start if self.within else -1, own=own, own_bit=_SAME_VALUES_BIT,
             )
-        if "master_master" in kinds:
-            self._load_reached(self._reached(across))
-            parts = -(-len(charts) // self.settings.chunk_rows)
-            reached = Sides("reached", "reached")
-            self._one_kind(_Kind("master_master", reached, charts, charts, 2 * chunks, parts))
+        ]  # fmt: skip
+        self.tools.back(con)
+        rows = pl.concat([TABLES["pairs"].empty(), *pieces]).sort("left", "right")
+        self.linking.writer.put(part, rows)
+        return matcher.compared, rows.height
 
-    def _one_kind(self, kind: _Kind) -> None:
-        # also where every part is there already: the next kind must find the same blocks left
-        limit_blocks(
-            self.con, kind.sides, pair_budget=self.settings.pair_budget, step=f"link {kind.name}"
-        )
-        waiting = [i for i in range(kind.parts) if not self.writer.has(kind.first_part + i)]
-        compared = kept = 0
-        for i in waiting:
-            start = i * self.settings.chunk_rows
-            pairs = candidates(
-                self.con, kind.sides, start=start, stop=start + self.settings.chunk_rows
-            )
-            if kind.name == "leaked_leaked":
-                pairs = pl.concat([pairs, self._self_pairs(start)])
-            rows = self._scored(kind, pairs)
-            self.writer.put(kind.first_part + i, rows)
-            compared, kept = compared + pairs.height, kept + rows.height
-        log_counts(f"link {kind.name}", compared=compared, kept=kept)
+    @property
+    def _floor(self) -> float:
+        return self.linking.settings.floor_bits
 
-    def _self_pairs(self, start: int) -> pl.DataFrame:
-        """Groups of several mentions in this range, paired with themselves."""
-        ids = self.ids.leaked.slice(start, self.settings.chunk_rows)
-        rids = pl.DataFrame(
-            {"identity_id": ids, "rid": np.arange(start, start + len(ids), dtype=np.int32)}
-        )
-        found = rids.join(self.seconds, on="identity_id", how="semi").sort("rid")
-        bit = pl.lit(1 << _SAME_VALUES_BIT, dtype=pl.Int64)
-        return found.select(left_rid="rid", right_rid="rid", rules=bit)
+    def _own(self, start: int, stop: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Groups of several mentions, which are also compared with themselves."""
+        several = self.linking.seconds["identity_id"]
+        own = np.zeros(stop - start, dtype=np.bool_)
+        at = self.left.ids.slice(start, stop - start).search_sorted(several).to_numpy()
+        inside = (several >= self.left.ids[start]) & (several <= self.left.ids[stop - 1])
+        own[at[inside.to_numpy()]] = True
+        return own
 
-    def _scored(self, kind: _Kind, pairs: pl.DataFrame) -> pl.DataFrame:
-        scored = self.scorer.score(
-            pairs, left=kind.sides.left, right=kind.sides.right, floor_bits=self.settings.floor_bits
-        )
+    def _rows(self, scored: pl.DataFrame) -> pl.DataFrame:
         rows = scored.with_columns(
-            kind=pl.lit(kind.name),
-            left=kind.left_ids.gather(scored["left_rid"]),
-            right=kind.right_ids.gather(scored["right_rid"]),
+            kind=pl.lit(self.kind),
+            left=self.left.ids.gather(scored["left_rid"]),
+            right=self.right.ids.gather(scored["right_rid"]),
             probability=probability(),
-            band=band(self.settings),
-            reasons=_reasons(pl.col("rules")),
-        )
-        if kind.name == "leaked_leaked":
-            rows = rows.join(self.seconds, left_on="left", right_on="identity_id", how="left")
+            band=band(self.linking.settings),
+        ).join(_reasons(scored["rules"]), on="rules", how="left", maintain_order="left")
+        if self.kind == "leaked_leaked":
+            seconds = self.linking.seconds
+            rows = rows.join(seconds, left_on="left", right_on="identity_id", how="left")
             own = pl.col("left") == pl.col("right")
             rows = rows.with_columns(right=pl.when(own).then("second").otherwise("right"))
-        return rows.select(list(TABLES["pairs"].columns)).sort("left", "right")
-
-    def _reached(self, across: _Kind) -> pl.Series:
-        """Charts that a leaked identity may be: at or above the include threshold."""
-        frames = self._written(range(across.first_part, across.first_part + across.parts))
-        near = [
-            frame.filter(pl.col("match_weight") >= self.settings.include_at_bits)["right"].unique()
-            for frame in frames
-        ]
-        return pl.concat(near).unique().sort() if near else pl.Series("right", [], dtype=pl.Int64)
-
-    def _written(self, indexes: range) -> Iterator[pl.DataFrame]:
-        for index in indexes:
-            yield self.writer.scan(index).select("right", "match_weight").collect()
-
-    def _load_reached(self, reached: pl.Series) -> None:
-        rids = self.ids.charts.search_sorted(reached).cast(pl.Int32)
-        self.con.register("reached_rids", pl.DataFrame({"rid": rids}).to_arrow())
-        for table in ("rows", "keys"):
-            self.con.execute(
-                f"create table {table}_reached as select * from {table}_charts "
-                "where rid in (select rid from reached_rids)"
-            )
+        return rows.select(list(TABLES["pairs"].columns))
 
 
 def probability() -> pl.Expr:
@@ -223,6 +219,9 @@ def band(settings: LinkSettings) -> pl.Expr:
     )  # fmt: skip
 
 
-def _reasons(rules: pl.Expr) -> pl.Expr:
-    own = rules & (1 << _SAME_VALUES_BIT) != 0
-    return pl.when(own).then(pl.lit(SAME_VALUES)).otherwise(rule_names(rules))
+def _reasons(rules: pl.Series) -> pl.DataFrame:
+    """The words for each set of rules that occurs: columns rules, reasons."""
+    distinct = rules.unique().to_frame("rules")
+    own = pl.col("rules") & (1 << _SAME_VALUES_BIT) != 0
+    words = pl.when(own).then(pl.lit(SAME_VALUES)).otherwise(rule_names(pl.col("rules")))
+    return distinct.with_columns(reasons=words)

@@ -14,7 +14,7 @@ from splink import DuckDBAPI
 from splink.internals.expectation_maximisation import expectation_maximisation
 from splink.internals.settings_creator import SettingsCreator
 
-from matching.link.blocking import TRAINING
+from matching.link.rules import TRAINING
 from matching.link.vectors import gammas
 
 __all__ = ["PRIOR", "Sample", "graded", "probability", "set_m", "set_u"]

@@ -65,12 +65,12 @@ def load_model(model: str | Path) -> dict[str, Any]:
     return dict(settings)
 
 
-def load_frequencies(model: str | Path) -> pl.DataFrame:
-    """Term frequencies beside the model (`<model>.tf.parquet`); none where there is no such file."""
+def load_frequencies(model: str | Path) -> pl.DataFrame | None:
+    """Term frequencies beside the model (`<model>.tf.parquet`); None where there is no such file."""
     folder = BUILTIN_FOLDER if str(model) in BUILTIN else Path(model).parent
     path = folder / f"{Path(model).name.removesuffix('.json')}.tf.parquet"
     if not path.exists():
-        return pl.DataFrame(schema=TF_SCHEMA)
+        return None
     return pl.read_parquet(path).cast(TF_SCHEMA)  # type: ignore[arg-type]  # a plain dict
 
 

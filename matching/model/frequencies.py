@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import polars as pl
 
-__all__ = ["TF_SCHEMA", "count_frequencies", "tf_columns", "with_frequencies"]
+__all__ = ["OTHERS", "TF_SCHEMA", "Counted", "count_frequencies", "tf_columns", "with_frequencies"]
 
 TF_SCHEMA = {"field": pl.String(), "value": pl.String(), "frequency": pl.Float64()}
 DECIMALS = 12
 """Shares are ratios of counts; rounded so that they are the same on any machine."""
+
+
+SLICE_ROWS = 8_000_000
+"""Rows whose distinct values are counted at a time: at most 1 GB of chart numbers."""
+_SLICE_SEED = 29
+
+
+OTHERS = "*"
+"""Instead of a value: every value that is not listed. No cleaned value has a star."""
+
+
+class Counted(Protocol):
+    """Records whose values are counted."""
+
+    @property
+    def rows(self) -> int:
+        """Number of records."""
+        ...
+
+    def lazy(self) -> pl.LazyFrame:
+        """All records in any order."""
+        ...
 
 
 def tf_columns(settings: dict[str, Any]) -> tuple[str, ...]:
@@ -24,27 +47,68 @@ def tf_columns(settings: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def count_frequencies(frames: list[pl.DataFrame], columns: tuple[str, ...]) -> pl.DataFrame:
-    """Share of each value among the non-null rows of all frames together, sorted."""
-    counted = [_one_column(frames, column) for column in columns]
-    return pl.concat(counted) if counted else pl.DataFrame(schema=TF_SCHEMA)
+def count_frequencies(sides: Sequence[Counted], settings: dict[str, Any]) -> pl.DataFrame:
+    """Share of each value among the non-null rows of all sides together, sorted by field and value.
+
+    Where the model sets a smallest share, values below it are left out and the row OTHERS says that
+    share for all of them. Memory: the values of one slice of one column.
+    """
+    counted = [
+        _one_column(sides, column, least) for column, least in _smallest_shares(settings).items()
+    ]
+    return pl.concat([pl.DataFrame(schema=TF_SCHEMA), *counted])
 
 
-def _one_column(frames: list[pl.DataFrame], column: str) -> pl.DataFrame:
-    values = pl.concat([frame.select(pl.col(column).alias("value")) for frame in frames])
-    rows = values.lazy().drop_nulls().group_by("value").agg(n=pl.len())
-    share = (pl.col("n") / pl.col("n").sum()).round(DECIMALS).alias("frequency")
-    field = pl.lit(column).alias("field")
-    return rows.select(field, "value", share).sort("value").collect().cast(TF_SCHEMA)  # type: ignore[arg-type]  # a plain dict
+def _smallest_shares(settings: dict[str, Any]) -> dict[str, float]:
+    """Column -> the smallest share that any of its levels tells apart."""
+    found: dict[str, float] = {}
+    for comparison in settings["comparisons"]:
+        for level in comparison["comparison_levels"]:
+            column = level.get("tf_adjustment_column")
+            if column:
+                least = float(level.get("tf_minimum_u_value") or 0.0)
+                found[column] = min(found.get(column, 1.0), least)
+    return found
+
+
+def _one_column(sides: Sequence[Counted], column: str, least: float) -> pl.DataFrame:
+    rows = sum(side.rows for side in sides)
+    slices = max(1, -(-rows // SLICE_ROWS))
+    values = pl.concat([side.lazy().select(pl.col(column).alias("value")) for side in sides])
+    known = values.drop_nulls()
+    total = known.select(pl.len()).collect(engine="streaming").item()
+    place = pl.col("value").hash(_SLICE_SEED) % slices
+    shares = []
+    for number in range(slices):
+        mine = known.filter(place == number) if slices > 1 else known
+        share = (pl.len() / total).round(DECIMALS).alias("frequency")
+        counted = mine.group_by("value").agg(share)
+        shares.append(counted.filter(pl.col("frequency") > least).collect(engine="streaming"))
+    listed = pl.concat(shares)
+    # a sum of integers: equal to the total only where every value is listed
+    if least > 0 and int((listed["frequency"] * total).round().sum()) < total:
+        listed = pl.concat([listed, pl.DataFrame({"value": [OTHERS], "frequency": [least]})])
+    return (
+        listed.sort("value")
+        .select(pl.lit(column).alias("field"), "value", "frequency")
+        .cast(TF_SCHEMA)
+    )  # type: ignore[arg-type]  # a plain dict
 
 
 def with_frequencies(
     rows: pl.DataFrame, frequencies: pl.DataFrame, columns: tuple[str, ...]
 ) -> pl.DataFrame:
-    """Add `tf_<column>` per row; null where the value is missing or was never counted."""
+    """Add `tf_<column>` per row; the share of unlisted values where there is one, else null."""
     for column in columns:
-        shares = frequencies.filter(pl.col("field") == column).select(
+        mine = frequencies.filter(pl.col("field") == column)
+        listed = mine.filter(pl.col("value") != OTHERS)
+        others = mine.filter(pl.col("value") == OTHERS)["frequency"]
+        shares = listed.select(
             pl.col("value").alias(column), pl.col("frequency").alias(f"tf_{column}")
         )
         rows = rows.join(shares, on=column, how="left", maintain_order="left")
+        if len(others):
+            known = pl.col(column).is_not_null()
+            unlisted = pl.when(known).then(pl.col(f"tf_{column}").fill_null(others[0]))
+            rows = rows.with_columns(unlisted.alias(f"tf_{column}"))
     return rows

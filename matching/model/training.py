@@ -13,21 +13,26 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from matching.link.blocking import TRAINING, Sides, candidates, limit_blocks, make_keys
+from matching.link.coding import Coder
+from matching.link.keys import slots
+from matching.link.limits import limited, sizes_across
+from matching.link.matcher import Indexed, Matcher
 from matching.link.rows import connect, load_rows
-from matching.link.scorer import SplinkScorer
+from matching.link.rules import TRAINING
+from matching.link.scorer import SCORED, SplinkScorer
+from matching.link.sides import Held, Records, Tools, index_side, ranges
 from matching.model.definition import MATCH_COLUMNS
 from matching.model.estimates import PRIOR, Sample, graded, probability, set_m, set_u
 from matching.model.files import significant
-from matching.model.frequencies import count_frequencies, tf_columns
+from matching.model.frequencies import count_frequencies
 
 __all__ = ["Trained", "train"]
 
@@ -43,8 +48,10 @@ ROUNDS = 6
 _PRIOR_ROUNDS = 20
 MEMORY_GIB = 4.0
 _CONTENT_SEED = 23
+_ALL_BITS = (1 << 64) - 1
 
 Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,92 +72,123 @@ class Trained:
 
 
 def train(
-    left: pl.DataFrame, right: pl.DataFrame | None, *, base: dict[str, Any], seed: int = 1
+    left: Records,
+    right: Records | None,
+    *,
+    base: dict[str, Any],
+    frequencies: pl.DataFrame | None = None,
+    seed: int = 1,
 ) -> Trained:
-    """The base model with m, u and prior of these rows; `right` None: rows against each other.
+    """The base model with m, u and prior of these records; `right` None: records against each other.
 
-    Rows are numbered matching rows (`rid` and MATCH_COLUMNS). The base model's values count as a few
-    observations of each level, so that what the data do not show stays as it was.
+    The base model's values count as a few observations of each level, so that what the data do not
+    show stays as it was. A sample of the left is indexed and the right goes past it: memory is that
+    of the sample and its pairs, and 8 bytes a record. `frequencies`: counted here where not given.
     """
     logging.getLogger("splink").setLevel(logging.ERROR)
-    left, right = _in_content_order(left), None if right is None else _in_content_order(right)
     settings = copy.deepcopy(base)
+    if frequencies is None:
+        frequencies = count_frequencies([left] if right is None else [left, right], settings)
+    sample = _Sampled(left, left if right is None else right, seed)
+    within = right is None
+    close = Sample(_candidates(sample, settings, frequencies, within), settings, sample.space)
+    by_chance = _random_pairs(sample, settings, frequencies, within, seed)
+    chance = Sample(by_chance, settings, sample.space)
+    matches = _set_prior(settings, close)
+    estimated = matches >= MIN_MATCHES
     with connect(threads=1, memory_gib=MEMORY_GIB, spill=None) as con:
-        space = _load(con, left, right, settings=settings, seed=seed)
-        close = _sample(con, settings, _candidates(con, within=right is None), space)
-        chance = _sample(con, settings, _random_pairs(con, seed), space)
-        matches = _set_prior(settings, close)
-        estimated = matches >= MIN_MATCHES
         for _ in range(ROUNDS if estimated else 0):
             set_u(settings, base, close, chance)
             set_m(con, settings, base, close)
             matches = _set_prior(settings, close)
-    rows = 0 if right is None else right.height
+    rows = 0 if right is None else right.rows
     unseen = _round_and_name_unseen(settings, close)
-    return Trained(settings, estimated, left.height, rows, close.levels.height, matches, unseen)
+    return Trained(settings, estimated, left.rows, rows, close.levels.height, matches, unseen)
 
 
-def _load(
-    con: duckdb.DuckDBPyConnection,
-    left: pl.DataFrame,
-    right: pl.DataFrame | None,
-    *,
-    settings: dict[str, Any],
-    seed: int,
-) -> float:
-    """Load a sample of the left rows and all right rows with keys; gives the number of all pairs."""
-    others = left if right is None else right
-    frames = [left] if right is None else [left, right]
-    frequencies = count_frequencies(frames, tf_columns(settings))
-    sample = left[_chosen(left.height, SAMPLE_ROWS, seed)]
-    for side, rows in (("sampled", sample), ("others", others)):
-        load_rows(con, side, rows, settings=settings, frequencies=frequencies)
-        make_keys(con, side, TRAINING)
-    return float(sample.height) * max(others.height - (right is None), 1)
+class _Sampled:
+    """A sample of the left records by a hash of their values, the same in whatever order they come."""
+
+    def __init__(self, left: Records, others: Records, seed: int) -> None:
+        self.others = others
+        self.content = _content(others, _CONTENT_SEED)
+        mine = self.content if left is others else _content(left, _CONTENT_SEED)
+        drawn = mine ^ np.uint64(seed * 0x9E3779B97F4A7C15 & _ALL_BITS)
+        self.numbers = _lowest(drawn, SAMPLE_ROWS)
+        self.records = Held(left.at(self.numbers))
+        self.space = float(len(self.numbers)) * max(others.rows - (left is others), 1)
+
+    def by_chance(self, seed: int) -> tuple[Numbers, Numbers]:
+        """Two small samples: places in the sample, and records of the other side."""
+        drawn = self.content ^ np.uint64((seed + 2) * 0x9E3779B97F4A7C15 & _ALL_BITS)
+        return np.arange(len(self.numbers))[-RANDOM_ROWS:], _lowest(drawn, RANDOM_ROWS)
 
 
-def _in_content_order(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows numbered by a hash of their values: samples are the same whatever order files have."""
-    values = pl.struct(MATCH_COLUMNS)
-    ordered = rows.sort(values.hash(_CONTENT_SEED), values.hash(_CONTENT_SEED + 1))
-    return ordered.with_columns(rid=pl.int_range(pl.len(), dtype=pl.Int32))
+def _content(side: Records, seed: int) -> npt.NDArray[np.uint64]:
+    """A hash of each record's values."""
+    found = np.empty(side.rows, dtype=np.uint64)
+    for start, stop in ranges(side.rows):
+        rows = side.frame(start, stop).select(pl.struct(MATCH_COLUMNS).hash(seed)).to_series()
+        found[start:stop] = rows.to_numpy()
+    return found
 
 
-def _chosen(rows: int, count: int, seed: int) -> npt.NDArray[np.int64]:
-    """Row numbers of a sample without replacement, ascending."""
-    if rows <= count:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, count, replace=False))
+def _lowest(hashes: npt.NDArray[np.uint64], count: int) -> Numbers:
+    """Numbers of the `count` lowest hashes, lowest first."""
+    if len(hashes) > count:
+        chosen = np.argpartition(hashes, count)[:count]
+    else:
+        chosen = np.arange(len(hashes))
+    return chosen[np.argsort(hashes[chosen], kind="stable")].astype(np.int64)
 
 
-def _candidates(con: duckdb.DuckDBPyConnection, *, within: bool) -> pl.DataFrame:
-    sides = Sides("sampled", "others")
-    limit_blocks(con, sides, pair_budget=PAIR_BUDGET, step="train", rules=TRAINING)
-    pairs = candidates(con, sides, start=0, stop=2**31 - 1)
-    if within:
-        pairs = pairs.filter(pl.col("left_rid") != pl.col("right_rid"))
-    return pairs.sort("left_rid", "right_rid")
-
-
-def _random_pairs(con: duckdb.DuckDBPyConnection, seed: int) -> pl.DataFrame:
-    """All pairs of two small samples."""
-    sides = []
-    for number, side in enumerate(("sampled", "others")):
-        rids = con.sql(f"select rid from rows_{side} order by rid").pl()["rid"]
-        sides.append(rids.gather(_chosen(len(rids), RANDOM_ROWS, seed + 1 + number)))
-    pairs: pl.DataFrame = (
-        sides[0].to_frame("left_rid").join(sides[1].to_frame("right_rid"), how="cross")
+def _candidates(
+    sample: _Sampled, settings: dict[str, Any], frequencies: pl.DataFrame, within: bool
+) -> pl.DataFrame:
+    """All candidate pairs of the sample with the other side, scored, in the order of their values."""
+    tools = Tools(
+        Coder(settings, frequencies, sample=sample.records.records), slots(TRAINING), threads=1
     )
-    apart = pl.col("left_rid") != pl.col("right_rid")
-    return pairs.with_columns(rules=pl.lit(0, dtype=pl.Int64)).filter(apart)
+    coded, index = index_side(sample.records, tools)
+    sizes = sizes_across(index, sample.others, tools)
+    index, widest = limited(sizes, rules=TRAINING, pair_budget=PAIR_BUDGET, step="train", threads=1)
+    matcher = Matcher(tools.coder, tools.connection(), tools.slots.rule, -math.inf)
+    found = [pl.DataFrame(schema=SCORED)]
+    for start, stop in ranges(sample.others.rows):
+        streamed, keys = tools.coded(sample.others.frame(start, stop))
+        for piece in matcher.pairs(streamed, keys, Indexed(coded, index, widest), flipped=True):
+            found.append(piece.with_columns(pl.col("right_rid") + start))
+    pairs = pl.concat(found)
+    if within:
+        own = pl.Series(sample.numbers).gather(pairs["left_rid"])
+        pairs = pairs.filter(own != pairs["right_rid"])
+    content = pl.Series("content", sample.content[pairs["right_rid"].to_numpy()])
+    return pairs.with_columns(content).sort("left_rid", "content", "vector").drop("content")
 
 
-def _sample(
-    con: duckdb.DuckDBPyConnection, settings: dict[str, Any], pairs: pl.DataFrame, space: float
-) -> Sample:
-    scorer = SplinkScorer(con, settings)
-    scored = scorer.score(pairs, left="sampled", right="others", floor_bits=None)
-    return Sample(scored.sort("left_rid", "right_rid"), settings, space)
+def _random_pairs(
+    sample: _Sampled, settings: dict[str, Any], frequencies: pl.DataFrame, within: bool, seed: int
+) -> pl.DataFrame:
+    """All pairs of two small samples, scored."""
+    places, numbers = sample.by_chance(seed)
+    frames = [
+        frame.with_columns(rid=pl.int_range(pl.len(), dtype=pl.Int32))
+        for frame in (sample.records.at(places), sample.others.at(numbers))
+    ]
+    left, right = (frame["rid"] for frame in frames)
+    pairs = left.to_frame("left_rid").join(right.to_frame("right_rid"), how="cross")
+    if within:
+        same = sample.numbers[places][pairs["left_rid"]] == numbers[pairs["right_rid"]]
+        pairs = pairs.filter(pl.Series(~same))
+    with connect(threads=1, memory_gib=MEMORY_GIB, spill=None) as con:
+        for name, frame in zip(("sampled", "others"), frames, strict=True):
+            load_rows(con, name, frame, settings=settings, frequencies=frequencies)
+        scorer = SplinkScorer(con, settings)
+        rules = pl.lit(0, dtype=pl.Int64).alias("rules")
+        scored = scorer.score(
+            pairs.with_columns(rules), left="sampled", right="others", floor_bits=None
+        )
+    return scored.sort("left_rid", "right_rid")
 
 
 def _set_prior(settings: dict[str, Any], close: Sample) -> float:

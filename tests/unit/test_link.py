@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
 from matching.link import LinkSettings, run
-from matching.link.blocking import BLOCKING, Sides, candidates, limit_blocks, make_keys
-from matching.link.rows import connect, load_rows
-from matching.link.scorer import SplinkScorer
+from matching.link.coding import Coded
+from matching.link.keys import slots
+from matching.link.matcher import Matcher
+from matching.link.rules import BLOCKING
 from matching.model import training
 from matching.store import Workspace, Writer
 from matching.tables import TABLES
@@ -146,7 +149,7 @@ def test_a_killed_run_keeps_its_finished_parts(
     everyone = people(120)
     write_std(workspace, damaged(everyone, seed=1), damaged(everyone, seed=2))
     settings = AS_IT_IS.model_copy(update={"chunk_rows": 40})
-    put, scored = Writer.put, SplinkScorer.score
+    put, made_pairs = Writer.put, Matcher.pairs
     calls: list[int] = []
 
     def dies(self: Writer, index: int, rows: pl.DataFrame) -> None:
@@ -162,11 +165,11 @@ def test_a_killed_run_keeps_its_finished_parts(
     monkeypatch.setattr(Writer, "put", put)
     again: list[int] = []
 
-    def counted(self: SplinkScorer, pairs: pl.DataFrame, **sides: Any) -> pl.DataFrame:
-        again.append(pairs.height)
-        return scored(self, pairs, **sides)
+    def counted(self: Matcher, coded: Coded, *rest: Any, **how: Any) -> Iterator[pl.DataFrame]:
+        again.append(coded.rows)
+        return made_pairs(self, coded, *rest, **how)
 
-    monkeypatch.setattr(SplinkScorer, "score", counted)
+    monkeypatch.setattr(Matcher, "pairs", counted)
     run(workspace, settings)
     parts = 3 * 3
     assert len(again) == parts - len(calls)
@@ -208,29 +211,14 @@ FOUND_BY = {
 
 @pytest.mark.parametrize(("rule", "damage"), FOUND_BY.items(), ids=list(FOUND_BY))
 def test_each_rule_tolerates_what_it_says(rule: str, damage: dict[str, Any]) -> None:
-    with connect(threads=1, memory_gib=1, spill=None) as con:
-        for side, rows in (("leaked", frame({})), ("charts", frame(damage).with_columns(phone2=pl.lit(damage.get("phone2"), dtype=pl.String)))):  # fmt: skip
-            load_rows(con, side, rows_for_matching(rows), settings={"comparisons": []}, frequencies=pl.DataFrame())  # fmt: skip
-            make_keys(con, side)
-        (rules,) = candidates(con, Sides("leaked", "charts"), start=0, stop=1)["rules"]
-    assert rules & (1 << list(BLOCKING).index(rule))
-
-
-def test_candidates_are_made_by_hash_joins_and_each_once() -> None:
-    everyone = people(300)
-    rows = rows_for_matching(damaged(everyone, seed=1))
-    with connect(threads=1, memory_gib=1, spill=None) as con:
-        load_rows(con, "leaked", rows, settings={"comparisons": []}, frequencies=pl.DataFrame())
-        make_keys(con, "leaked")
-        within = Sides("leaked", "leaked")
-        limit_blocks(con, within, pair_budget=10**6, step="test")
-        pairs = candidates(con, within, start=0, stop=300)
-        plan = con.sql(
-            "explain select * from keys_leaked l join keys_leaked r on l.rule = r.rule and l.key = r.key"
-        ).fetchall()[0][1]
-    assert "Hash Join" in plan
-    assert (pairs["left_rid"] < pairs["right_rid"]).all()
-    assert not pairs.select("left_rid", "right_rid").is_duplicated().any()
+    other = frame(damage).with_columns(phone2=pl.lit(damage.get("phone2"), dtype=pl.String))
+    found = slots(BLOCKING)
+    with duckdb.connect() as con:
+        left, right = (
+            found.table(con, rows_for_matching(rows), {})[found.rule == list(BLOCKING).index(rule)]
+            for rows in (frame({}), other)
+        )
+    assert set(left.ravel()) & set(right.ravel()) - {0}
 
 
 def test_thresholds_that_cannot_be_are_refused() -> None:

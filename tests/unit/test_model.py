@@ -16,6 +16,7 @@ from splink import DuckDBAPI, Linker
 from matching.errors import OperatorError
 from matching.link.rows import connect, load_rows
 from matching.link.scorer import SplinkScorer
+from matching.link.sides import Held
 from matching.model import training
 from matching.model.definition import BUILTIN, MATCH_COLUMNS, definition
 from matching.model.estimates import graded
@@ -43,6 +44,7 @@ def test_built_in_models_are_whole_and_speak_of_cleaned_columns(name: str) -> No
 @pytest.mark.parametrize("name", BUILTIN)
 def test_shipped_name_frequencies_are_shares(name: str) -> None:
     shares = load_frequencies(name)
+    assert shares is not None
     totals = dict(shares.group_by("field").agg(pl.col("frequency").sum()).iter_rows())
     assert set(totals) == {"first_name", "last_name"}
     assert all(0.5 < total <= 1.01 for total in totals.values())
@@ -103,13 +105,13 @@ def sides() -> tuple[pl.DataFrame, pl.DataFrame]:
 
 @pytest.fixture(scope="module")
 def trained(sides: tuple[pl.DataFrame, pl.DataFrame]) -> Any:
-    return train(*sides, base=definition("clinic"))
+    return train(*(Held(side) for side in sides), base=definition("clinic"))
 
 
 def test_training_twice_gives_the_same_model(
     sides: tuple[pl.DataFrame, pl.DataFrame], trained: Any
 ) -> None:
-    again = train(*sides, base=definition("clinic"))
+    again = train(*(Held(side) for side in sides), base=definition("clinic"))
     assert model_text(again.settings) == model_text(trained.settings)
     assert "linker_uid" not in model_text(again.settings)
 
@@ -139,7 +141,7 @@ def test_too_few_matches_keep_the_base_but_for_the_prior() -> None:
     few = people(90)
     left, right = (rows_for_matching(damaged(few, seed=s)) for s in (1, 2))
     base = definition("dental")
-    found = train(left, right, base=base)
+    found = train(Held(left), Held(right), base=base)
     assert not found.estimated
     assert found.settings["comparisons"] == base["comparisons"]
     assert found.settings[PRIOR] == pytest.approx(1 / 90, rel=0.5)
@@ -148,7 +150,7 @@ def test_too_few_matches_keep_the_base_but_for_the_prior() -> None:
 def test_one_side_alone_is_trained_against_itself() -> None:
     everyone = people(600)
     both = pl.concat([damaged(everyone, seed=1), damaged(everyone, seed=2)])
-    found = train(rows_for_matching(both), None, base=definition("dental"))
+    found = train(Held(rows_for_matching(both)), None, base=definition("dental"))
     assert found.estimated
     assert found.settings[PRIOR] == pytest.approx(1 / 1_199, rel=0.15)
 
@@ -160,7 +162,7 @@ def test_weights_are_splinks_to_a_millionth_of_a_bit(trained: Any) -> None:
     ).with_columns(last_names="last_name")  # fmt: skip
     left, right = rows_for_matching(odd), rows_for_matching(damaged(people(150), seed=4))
     settings = copy.deepcopy(trained.settings)
-    frequencies = count_frequencies([left, right], tf_columns(settings))
+    frequencies = count_frequencies([Held(left), Held(right)], settings)
     rids = pl.DataFrame({"left_rid": np.repeat(np.arange(60, dtype=np.int32), 60), "right_rid": np.tile(np.arange(60, dtype=np.int32), 60)})  # fmt: skip
     with connect(threads=1, memory_gib=1, spill=None) as con:
         for side, frame in (("left", left), ("right", right)):

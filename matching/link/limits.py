@@ -1,0 +1,136 @@
+"""How many pairs each rule makes, and which keys are too common to be worth comparing.
+
+Pairs are counted from the sizes of blocks before any pair is made. A rule's own cap takes out values
+that by design suggest nothing alone; the budget of all rules together takes out the largest blocks of
+the rules that exceed an equal share of it. What is left out is counted in the log, rule by rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from matching.errors import OperatorError
+from matching.link.blocks import Index, Shared, left_counts, shared_keys, without
+from matching.link.keys import KeyTable
+from matching.link.rules import Rule
+from matching.link.sides import Records, Tools, ranges
+from matching.log import log_counts
+
+__all__ = ["REFUSED_OVER", "Sizes", "limited", "sizes_across"]
+
+REFUSED_OVER = 1e11
+"""Pairs of one rule. No plausible data make as many: a column was mapped wrongly, or a placeholder
+fills it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Which keys two sides share. `counts`: rows of the left side by entry of the index, where a key
+    begins; None for one side against itself."""
+
+    index: Index
+    counts: npt.NDArray[np.uint32] | None
+
+    def shared(self, rule: int) -> Shared:
+        """Keys of a rule that can make a pair."""
+        if self.counts is not None:
+            return shared_keys(self.index, rule, self.counts)
+        own = shared_keys(self.index, rule, np.broadcast_to(np.uint32(1), self.index.entries.shape))
+        several = own.right > 1
+        return Shared(own.at[several], own.right[several], own.right[several])
+
+
+def sizes_across(index: Index, left: Records, tools: Tools) -> Sizes:
+    """Count the left side's rows by key; reads it once."""
+    counts = np.zeros(len(index.entries), dtype=np.uint32)
+
+    def one_rule(rule: int, table: KeyTable) -> None:
+        for slot in np.flatnonzero(tools.slots.rule == rule):
+            left_counts(index, rule, table[slot], counts)
+
+    with ThreadPoolExecutor(tools.threads) as pool:
+        for bounds in ranges(left.rows):
+            table = tools.keys(left.frame(*bounds))
+            list(pool.map(one_rule, range(len(index.bits)), repeat(table)))
+    return Sizes(index, counts)
+
+
+def limited(
+    sizes: Sizes, *, rules: Mapping[str, Rule], pair_budget: int, step: str, threads: int
+) -> tuple[Index, int]:
+    """The index without keys that are too common, and the most candidates one record can meet.
+
+    Raises OperatorError naming a rule that would make more than REFUSED_OVER pairs.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        blocks = list(pool.map(lambda bit: _blocks(sizes.shared(bit)), range(len(rules))))
+    caps = _caps(blocks, pair_budget, rules)
+    dropped = []
+    for bit, name in enumerate(rules):
+        over = blocks[bit].filter(pl.col("pairs") > caps[bit])
+        if len(over):
+            log_counts(
+                step,
+                **{
+                    f"blocks_left_out_{name}": int(over["blocks"].sum()),
+                    "pairs_left_out": int((over["pairs"] * over["blocks"]).sum()),
+                    "largest_block_pairs": int(over["pairs"].max()),  # type: ignore[arg-type]  # floats
+                },
+            )
+            keys = sizes.shared(bit)
+            large = keys.pairs > caps[bit]
+            dropped.append(Shared(keys.at[large], keys.left[large], keys.right[large]))
+    kept = [b.filter(pl.col("pairs") <= cap) for b, cap in zip(blocks, caps, strict=True)]
+    made = {f"pairs_{name}": _pairs(b) for name, b in zip(rules, kept, strict=True)}
+    log_counts(step, **made)
+    slots = [len(rule.keys) for rule in rules.values()]
+    widest = sum(int(b["widest"].max() or 0) * n for b, n in zip(kept, slots, strict=True))  # type: ignore[arg-type,call-overload]  # integers
+    return (without(sizes.index, dropped) if dropped else sizes.index), widest
+
+
+def _blocks(shared: Shared) -> pl.DataFrame:
+    """Blocks of a rule by their number of pairs, ascending; `widest`: most rows on the right."""
+    keys = pl.DataFrame({"pairs": shared.pairs, "right": shared.right})
+    grouped = keys.group_by("pairs").agg(blocks=pl.len(), widest=pl.col("right").max())
+    return grouped.sort("pairs")
+
+
+def _pairs(blocks: pl.DataFrame) -> int:
+    return int((blocks["pairs"] * blocks["blocks"]).sum())
+
+
+def _caps(blocks: list[pl.DataFrame], pair_budget: int, rules: Mapping[str, Rule]) -> list[float]:
+    """Largest block that each rule may keep, smallest rules served first."""
+    caps = [rule.block_pairs_max for rule in rules.values()]
+    totals = {
+        bit: _pairs(found.filter(pl.col("pairs") <= caps[bit])) for bit, found in enumerate(blocks)
+    }
+    for bit, name in enumerate(rules):
+        if totals[bit] > REFUSED_OVER:
+            largest = float(blocks[bit]["pairs"][-1])
+            raise OperatorError(
+                f"blocking rule '{name}' would make {totals[bit]:.1e} pairs, {largest:.1e} of them by"
+                " one value: look for a placeholder in its columns, or for one that is mapped wrongly"
+            )
+    left, waiting = float(pair_budget), len(caps)
+    for bit in sorted(totals, key=lambda b: (totals[b], b)):
+        share = left / waiting
+        if totals[bit] > share:
+            caps[bit] = min(caps[bit], _cap(blocks[bit], share))
+        left -= min(totals[bit], share)
+        waiting -= 1
+    return caps
+
+
+def _cap(blocks: pl.DataFrame, share: float) -> float:
+    """Largest size such that all blocks up to it make no more pairs than the share."""
+    total = (blocks["pairs"] * blocks["blocks"]).cum_sum()
+    kept = blocks["pairs"].filter(total <= share)
+    return float(kept[-1]) if len(kept) else 0.0
