@@ -115,8 +115,7 @@ def _first_of_each(said: pl.DataFrame) -> pl.DataFrame:
     """One row a row and entity: the first that says so, with the greatest weight if it has one."""
     ordered, starts = by_pair(said, "row")
     weights = ordered["weight_bits"].fill_null(-np.inf).to_numpy()
-    best = np.maximum.reduceat(weights, starts) if len(starts) else weights
-    first = ordered[starts].with_columns(pl.Series("best", best))
+    first = ordered[starts].with_columns(best=np.maximum.reduceat(weights, starts))
     by_chart = pl.when(pl.col("weight_bits").is_not_null()).then("best")
     return first.with_columns(by_chart.alias("weight_bits")).drop("best")
 

@@ -26,9 +26,10 @@ _NOT_REACHED = -1
 
 
 def person_ranges(people: People) -> Iterator[tuple[int, int]]:
-    """Ranges of person numbers [low, high) that together cover all."""
+    """Ranges of person numbers [low, high) that together cover all; an empty one of nobody."""
     count = len(people.ids)
-    yield from ((low, min(low + _PERSONS, count)) for low in range(0, count, _PERSONS))
+    for low in range(0, max(count, 1), _PERSONS):
+        yield low, min(low + _PERSONS, count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,12 @@ from __future__ import annotations
 import duckdb
 import polars as pl
 
-__all__ = ["PracticeNames", "named_by_text", "practice_name"]
+__all__ = ["PracticeNames", "named_by_text", "practice_name", "practice_roster"]
 
 _TEXT = ("entity_hint", "state")
 
 _SIMILAR_AT = 0.92
 """Jaro-Winkler: one or two slips in a name of twenty letters; two different words fall below."""
-_SHARED_LETTERS = 1.6 - 1e-9
-"""Least sum of both names' matching shares that can reach `_SIMILAR_AT`: Jaro-Winkler adds at most
-0.4 of what Jaro leaves to 1, so Jaro is at least 0.52 / 0.6, and Jaro is at most (sum + 1) / 3."""
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "
 _MARGIN = 0.03
 """Names closer than this to the best one cannot be told apart by a text with slips."""
@@ -30,8 +27,38 @@ _STATES = (
     "|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|PR|VI|GU|AS|MP"
 )
 
+# Jaro is (m/a + m/b + t) / 3 with m matching letters of a and b and t at most 1; Winkler adds a tenth
+# of what it leaves to 1 for each common first letter, up to four. `shared` is at least m/a + m/b, so
+# names below the line cannot be similar enough and are not compared.
 RESOLVE_SQL = """
-with compared as (
+with near as (
+    select
+        names.name_id,
+        names.name,
+        titles.block,
+        titles.name as title,
+        least(
+            names.letters - bit_count(names.once & ~titles.once)
+                - bit_count(names.twice & ~titles.twice),
+            titles.letters - bit_count(titles.once & ~names.once)
+                - bit_count(titles.twice & ~names.twice)
+        ) * (1 / names.letters + 1 / titles.letters) as shared,
+        (names.head1 = titles.head1)::int + (names.head2 = titles.head2)::int
+            + (names.head3 = titles.head3)::int + (names.head4 = titles.head4)::int as prefix
+    from names
+    join titles using (block)
+    where names.block not like 'town %'
+),
+alike as (
+    select name_id, block, title, jaro_winkler_similarity(name, title) as similarity
+    from near
+    where case
+        when shared >= 3 * ($similar_at - 0.1 * prefix) / (1 - 0.1 * prefix) - 1 - 1e-9
+            then jaro_winkler_similarity(name, title) >= $similar_at
+        else false
+    end
+),
+compared as (
     select
         town.name_id,
         roster.entity_id,
@@ -46,26 +73,9 @@ with compared as (
     from town
     join roster using (block, city)
     union all
-    select
-        names.name_id,
-        roster.entity_id,
-        false as in_town,
-        case when greatest(
-            names.letters - bit_count(names.once & ~roster.once)
-                - bit_count(names.twice & ~roster.twice),
-            0
-        ) / names.letters + greatest(
-            roster.letters - bit_count(roster.once & ~names.once)
-                - bit_count(roster.twice & ~names.twice),
-            0
-        ) / roster.letters >= $shared_letters
-            then jaro_winkler_similarity(names.name, roster.name)
-            else 0
-        end as similarity
-    from names
-    join roster using (block)
-    where names.block not like 'town %'
-        and similarity >= $similar_at
+    select alike.name_id, roster.entity_id, false as in_town, alike.similarity
+    from alike
+    join roster on alike.block = roster.block and alike.title = roster.name
 ),
 scored as (
     select
@@ -108,7 +118,7 @@ class PracticeNames:
     """What texts name, learned as they come: each distinct text is compared once."""
 
     def __init__(self, entities: pl.DataFrame, owner: pl.Expr) -> None:
-        self._roster = _with_letters(_roster(entities))
+        self._roster = practice_roster(entities)
         self._owner = owner
         said = {"entity_hint": pl.String(), "state": pl.String()}
         self._seen = pl.DataFrame(schema=said)
@@ -140,7 +150,8 @@ def named_by_text(texts: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
         con.register("names", _with_letters(names).to_arrow())
         con.register("town", _towns(names, roster).to_arrow())
         con.register("roster", roster.to_arrow())
-        params = {"similar_at": _SIMILAR_AT, "margin": _MARGIN, "shared_letters": _SHARED_LETTERS}
+        con.register("titles", _with_letters(roster.select("block", "name").unique()).to_arrow())
+        params = {"similar_at": _SIMILAR_AT, "margin": _MARGIN}
         found = con.sql(RESOLVE_SQL, params=params).pl()
     return texts.join(found.cast({"text_id": pl.UInt32}), on="text_id").drop("text_id")
 
@@ -184,18 +195,21 @@ def _towns(names: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_letters(names: pl.DataFrame) -> pl.DataFrame:
-    """Adds how many letters a name has, and which of them once and twice, one bit each."""
+    """Adds how many letters a name has, which of them once and twice (one bit each), and its start."""
     once, twice = pl.lit(0, pl.UInt64), pl.lit(0, pl.UInt64)
     for place, letter in enumerate(_LETTERS):
         times = pl.col("name").str.count_matches(letter, literal=True)
         once |= (times >= 1).cast(pl.UInt64) * (1 << place)
         twice |= (times >= 2).cast(pl.UInt64) * (1 << place)
     return names.with_columns(
-        once=once, twice=twice, letters=pl.col("name").str.len_chars().cast(pl.Float64)
+        once=once,
+        twice=twice,
+        letters=pl.col("name").str.len_chars().cast(pl.Float64),
+        **{f"head{size}": pl.col("name").str.head(size).hash() for size in (1, 2, 3, 4)},
     )
 
 
-def _roster(entities: pl.DataFrame) -> pl.DataFrame:
+def practice_roster(entities: pl.DataFrame) -> pl.DataFrame:
     """entity_id, name, city, block: every name of every covered entity, by state and by town."""
     practices = entities.filter(pl.col("kind") == "covered_entity")
     names = pl.concat_str("legal_name", "print_name", "aliases", separator="|", ignore_nulls=True)

@@ -48,10 +48,9 @@ def run(workspace: Workspace, settings: OwnersSettings) -> None:
 
 
 def _write_elements(workspace: Workspace, people: People, kept: list[pl.DataFrame]) -> None:
-    sets = with_chart_kinds(workspace, people, pl.concat(kept)) if kept else None
+    sets = with_chart_kinds(workspace, people, pl.concat(kept))
     with workspace.writer("elements") as writer:
         for index, (low, high) in enumerate(person_ranges(people)):
-            assert sets is not None
             writer.put(index, elements(people, between(sets, "person", low, high)))
 
 
