@@ -99,7 +99,7 @@ def _emails(rng: np.random.Generator, pools: Pools, people: People) -> Texts:
     words = frame.select(email=pl.concat_str("head", "dot", "last", "n", "at"))["email"]
     keeper = np.where(people.guardian >= 0, people.guardian, np.arange(people.size))
     none = rng.random(people.size) < 0.15
-    return Texts.of(np.where(none[keeper], -1, keeper), words)
+    return Texts.of(np.where(none[keeper], -1, keeper), words, repeats=True)
 
 
 def _social_security(number: Ints) -> Ints:

@@ -224,7 +224,7 @@ def _address(block: Block, rng: np.random.Generator, sheet: Sheet) -> dict[str, 
     at = house + homes.households * old
     place = homes.place[at]
     short = rng.random(size) < 0.4
-    street = Texts.of(at + len(homes.place) * ~short, homes.streets)
+    street = Texts.of(at + len(homes.place) * ~short, homes.streets, repeats=True)
     street.change(sheet.struck(rng, lambda r: r.street_typo), typo(rng))
     street.blank(sheet.struck(rng, lambda r: r.street_missing))
     unit = Texts(np.where(street.code < 0, -1, homes.unit[at]).astype(np.int32), UNITS)

@@ -13,6 +13,7 @@ from typing import Final, Self
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numba import njit  # type: ignore[import-untyped,unused-ignore]
 from numpy.typing import NDArray
 
 __all__ = ["Codes", "Spell", "Texts"]
@@ -29,16 +30,18 @@ _MISSING: Final = pl.Series([None], dtype=pl.String)
 class Texts:
     """One text per row: `code` is its position in `words`, or -1 where it is missing.
 
-    Methods that take rows change `code` in place; `words` are shared and never changed.
+    Methods that take rows change `code` in place; `words` are shared and never changed. `repeats`
+    says that a word may stand in the list twice, as after a fault.
     """
 
     code: Codes
     words: pl.Series
+    repeats: bool = False
 
     @classmethod
-    def of(cls, code: Ints | Bools, words: pl.Series) -> Self:
+    def of(cls, code: Ints | Bools, words: pl.Series, *, repeats: bool = False) -> Self:
         """These words of the list, one per row."""
-        return cls(code.astype(np.int32), words)
+        return cls(code.astype(np.int32), words, repeats)
 
     @classmethod
     def dense(cls, values: pl.Series) -> Self:
@@ -61,9 +64,9 @@ class Texts:
 
     @classmethod
     def spelt(cls, code: Ints, spell: Callable[[Ints], pl.Series]) -> Self:
-        """Words made only for the numbers in use: `spell` gets those, each once, rising."""
-        used, place = _used(code, int(code.max(initial=-1)) + 1)
-        return cls(place[code], spell(used))
+        """Words made only for the numbers in use: `spell` gets those, each once."""
+        new, used = _first_seen(code.astype(np.int32), int(code.max(initial=-1)) + 1)
+        return cls(new, spell(used))
 
     def __len__(self) -> int:
         return len(self.code)
@@ -71,7 +74,7 @@ class Texts:
     def rows(self, at: Ints | slice) -> Self:
         """These rows; of a slice a view."""
         self.words = self.words.rechunk()
-        return type(self)(self.code[at], self.words)
+        return type(self)(self.code[at], self.words, self.repeats)
 
     @classmethod
     def stacked(cls, parts: list[Texts]) -> Self:
@@ -82,7 +85,7 @@ class Texts:
             for part, start in zip(parts, starts, strict=True)
         ]
         words = pl.concat([part.words.alias("words") for part in parts])
-        return cls(np.concatenate(code).astype(np.int32), words)
+        return cls(np.concatenate(code).astype(np.int32), words, True)
 
     def put(self, rows: Ints, values: pl.Series) -> None:
         """Other texts on these rows, one each; nulls are missing."""
@@ -111,10 +114,8 @@ class Texts:
 
     def respell(self, rows: Ints, new: Spell) -> None:
         """The words of these rows spelt anew, each always alike."""
-        code = self.code[rows]
-        used, place = _used(code, len(self.words))
-        place[:-1] += len(self.words)
-        self.code[rows] = place[code]
+        code, used = _first_seen(self.code[rows], len(self.words))
+        self.code[rows] = np.where(code < 0, -1, code + len(self.words))
         self._append(new(self._spelt(used)))
 
     def text(self, rows: Ints) -> pl.Series:
@@ -123,6 +124,7 @@ class Texts:
 
     def _append(self, words: pl.Series) -> None:
         self.words = pl.concat([self.words, words.alias(self.words.name)])
+        self.repeats = True
 
     def _spelt(self, code: Ints | Codes) -> pl.Series:
         """The words with these numbers; one chunk, as looking up in several is ten times slower."""
@@ -137,8 +139,8 @@ class Texts:
 
     def compact(self) -> Self:
         """The same texts with only those words that are used."""
-        used, place = _used(self.code, len(self.words))
-        return type(self)(place[self.code], self._spelt(used))
+        code, used = _first_seen(self.code, len(self.words))
+        return type(self)(code, self._spelt(used), self.repeats)
 
     def arrow(self) -> pa.DictionaryArray:
         """The numbers and the words in use, each word once.
@@ -147,19 +149,33 @@ class Texts:
         up at the first word that comes twice.
         """
         column = self.compact()
-        words = column.words.to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
-        gone = column.code < 0
-        code = np.append(words.indices.to_numpy(), np.int32(-1))[column.code]
+        code, words = column.code, column.words.to_arrow(compat_level=pl.CompatLevel.oldest())
+        gone = code < 0
+        if column.repeats:
+            once = words.dictionary_encode()
+            code, words = np.append(once.indices.to_numpy(), np.int32(-1))[code], once.dictionary
         numbers = pa.array(code, mask=gone if gone.any() else None)
-        return pa.DictionaryArray.from_arrays(numbers, words.dictionary, safe=False)
+        return pa.DictionaryArray.from_arrays(numbers, words, safe=False)
 
 
-def _used(code: Ints | Codes, size: int) -> tuple[Ints, Codes]:
-    """Which of `size` words are in use, rising, and the new number of each; the last is for -1."""
-    marked = np.zeros(size + 1, dtype=np.bool_)
-    marked[code] = True
-    marked[-1] = False
-    used = np.flatnonzero(marked)
-    place = np.full(size + 1, -1, dtype=np.int32)
-    place[used] = np.arange(len(used), dtype=np.int32)
-    return used, place
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _first_seen(code: Codes, size: int) -> tuple[Codes, Ints]:
+    """New numbers in the order in which `size` words are first seen, and the words seen.
+
+    In that order most words lie beside those of the rows around when they are copied into lines.
+    """
+    place = np.full(size, -1, np.int32)
+    used = np.empty(min(size, len(code)), np.int64)
+    new = np.empty(len(code), np.int32)
+    seen = 0
+    for row in range(len(code)):
+        word = code[row]
+        if word < 0:
+            new[row] = -1
+            continue
+        if place[word] < 0:
+            place[word] = seen
+            used[seen] = word
+            seen += 1
+        new[row] = place[word]
+    return new, used[:seen]

@@ -389,6 +389,7 @@ def test_texts_change_only_the_rows_they_are_given() -> None:
     text.set(np.array([3]), "a")
     assert text.series().to_list() == ["ax", "B", None, "a"]
     assert text.arrow().to_pylist() == ["ax", "B", None, "a"]
+    assert text.rows(np.array([3, 1, 3])).compact().code.tolist() == [0, 1, 0]
     both = Texts.stacked([text, Texts.dense(pl.Series([None, "B"]))])
     assert both.series().to_list() == ["ax", "B", None, "a", None, "B"]
     assert len(both.arrow().dictionary) == 3
