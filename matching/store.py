@@ -205,6 +205,17 @@ class Workspace:
         parts = manifest.parts if manifest else ()
         return [(part, self._scan_part(name, part)) for part in parts]
 
+    def rows_between(self, name: str, start: int, stop: int) -> pl.LazyFrame:
+        """Rows start..stop - 1 in the order of the parts; other parts are not opened."""
+        manifest = self._seen(name)
+        found, before = [TABLES[name].empty().lazy()], 0
+        for part in manifest.parts if manifest else ():
+            low, high = max(start - before, 0), min(stop - before, part.rows)
+            if low < high:
+                found.append(self._scan_part(name, part).slice(low, high - low))
+            before += part.rows
+        return pl.concat(found[1:] or found)
+
     def read(self, name: str, columns: list[str] | None = None) -> pl.DataFrame:
         """The table in memory, sorted by its key."""
         frame = self.scan(name)

@@ -115,6 +115,11 @@ class Coder:
         return Features(known, self._numberings, begin)
 
     @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that a frame must have."""
+        return tuple(dict.fromkeys((*self.columns, *self._shares)))
+
+    @property
     def width(self) -> int:
         """Lanes of a row."""
         return sum(lane.width for lane in self.lanes.values())
@@ -132,7 +137,7 @@ class Coder:
     def code(self, frame: pl.DataFrame, hashes: dict[str, Hashes]) -> Coded:
         """Rows of one frame; `hashes` are those of its columns, made here where they are not there."""
         coded = self.empty(frame.height)
-        for column in (*self.columns, *self._shares):
+        for column in self.needed:
             if column not in hashes:
                 hashes[column] = column_hashes(frame[column])
         for column, lane in self.lanes.items():

@@ -21,7 +21,7 @@ from numba import njit  # type: ignore[import-untyped,unused-ignore]
 from matching.link.blocks import Index
 from matching.link.conditions import Kind
 
-__all__ = ["ACCEPT", "FORGET", "UNKNOWN", "Code", "Found", "Met", "Records", "meet"]
+__all__ = ["ACCEPT", "FORGET", "UNKNOWN", "Code", "Found", "Met", "Records", "meet", "weigh"]
 
 Int64s = npt.NDArray[np.int64]
 Int8s = npt.NDArray[np.int8]
@@ -96,13 +96,15 @@ class Met(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Room for the pairs that go on: row numbers, rules, and one level a comparison; an open one as
-    -4 - the level that could weigh most."""
+    """Room for the pairs that go on: row numbers, rules, one level a comparison (an open one as -4 -
+    the level that could weigh most), and the best weight that they can have.
+    """
 
     left: Uint32s
     right: Uint32s
     rules: Words
     levels: Int8s
+    best: Floats
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -123,6 +125,7 @@ def meet(
     stamp, met_row, number, rules, rows = met.stamp, met.row, met.number, met.rules, met.rows
     met_at, met_end, met_wanted = met.at, met.end, met.wanted
     out_left, out_right, out_rules, out_levels = found.left, found.right, found.rules, found.levels
+    out_best = found.best
     left, right = streamed, other
     if flipped:
         left, right = other, streamed
@@ -240,7 +243,7 @@ def meet(
                     reaches = False
                     break
             if reaches:
-                out_left[n], out_right[n], out_rules[n] = p, q, rules[k]
+                out_left[n], out_right[n], out_rules[n], out_best[n] = p, q, rules[k], best
                 n += 1
         compared += candidates
     met_at[0] = touched  # keeps the touching loop from being optimised away
@@ -354,3 +357,34 @@ def _rarity(a: float, b: float, log2_u: float, minimum: float) -> float:
     if np.isnan(a):
         return 0.0
     return log2_u - max(a, b, minimum)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def weigh(
+    pairs: Int64s, levels: Int8s, left: Uint32s, right: Uint32s, left_shares: Floats,
+    right_shares: Floats, code: Code, bits: int,
+) -> tuple[Floats, Floats, Int64s]:  # fmt: skip
+    """Match weight, term-frequency adjustment and comparison vector of decided pairs."""
+    weights, adjustments = np.empty(len(pairs)), np.zeros(len(pairs))
+    vectors = np.zeros(len(pairs), dtype=np.int64)
+    weight, share, prior = code.weight, code.share, code.prior
+    column, log2_u, share_weight, minimum = (
+        code.share_column, code.share_log2_u, code.share_weight, code.share_log2_minimum,
+    )  # fmt: skip
+    for n in range(len(pairs)):
+        k = pairs[n]
+        total = prior
+        for c in range(levels.shape[1]):
+            level = np.int64(levels[k, c]) + 1
+            total += weight[c, level]
+            vectors[n] |= level << (bits * c)
+            s = share[c, level]
+            if s >= 0:
+                adjustment = share_weight[s] * _rarity(
+                    left_shares[left[k], column[s]], right_shares[right[k], column[s]],
+                    log2_u[s], minimum[s],
+                )  # fmt: skip
+                total += adjustment
+                adjustments[n] += adjustment
+        weights[n] = total
+    return weights, adjustments, vectors

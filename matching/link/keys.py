@@ -13,6 +13,8 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import sqlglot
+from sqlglot import expressions as sql
 
 from matching.link.hashing import Hashes, column_hashes, mixed
 from matching.link.rules import Key, Rule
@@ -29,6 +31,16 @@ class Slots:
 
     keys: tuple[Key, ...]
     rule: npt.NDArray[np.int64]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that the parts read."""
+        found = [
+            column.name
+            for part in self.parts
+            for column in sqlglot.parse_one(part, dialect="duckdb").find_all(sql.Column)
+        ]
+        return tuple(dict.fromkeys(found))
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from matching.errors import OperatorError
 from matching.link.blocks import Index, Shared, left_counts, shared_keys, without
 from matching.link.keys import KeyTable
 from matching.link.rules import Rule
-from matching.link.sides import Records, Tools, ranges
+from matching.link.sides import Records, Tools
 from matching.log import log_counts
 
 __all__ = ["REFUSED_OVER", "Sizes", "limited", "sizes_across"]
@@ -56,8 +56,8 @@ def sizes_across(index: Index, left: Records, tools: Tools) -> Sizes:
             left_counts(index, rule, table[slot], counts)
 
     with ThreadPoolExecutor(tools.threads) as pool:
-        for bounds in ranges(left.rows):
-            table = tools.keys(left.frame(*bounds))
+        for bounds in left.ranges():
+            table = tools.keys(left, *bounds)
             list(pool.map(one_rule, range(len(index.bits)), repeat(table)))
     return Sizes(index, counts)
 

@@ -19,7 +19,7 @@ from matching.link.blocks import Index
 from matching.link.coding import Coded, Coder, Features, Lane
 from matching.link.conditions import Atom, Kind
 from matching.link.jumps import assemble, frequencies_of
-from matching.link.kernel import Code, Found, Met, Records, meet
+from matching.link.kernel import Code, Found, Met, Records, meet, weigh
 from matching.link.keys import KeyTable
 from matching.link.scorer import DECIMALS, SCORED
 from matching.link.vectors import BITS
@@ -105,30 +105,26 @@ class _Survivors:
         self.program = matcher.coder.program
         self.frequencies = frequencies_of(self.program)
         self.sides = left, right
-        self.rows = found.left[:pairs].astype(np.int64), found.right[:pairs].astype(np.int64)
-        self.rules = found.rules[:pairs]
-        self.levels = found.levels[:pairs].T.copy()
+        self.rows = found.left[:pairs], found.right[:pairs]
+        self.rules, self.levels = found.rules[:pairs], found.levels[:pairs]
+        self.best = found.best[:pairs]
         self.floor = matcher.floor_bits
 
     def weighed(self) -> pl.DataFrame:
-        """Columns SCORED of those at or above the floor."""
-        best = np.full(len(self.rules), self.program.prior_bits)
-        every = np.arange(len(self.rules))
-        for c in range(len(self.levels)):
-            best += self._best(c, every)
-        alive = np.flatnonzero(best >= self.floor - _SLACK_BITS)
+        """Columns SCORED of those at or above the floor, by left and right row number."""
+        alive = np.arange(len(self.rules))
         for c in self._telling():
-            rows = alive[self.levels[c, alive] < _NULL]
+            rows = alive[self.levels[alive, c] < _NULL]
             if len(rows):
-                best[rows] -= self._best(c, rows)
-                self.levels[c, rows] = self._decided(c, rows)
-                best[rows] += self._best(c, rows)
-                alive = alive[best[alive] >= self.floor - _SLACK_BITS]
+                self.best[rows] -= self._best(c, rows)
+                self.levels[rows, c] = self._decided(c, rows)
+                self.best[rows] += self._best(c, rows)
+                alive = alive[self.best[alive] >= self.floor - _SLACK_BITS]
         return self._exactly(alive)
 
     def _best(self, c: int, rows: Rows) -> Floats:
         """Weight of one comparison, where it is open the most that it can be."""
-        levels = self.levels[c, rows]
+        levels = self.levels[rows, c]
         open_ = levels < _NULL
         weights = self.code.weight[c, np.where(open_, 0, levels + 1)]
         weights[open_] = self.code.most[c, -3 - levels[open_].astype(np.int64)]
@@ -137,7 +133,7 @@ class _Survivors:
     def _adjustments(self, c: int, rows: Rows) -> Floats:
         """Term-frequency adjustments of one comparison, 0 at levels without and open ones."""
         total = np.zeros(len(rows))
-        levels = self.levels[c, rows]
+        levels = self.levels[rows, c]
         for place in np.flatnonzero(self.code.share[c] >= 0):
             at = np.flatnonzero(levels == place - 1)
             if len(at):
@@ -204,22 +200,21 @@ class _Survivors:
         return np.asarray((answers[0] == answers[-1]) & (answers[0] != 0))
 
     def _exactly(self, rows: Rows) -> pl.DataFrame:
-        weight = np.full(len(rows), self.program.prior_bits)
-        tf_bits, vector = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64)
-        for c in range(len(self.levels)):
-            adjustment = self._adjustments(c, rows)
-            levels = self.levels[c, rows].astype(np.int64)
-            weight += self.code.weight[c, levels + 1] + adjustment
-            tf_bits += adjustment
-            vector |= (levels + 1) << (BITS * c)
+        left, right = self.rows
+        rows = rows[np.argsort((left[rows].astype(np.uint64) << np.uint64(32)) | right[rows])]
+        weight, tf_bits, vector = weigh(
+            rows, self.levels, left, right, self.sides[0].shares, self.sides[1].shares,
+            self.code, BITS,
+        )  # fmt: skip
         weight = np.round(weight, DECIMALS)
         kept = weight >= self.floor
+        rows = rows[kept]
         columns = {
-            "left_rid": self.rows[0][rows], "right_rid": self.rows[1][rows],
-            "rules": self.rules[rows].astype(np.int64), "vector": vector,
-            "tf_bits": np.round(tf_bits, DECIMALS), "match_weight": weight,
+            "left_rid": left[rows], "right_rid": right[rows], "rules": self.rules[rows],
+            "vector": vector[kept], "tf_bits": np.round(tf_bits[kept], DECIMALS),
+            "match_weight": weight[kept],
         }  # fmt: skip
-        return pl.DataFrame({n: v[kept] for n, v in columns.items()}).cast(SCORED)  # type: ignore[arg-type]  # a plain dict
+        return pl.DataFrame(columns).cast(SCORED)  # type: ignore[arg-type]  # a plain dict
 
 
 def _room(size: int, comparisons: int) -> Found:
@@ -228,6 +223,7 @@ def _room(size: int, comparisons: int) -> Found:
         right=np.empty(size, dtype=np.uint32),
         rules=np.empty(size, dtype=np.uint64),
         levels=np.empty((size, comparisons), dtype=np.int8),
+        best=np.empty(size),
     )
 
 

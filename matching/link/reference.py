@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from matching.link.settings import LinkSettings
@@ -24,13 +25,17 @@ def match_sides(workspace: Workspace, identities: pl.DataFrame) -> tuple[Side, S
     if not workspace.has("frozen_nonidentifying"):
         workspace.write("frozen_nonidentifying", workspace.scan("nonidentifying"))
     shared = workspace.read("frozen_nonidentifying")
-    own = pl.col("mention_id") == pl.col("identity_id")
-    leaked_ids = identities.filter(own)["mention_id"].sort()
-    chart_ids = workspace.scan("charts_std").select("chart_id").collect()["chart_id"].sort()
+    first = (identities["mention_id"] == identities["identity_id"]).to_numpy()
     return (
-        Side(workspace, "leaked_std", "mention_id", leaked_ids, shared),
-        Side(workspace, "charts_std", "chart_id", chart_ids, shared),
-    )
+        Side(
+            workspace, "leaked_std", identities["mention_id"].filter(pl.Series(first)),
+            None if first.all() else np.flatnonzero(first), shared,
+        ),
+        Side(
+            workspace, "charts_std",
+            workspace.scan("charts_std").select("chart_id").collect()["chart_id"], None, shared,
+        ),
+    )  # fmt: skip
 
 
 def frozen_model(

@@ -44,18 +44,22 @@ def connect(
 
 
 def without_nonidentifying(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> pl.LazyFrame:
-    """Null for matching what too many people share: a practice's own telephone, a shelter."""
+    """Null for matching what too many people share: a practice's own telephone, a shelter.
+
+    Columns that `rows` does not have are passed over; street parts need `street` beside them.
+    """
+    there = set(rows.collect_schema().names())
     listed = {field: rows["value"] for (field,), rows in nonidentifying.group_by("field")}
     for field, columns in _TAKEN_OUT.items():
         if field in listed:
             values = listed[field].implode()
             rows = rows.with_columns(
-                pl.when(~pl.col(c).is_in(values)).then(c).alias(c) for c in columns
+                pl.when(~pl.col(c).is_in(values)).then(c).alias(c) for c in columns if c in there
             )
-    if "street" in listed:
+    parts = [c for c in _STREET_PARTS if c in there]
+    if "street" in listed and parts:
         shared = shared_value("street").is_in(listed["street"].implode()).fill_null(value=False)
-        parts = [pl.when(~shared).then(c).alias(c) for c in _STREET_PARTS]
-        rows = rows.with_columns(parts)
+        rows = rows.with_columns(pl.when(~shared).then(c).alias(c) for c in parts)
     return rows
 
 

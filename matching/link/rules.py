@@ -6,11 +6,17 @@ records that share a key of a rule are candidates. A key with a missing part is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
+import sqlglot
+from sqlglot import expressions as sql
 
-__all__ = ["BLOCKING", "TRAINING", "Rule", "rule_names"]
+from matching.errors import OperatorError
+
+__all__ = ["BLOCKING", "TRAINING", "Rule", "rule_names", "rules_of"]
 
 Key = tuple[str, ...]
 
@@ -121,9 +127,44 @@ TRAINING: dict[str, Rule] = {
 """Training also looks at pairs that share a home only, or it would not know how common they are."""
 
 
-def rule_names(rules: pl.Expr) -> pl.Expr:
-    """Names of the rules whose bits are set, in order, separated by commas."""
-    names = [
-        pl.when(rules & (1 << bit) != 0).then(pl.lit(name)) for bit, name in enumerate(BLOCKING)
+def rules_of(settings: dict[str, Any]) -> dict[str, Rule]:
+    """The model's own blocking rules where it has some, else BLOCKING.
+
+    Raises OperatorError naming a rule that is no conjunction of `l.x = r.x`.
+    """
+    given = settings.get("blocking_rules_to_generate_predictions") or []
+    texts = [rule if isinstance(rule, str) else rule["blocking_rule"] for rule in given]
+    rules = [_rule(text) for text in texts]
+    return {rule.name: rule for rule in rules} or BLOCKING
+
+
+def _rule(text: str) -> Rule:
+    tree = sqlglot.parse_one(text, dialect="duckdb")
+    parts = [_part(equality, text) for equality in tree.flatten() if isinstance(tree, sql.And)] or [
+        _part(tree, text)
     ]
+    return Rule(" and ".join(parts), "the model's own rule", (tuple(parts),))
+
+
+def _part(equality: sql.Expr, rule: str) -> str:
+    """The expression that both sides of an equality apply to their record."""
+    equality = equality.unnest()
+    if isinstance(equality, sql.EQ):
+        sides = {}
+        for side in (equality.left, equality.right):
+            tables = {column.table for column in side.find_all(sql.Column)}
+            bare = side.copy().transform(
+                lambda node: sql.column(node.name) if isinstance(node, sql.Column) else node
+            )
+            sides["".join(sorted(tables))] = bare.sql(dialect="duckdb")
+        if set(sides) == {"l", "r"} and sides["l"] == sides["r"]:
+            return sides["l"]
+    raise OperatorError(
+        f"model: blocking rule '{rule}' is no conjunction of equalities l.x = r.x; rewrite it"
+    )
+
+
+def rule_names(rules: pl.Expr, named: Iterable[str] = BLOCKING) -> pl.Expr:
+    """Names of the rules whose bits are set, in order, separated by commas."""
+    names = [pl.when(rules & (1 << bit) != 0).then(pl.lit(name)) for bit, name in enumerate(named)]
     return pl.concat_str(names, separator=",", ignore_nulls=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -18,13 +18,17 @@ from matching.link.coding import Coded, Coder
 from matching.link.hashing import Hashes
 from matching.link.keys import KeyTable, Slots
 from matching.link.rows import without_nonidentifying
-from matching.model.definition import CLEANED_COLUMNS
+from matching.model.definition import CLEANED_COLUMNS, MATCH_COLUMNS
 from matching.store import Workspace
+from matching.tables import TABLES
 
-__all__ = ["FRAME_ROWS", "Held", "Records", "Side", "Tools", "index_side", "ranges"]
+__all__ = ["FRAME_ROWS", "Held", "Records", "Side", "Tools", "index_side"]
 
-FRAME_ROWS = 250_000
-"""Records read at a time: about 100 MB with all their texts."""
+FRAME_ROWS = 1 << 18
+"""Records read at a time: a row group of the store's Parquet files, about 100 MB with all texts."""
+
+
+Numbers = npt.NDArray[np.int64]
 
 
 class Records(Protocol):
@@ -35,11 +39,15 @@ class Records(Protocol):
         """Number of records."""
         ...
 
-    def frame(self, start: int, stop: int) -> pl.DataFrame:
-        """MATCH_COLUMNS of records start..stop - 1, in order."""
+    def ranges(self, size: int = FRAME_ROWS) -> Iterator[tuple[int, int]]:
+        """Consecutive ranges of about `size` records."""
         ...
 
-    def at(self, numbers: npt.NDArray[np.int64]) -> pl.DataFrame:
+    def frame(self, start: int, stop: int, columns: Sequence[str] = MATCH_COLUMNS) -> pl.DataFrame:
+        """Matching columns of records start..stop - 1, in order."""
+        ...
+
+    def at(self, numbers: Numbers) -> pl.DataFrame:
         """MATCH_COLUMNS of these records, in the order of `numbers`."""
         ...
 
@@ -48,23 +56,18 @@ class Records(Protocol):
         ...
 
 
-def ranges(rows: int, size: int = FRAME_ROWS) -> Iterator[tuple[int, int]]:
-    """Consecutive ranges of records."""
-    for start in range(0, rows, size):
-        yield start, min(start + size, rows)
-
-
 @dataclass(frozen=True, slots=True)
 class Side:
     """Records of a table that take part, numbered from 0 in the order of their ids.
 
-    `ids` ascending; `nonidentifying` values are null for matching.
+    `ids` ascending; `positions` are their rows in the table, None where all rows take part;
+    `nonidentifying` values are null for matching.
     """
 
     workspace: Workspace
     table: str
-    key: str
     ids: pl.Series
+    positions: Numbers | None
     nonidentifying: pl.DataFrame
 
     @property
@@ -72,33 +75,65 @@ class Side:
         """Number of records."""
         return len(self.ids)
 
-    def frame(self, start: int, stop: int) -> pl.DataFrame:
-        """See Records."""
-        return self._matching(self._read(self.ids.slice(start, stop - start))).collect()
+    def ranges(self, size: int = FRAME_ROWS) -> Iterator[tuple[int, int]]:
+        """Ranges that begin at multiples of `size` rows of the table, so that none is read twice."""
+        for low in range(0, self.workspace.rows(self.table), size):
+            start, stop = low, min(low + size, self.rows)
+            if self.positions is not None:
+                start, stop = (int(n) for n in np.searchsorted(self.positions, [low, low + size]))
+            if start < stop:
+                yield start, stop
 
-    def at(self, numbers: npt.NDArray[np.int64]) -> pl.DataFrame:
+    def frame(self, start: int, stop: int, columns: Sequence[str] = MATCH_COLUMNS) -> pl.DataFrame:
         """See Records."""
-        found = self._matching(self._read(self.ids.gather(np.unique(numbers)))).collect()
-        return found[np.searchsorted(np.unique(numbers), numbers)]
+        if self.positions is None:
+            return self._read(start, stop, columns).collect()
+        mine = self.positions[start:stop]
+        if not len(mine):
+            return self._read(0, 0, columns).collect()
+        found = self._read(int(mine[0]), int(mine[-1]) + 1, columns).collect()
+        return found if found.height == len(mine) else found[mine - mine[0]]
+
+    def at(self, numbers: Numbers) -> pl.DataFrame:
+        """See Records."""
+        distinct = np.unique(numbers)
+        found = [self.frame(0, 0)]
+        for start, stop in self.ranges():
+            low, high = np.searchsorted(distinct, [start, stop])
+            if low < high:
+                found.append(self.frame(start, stop)[distinct[low:high] - start])
+        return pl.concat(found)[np.searchsorted(distinct, numbers)]
 
     def lazy(self) -> pl.LazyFrame:
         """See Records."""
-        kept = self.workspace.scan(self.table)
-        if self.rows < self.workspace.rows(self.table):
-            kept = kept.join(self.ids.to_frame(self.key).lazy(), on=self.key, how="semi")
-        return self._matching(kept)
-
-    def _read(self, wanted: pl.Series) -> pl.LazyFrame:
         rows = self.workspace.scan(self.table)
-        if len(wanted):
-            rows = rows.filter(pl.col(self.key).is_between(wanted[0], wanted[-1]))
-        kept = rows.join(wanted.to_frame(self.key).lazy(), on=self.key, how="semi")
-        return kept.sort(self.key)
+        if self.positions is not None:
+            ids = self.ids.to_frame("id").lazy()
+            rows = rows.join(ids, left_on=TABLES[self.table].key[0], right_on="id", how="semi")
+        return _matching(rows, MATCH_COLUMNS, self.nonidentifying)
 
-    def _matching(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        whole = rows.select("street", *CLEANED_COLUMNS)
-        place = (pl.col("street_number") + " " + pl.col("street_name")).alias("place")
-        return without_nonidentifying(whole, self.nonidentifying).select(*CLEANED_COLUMNS, place)
+    def only(self, ids: pl.Series) -> Side:
+        """Some of the records, `ids` ascending."""
+        numbers = self.ids.search_sorted(ids).to_numpy().astype(np.int64)
+        positions = numbers if self.positions is None else self.positions[numbers]
+        return Side(self.workspace, self.table, ids, positions, self.nonidentifying)
+
+    def _read(self, start: int, stop: int, columns: Sequence[str]) -> pl.LazyFrame:
+        rows = self.workspace.rows_between(self.table, start, stop)
+        return _matching(rows, columns, self.nonidentifying)
+
+
+def _matching(
+    rows: pl.LazyFrame, columns: Sequence[str], nonidentifying: pl.DataFrame
+) -> pl.LazyFrame:
+    """Matching columns from those of a table; `place` is made here."""
+    wanted = dict.fromkeys(c for c in columns if c in CLEANED_COLUMNS)
+    if "place" in columns:
+        wanted |= dict.fromkeys(("street_number", "street_name"))
+    beside = ("street",) if {"street_number", "street_name"} & set(wanted) else ()
+    cleaned = without_nonidentifying(rows.select(*beside, *wanted), nonidentifying)
+    place = (pl.col("street_number") + " " + pl.col("street_name")).alias("place")
+    return cleaned.select(place if c == "place" else c for c in columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +147,16 @@ class Held:
         """See Records."""
         return self.records.height
 
-    def frame(self, start: int, stop: int) -> pl.DataFrame:
+    def ranges(self, size: int = FRAME_ROWS) -> Iterator[tuple[int, int]]:
         """See Records."""
-        return self.records.slice(start, stop - start)
+        for start in range(0, self.rows, size):
+            yield start, min(start + size, self.rows)
 
-    def at(self, numbers: npt.NDArray[np.int64]) -> pl.DataFrame:
+    def frame(self, start: int, stop: int, columns: Sequence[str] = MATCH_COLUMNS) -> pl.DataFrame:
+        """See Records."""
+        return self.records.slice(start, stop - start).select(columns)
+
+    def at(self, numbers: Numbers) -> pl.DataFrame:
         """See Records."""
         return self.records[numbers]
 
@@ -145,12 +185,14 @@ class Tools:
         """Give a connection back."""
         self._idle.put(con)
 
-    def keys(self, frame: pl.DataFrame) -> KeyTable:
-        """Blocking keys of records."""
-        return self._keys(frame, {})
+    def keys(self, side: Records, start: int, stop: int) -> KeyTable:
+        """Blocking keys of records start..stop - 1."""
+        return self._keys(side.frame(start, stop, self.slots.columns), {})
 
-    def coded(self, frame: pl.DataFrame) -> tuple[Coded, KeyTable]:
-        """Records as numbers, and their blocking keys."""
+    def coded(self, side: Records, start: int, stop: int) -> tuple[Coded, KeyTable]:
+        """Records start..stop - 1 as numbers, and their blocking keys."""
+        columns = dict.fromkeys((*self.slots.columns, *self.coder.needed))
+        frame = side.frame(start, stop, list(columns))
         hashes: dict[str, Hashes] = {}
         coded = self.coder.code(frame, hashes)
         return coded, self._keys(frame, hashes)
@@ -172,7 +214,7 @@ def index_side(side: Records, tools: Tools) -> tuple[Coded, Index]:
 
     def one(bounds: tuple[int, int]) -> None:
         start, stop = bounds
-        coded, table = tools.coded(side.frame(start, stop))
+        coded, table = tools.coded(side, start, stop)
         whole.lanes[start:stop], whole.shares[start:stop] = coded.lanes, coded.shares
         for number, column in enumerate(keys):
             assert column is not None
@@ -180,7 +222,7 @@ def index_side(side: Records, tools: Tools) -> tuple[Coded, Index]:
         texts[start] = coded.texts
 
     with ThreadPoolExecutor(tools.threads) as pool:
-        list(pool.map(one, ranges(side.rows)))
+        list(pool.map(one, side.ranges()))
     for column in tools.coder.text_beside:
         parts = [texts[start][column] for start in sorted(texts)]
         whole.texts[column] = pl.concat(parts) if parts else pl.Series(column, [], dtype=pl.String)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -23,9 +24,9 @@ from matching.link.keys import slots
 from matching.link.limits import Sizes, limited, sizes_across
 from matching.link.matcher import Indexed, Matcher
 from matching.link.reference import frozen_model, match_sides
-from matching.link.rules import BLOCKING, rule_names
+from matching.link.rules import Rule, rule_names, rules_of
 from matching.link.settings import LinkSettings
-from matching.link.sides import FRAME_ROWS, Side, Tools, index_side, ranges
+from matching.link.sides import Side, Tools, index_side
 from matching.log import log_counts
 from matching.store import Workspace, Writer
 from matching.tables import TABLES
@@ -34,7 +35,8 @@ __all__ = ["KINDS", "band", "probability", "run"]
 
 SAME_VALUES = "same_values"
 """Reason of a group's pair with itself: is the agreement of these values enough?"""
-_SAME_VALUES_BIT = len(BLOCKING)
+_SAME_VALUES_BIT = 62
+"""Behind the bits of all rules; the sign bit stays free."""
 _PROBABILITY_DECIMALS = 9
 _VERSION = 2
 """Raise when the same inputs give other rows: parts of a killed run are then made anew."""
@@ -90,11 +92,16 @@ class _Linking:
     charts: Side
     seconds: pl.DataFrame
 
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """Blocking rules by name."""
+        return rules_of(self.model)
+
     def one_kind(self, kind: str) -> None:
         """All parts of a kind that are not there yet."""
         left, right = self._sides(kind)
         first = self._first_part(kind)
-        chunks = list(ranges(left.rows, self.settings.chunk_rows))
+        chunks = list(left.ranges(self.settings.chunk_rows))
         waiting = [i for i in range(len(chunks)) if not self.writer.has(first + i)]
         if not waiting:
             return
@@ -103,7 +110,7 @@ class _Linking:
         coded, index = index_side(right, tools)
         sizes = Sizes(index, None) if within else sizes_across(index, left, tools)
         index, widest = limited(
-            sizes, rules=BLOCKING, pair_budget=self.settings.pair_budget,
+            sizes, rules=self.rules, pair_budget=self.settings.pair_budget,
             step=f"link {kind}", threads=self.settings.threads,
         )  # fmt: skip
         del sizes
@@ -117,21 +124,18 @@ class _Linking:
             return self.leaked, self.charts
         if kind == "leaked_leaked":
             return self.leaked, self.leaked
-        reached = Side(
-            self.charts.workspace, self.charts.table, self.charts.key, self._reached(),
-            self.charts.nonidentifying,
-        )  # fmt: skip
+        reached = self.charts.only(self._reached())
         return reached, reached
 
     def _first_part(self, kind: str) -> int:
         """Parts of a kind follow those of the one before; tables sort by kind, left, right."""
-        chunks = -(-self.leaked.rows // self.settings.chunk_rows)
+        chunks = -(-self.leaked.workspace.rows(self.leaked.table) // self.settings.chunk_rows)
         return {"leaked_leaked": 0, "leaked_master": chunks, "master_master": 2 * chunks}[kind]
 
     def _tools(self, right: Side) -> Tools:
-        sample = right.frame(0, FRAME_ROWS)
+        sample = right.frame(*next(right.ranges(), (0, 0)))
         coder = Coder(self.model, self.frequencies, sample=sample)
-        return Tools(coder, slots(BLOCKING), threads=self.settings.threads)
+        return Tools(coder, slots(self.rules), threads=self.settings.threads)
 
     def _reached(self) -> pl.Series:
         """Charts that a leaked identity may be: at or above the include threshold."""
@@ -159,7 +163,7 @@ class _Chunk:
 
     def make(self, part: int, start: int, stop: int) -> tuple[int, int]:
         """Write one part; gives pairs compared and kept."""
-        coded, keys = self.tools.coded(self.left.frame(start, stop))
+        coded, keys = self.tools.coded(self.left, start, stop)
         con = self.tools.connection()
         matcher = Matcher(self.tools.coder, con, self.tools.slots.rule, self._floor)
         own = self._own(start, stop) if self.kind == "leaked_leaked" else None
@@ -171,7 +175,7 @@ class _Chunk:
             )
         ]  # fmt: skip
         self.tools.back(con)
-        rows = pl.concat([TABLES["pairs"].empty(), *pieces]).sort("left", "right")
+        rows = pl.concat([TABLES["pairs"].empty(), *pieces])
         self.linking.writer.put(part, rows)
         return matcher.compared, rows.height
 
@@ -195,7 +199,12 @@ class _Chunk:
             right=self.right.ids.gather(scored["right_rid"]),
             probability=probability(),
             band=band(self.linking.settings),
-        ).join(_reasons(scored["rules"]), on="rules", how="left", maintain_order="left")
+        ).join(
+            _reasons(scored["rules"], self.linking.rules),
+            on="rules",
+            how="left",
+            maintain_order="left",
+        )
         if self.kind == "leaked_leaked":
             seconds = self.linking.seconds
             rows = rows.join(seconds, left_on="left", right_on="identity_id", how="left")
@@ -219,9 +228,9 @@ def band(settings: LinkSettings) -> pl.Expr:
     )  # fmt: skip
 
 
-def _reasons(rules: pl.Series) -> pl.DataFrame:
+def _reasons(rules: pl.Series, named: Iterable[str]) -> pl.DataFrame:
     """The words for each set of rules that occurs: columns rules, reasons."""
     distinct = rules.unique().to_frame("rules")
     own = pl.col("rules") & (1 << _SAME_VALUES_BIT) != 0
-    words = pl.when(own).then(pl.lit(SAME_VALUES)).otherwise(rule_names(pl.col("rules")))
+    words = pl.when(own).then(pl.lit(SAME_VALUES)).otherwise(rule_names(pl.col("rules"), named))
     return distinct.with_columns(reasons=words)

@@ -28,7 +28,7 @@ from matching.link.matcher import Indexed, Matcher
 from matching.link.rows import connect, load_rows
 from matching.link.rules import TRAINING
 from matching.link.scorer import SCORED, SplinkScorer
-from matching.link.sides import Held, Records, Tools, index_side, ranges
+from matching.link.sides import Held, Records, Tools, index_side
 from matching.model.definition import MATCH_COLUMNS
 from matching.model.estimates import PRIOR, Sample, graded, probability, set_m, set_u
 from matching.model.files import significant
@@ -127,7 +127,7 @@ class _Sampled:
 def _content(side: Records, seed: int) -> npt.NDArray[np.uint64]:
     """A hash of each record's values."""
     found = np.empty(side.rows, dtype=np.uint64)
-    for start, stop in ranges(side.rows):
+    for start, stop in side.ranges():
         rows = side.frame(start, stop).select(pl.struct(MATCH_COLUMNS).hash(seed)).to_series()
         found[start:stop] = rows.to_numpy()
     return found
@@ -154,8 +154,8 @@ def _candidates(
     index, widest = limited(sizes, rules=TRAINING, pair_budget=PAIR_BUDGET, step="train", threads=1)
     matcher = Matcher(tools.coder, tools.connection(), tools.slots.rule, -math.inf)
     found = [pl.DataFrame(schema=SCORED)]
-    for start, stop in ranges(sample.others.rows):
-        streamed, keys = tools.coded(sample.others.frame(start, stop))
+    for start, stop in sample.others.ranges():
+        streamed, keys = tools.coded(sample.others, start, stop)
         for piece in matcher.pairs(streamed, keys, Indexed(coded, index, widest), flipped=True):
             found.append(piece.with_columns(pl.col("right_rid") + start))
     pairs = pl.concat(found)

@@ -1,0 +1,67 @@
+"""Synthetic incidents to measure on, made once per size and seed and kept outside the project."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from matching.keys import default_key_file
+from matching.store import Workspace
+
+__all__ = ["folder_of", "incident", "linked_copy", "standardised"]
+
+PEOPLE_PER_LEAKED_ROW = 1 / 2.6
+"""The rehearsal's own proportion: a leaked person has 2.6 rows on average."""
+STANDARDISED = ("leaked_std", "charts_std", "nonidentifying")
+
+
+def folder_of(rows: int, profile: str, seed: int) -> Path:
+    """Where an incident of that size lies: below AFFECTED_BENCHMARKS, else the user's cache."""
+    home = os.environ.get("AFFECTED_BENCHMARKS") or str(
+        Path.home() / ".cache" / "affected-benchmarks"
+    )
+    return Path(home) / f"{profile}-{rows}-{seed}"
+
+
+def incident(
+    rows: int, *, charts: int | None = None, profile: str = "dental", seed: int = 1
+) -> Path:
+    """The incident file with `rows` leaked rows and as many charts; made where it is not there yet."""
+    from flows.rehearse import rehearse  # noqa: PLC0415 - not needed where the data are there
+
+    folder = folder_of(rows, profile, seed)
+    if not (folder / "incident.toml").exists():
+        rehearse(
+            folder, people=round(rows * PEOPLE_PER_LEAKED_ROW), seed=seed, profile=profile,  # type: ignore[arg-type]  # checked by it
+            leaked=rows, charts=charts or rows,
+        )  # fmt: skip
+    return folder / "incident.toml"
+
+
+def standardised(rows: int, *, profile: str = "dental", seed: int = 1) -> Workspace:
+    """A workspace of that incident, run up to `standardise`."""
+    file = incident(rows, profile=profile, seed=seed)
+    root = file.parent / "standardised"
+    if not (root / "tables" / "nonidentifying" / "manifest.json").exists():
+        command = [sys.executable, "-m", "flows", "run", str(file), "--engine", "local",
+                   "--until", "standardise", "--workspace", str(root), "--json"]  # fmt: skip
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return Workspace.open(root)
+
+
+def linked_copy(source: Workspace, root: Path) -> Workspace:
+    """A new workspace of the same incident with the same cleaned tables, as links to the same files."""
+    workspace, _ = Workspace.create(
+        root,
+        incident_id=source.incident_id,
+        synthetic=True,
+        key_file=default_key_file(source.incident_id),
+    )
+    for name in STANDARDISED:
+        target = root / "tables" / name
+        target.mkdir(mode=0o700)
+        for path in (source.root / "tables" / name).iterdir():
+            os.link(path, target / path.name)
+    return workspace
