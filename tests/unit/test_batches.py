@@ -15,9 +15,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+import notify.batches.plan
 from matching.store import CheckFailed, OperatorError, Workspace
 from matching.tables import MAIL_V1, TABLES
-from notify import batches, notices
+from notify import batches, notices, printed
 from notify.batches import BatchesSettings
 from notify.batches.mail_v1 import HEADER, sealed
 from notify.batches.settings import Seed, Vendor
@@ -217,20 +218,28 @@ def test_a_kill_after_done_is_settled_before_the_next_round(
     assert planned.rows("registry") > 0
 
 
+def _many(workspace: Workspace) -> None:
+    build(workspace, [{} for _ in range(25)])
+    notices.run(workspace, NoticesSettings(incident=INCIDENT, mailing=MAILING, as_of=AS_OF))
+
+
+def _small_files(tmp_path: Path) -> BatchesSettings:
+    """A vendor who takes eleven rows a file."""
+    shutil.copytree(CONFIGS / "vendors", tmp_path / "vendors")
+    profile = tmp_path / "vendors" / "plain.toml"
+    text = profile.read_text().replace("250_000", "11").split("[[seeds]]")[0]
+    profile.write_text(text)
+    return SETTINGS.model_copy(update={"vendors": tmp_path / "vendors"})
+
+
 def test_the_plan_is_repeatable_and_small_files_change_only_the_cut(
     planned: Workspace, tmp_path: Path
 ) -> None:
     digest, ids = planned.digest("pieces"), set(planned.read("pieces")["mailpiece_id"])
     batches.run(planned, SETTINGS)
     assert planned.digest("pieces") == digest
-    shutil.copytree(CONFIGS / "vendors", tmp_path / "vendors")
-    profile = tmp_path / "vendors" / "plain.toml"
-    text = profile.read_text().replace("250_000", "11").split("[[seeds]]")[0]
-    profile.write_text(text)
-    many = [{} for _ in range(25)]
-    build(planned, many)
-    notices.run(planned, NoticesSettings(incident=INCIDENT, mailing=MAILING, as_of=AS_OF))
-    batches.run(planned, SETTINGS.model_copy(update={"vendors": tmp_path / "vendors"}))
+    _many(planned)
+    batches.run(planned, _small_files(tmp_path))
     assert planned.read("batches")["pieces"].sort().to_list() == [3, 11, 11]
     pieces = planned.read("pieces")
     assert pieces.group_by("batch_id").agg(pl.col("seq_no").max())["seq_no"].sort().to_list() == [
@@ -315,3 +324,50 @@ def test_seals_do_not_depend_on_composition_of_accents() -> None:
     rows = [{**base, "recipient_name": "JOS\u00c9"}, {**base, "recipient_name": "JOSE\u0301"}]
     seals = sealed(pl.DataFrame(rows), b"k" * 32)["row_seal"]
     assert seals[0] == seals[1]
+
+
+def test_records_read_in_slices_change_nothing(
+    planned: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = ("notices", "ledger", "pieces", "batches")
+    whole = [planned.digest(name) for name in tables]
+    monkeypatch.setattr("notify.records.RECORDS_AT_ONCE", 3)
+    monkeypatch.setattr("notify.batches.plan.PIECES_AT_ONCE", 2)
+    planned.write("pieces", TABLES["pieces"].empty())
+    _round(planned)
+    assert [planned.digest(name) for name in tables] == whole
+
+
+def test_a_killed_plan_keeps_the_batches_it_finished(
+    planned: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = _small_files(tmp_path)
+    _many(planned)
+    batches.run(planned, small)
+    whole = planned.digest("pieces"), planned.digest("batches")
+    shutil.rmtree(planned.root / "tables" / "pieces")
+    made: list[str] = []
+    sealed_rows = notify.batches.plan._sealed_rows
+
+    def watched(plan: Any, batch: Any, rows: pl.DataFrame) -> pl.DataFrame:
+        made.append(batch.batch_id)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return sealed_rows(plan, batch, rows)
+
+    monkeypatch.setattr("notify.batches.plan.IN_HAND", 1)
+    monkeypatch.setattr("notify.batches.plan._sealed_rows", watched)
+    with pytest.raises(KeyboardInterrupt):
+        batches.run(planned, small)
+    finished = made[0]
+    batches.run(planned, small)
+    assert made.count(finished) == 1
+    assert (planned.digest("pieces"), planned.digest("batches")) == whole
+
+
+def test_faults_are_counted_as_they_are_named() -> None:
+    limits = {"city": 5, "state": 2}
+    texts = ["BOWIE", "=BOW", "B|=W", "A\u00e9", "A\u200b", "BOWIES", "-", None, "\u00e9" * 5]
+    rows = pl.DataFrame({"city": texts, "state": ["MD"] * len(texts)})
+    named = rows.filter(printed.faults(limits).is_not_null()).height
+    assert printed.faulty(rows, limits) == named == 4

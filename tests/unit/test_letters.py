@@ -17,7 +17,7 @@ from notify.letters import LettersSettings, letter, letters_digest, proof_pack
 from notify.letters.body import element_texts, fill, letter_data
 from notify.letters.dates import day_text, span_text
 from notify.letters.lint import GRADE_MAX, grade, lint, says_a_value, text_of
-from notify.letters.merge import merged
+from notify.letters.merge import element_sets, merged
 from notify.letters.proofs import PROOFS, proofs
 from notify.letters.settings import CONFIGS
 from notify.letters.texts import BASES, load_wording
@@ -255,3 +255,18 @@ def test_every_date_text_fits_its_column() -> None:
     ]
     assert max(map(len, spans)) <= 60
     assert max(len(day_text(day, lang)) for day in months for lang in ("en", "es")) <= 40
+
+
+def test_sets_of_kinds_are_those_of_the_rows_however_many_kinds() -> None:
+    """Kinds are bits of words of 64; the oracle joins texts."""
+    rows = [
+        {"person_id": f"P{n % 7}", "entity_id": f"CE{n % 2}", "element": f"kind{n * n % 150:03d}"}
+        for n in range(400)
+    ]
+    elements = pl.DataFrame(rows).unique().sort("person_id", "entity_id", "element")
+    oracle = (
+        elements.group_by("person_id", "entity_id", maintain_order=True)
+        .agg(element_set=pl.col("element").sort().str.join("|"))
+    )  # fmt: skip
+    assert element_sets(elements).equals(oracle)
+    assert element_sets(elements.head(0)).is_empty()

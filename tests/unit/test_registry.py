@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 
 import polars as pl
+import pytest
 
 from matching.store import Workspace
 from notify.registry import release_ids
@@ -35,6 +37,19 @@ def test_a_new_mention_of_a_released_person_is_added_and_mints_nothing(
     assert release_ids(workspace, people, recorded_at=NOW) == 1
     rows = workspace.read("registry").sort("role")
     assert rows["minted_by"].to_list() == [True, False]
+
+
+def test_people_registered_in_ranges_are_the_same(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(workspace, [{} for _ in range(4)])
+    people = workspace.read("persons", ["person_id"]).head(3)
+    release_ids(workspace, people, recorded_at=NOW)
+    whole = workspace.read("registry").sort("person_id", "role")
+    shutil.rmtree(workspace.root / "inbox" / "registry")
+    monkeypatch.setattr("notify.registry.MEMBERS_AT_ONCE", 1)
+    assert release_ids(workspace, people, recorded_at=NOW) == whole.height == 6
+    assert workspace.read("registry").sort("person_id", "role").equals(whole)
 
 
 def test_nobody_released_writes_nothing(workspace: Workspace) -> None:
