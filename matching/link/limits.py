@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,10 @@ import polars as pl
 
 from matching.errors import OperatorError
 from matching.link.blocks import Index, Shared, left_counts, shared_keys, without
+from matching.link.coding import Coded
 from matching.link.keys import KeyTable
 from matching.link.rules import Rule
-from matching.link.sides import Records, Tools
+from matching.link.sides import FRAME_ROWS, Records, Tools
 from matching.log import log_counts
 
 __all__ = ["REFUSED_OVER", "Sizes", "limited", "sizes_across"]
@@ -47,19 +48,34 @@ class Sizes:
         return Shared(own.at[several], own.right[several], own.right[several])
 
 
-def sizes_across(index: Index, left: Records, tools: Tools) -> Sizes:
-    """Count the left side's rows by key; reads it once."""
-    counts = np.zeros(len(index.entries), dtype=np.uint32)
+Streamed = tuple[Coded, KeyTable]
+"""Records of a range as numbers, and their keys."""
 
-    def one_rule(rule: int, table: KeyTable) -> None:
-        for slot in np.flatnonzero(tools.slots.rule == rule):
-            left_counts(index, rule, table[slot], counts)
+
+def sizes_across(
+    index: Index, left: Records, tools: Tools, *, size: int = FRAME_ROWS, hold: bool = False
+) -> tuple[Sizes, dict[int, Streamed]]:
+    """Count the left side's rows by key; reads it once, in ranges of about `size` records.
+
+    With `hold`, gives the ranges' records by their first number, so that nobody reads them again.
+    """
+    counts = np.zeros(len(index.entries), dtype=np.uint32)
+    held: dict[int, Streamed] = {}
+    counting = Lock()
+
+    def one(bounds: tuple[int, int]) -> None:
+        if hold:
+            held[bounds[0]] = tools.coded(left, *bounds)
+            table = held[bounds[0]][1]
+        else:
+            table = tools.keys(left, *bounds)
+        with counting:
+            for slot, rule in enumerate(tools.slots.rule):
+                left_counts(index, int(rule), table[slot], counts)
 
     with ThreadPoolExecutor(tools.threads) as pool:
-        for bounds in left.ranges():
-            table = tools.keys(left, *bounds)
-            list(pool.map(one_rule, range(len(index.bits)), repeat(table)))
-    return Sizes(index, counts)
+        list(pool.map(one, left.ranges(size)))
+    return Sizes(index, counts), held
 
 
 def limited(

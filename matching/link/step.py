@@ -21,7 +21,7 @@ import polars as pl
 from matching.link.coding import Coder
 from matching.link.identities import collapse, second_mentions
 from matching.link.keys import slots
-from matching.link.limits import Sizes, limited, sizes_across
+from matching.link.limits import Sizes, Streamed, limited, sizes_across
 from matching.link.matcher import Indexed, Matcher
 from matching.link.reference import frozen_model, match_sides
 from matching.link.rules import Rule, rule_names, rules_of
@@ -38,6 +38,8 @@ SAME_VALUES = "same_values"
 _SAME_VALUES_BIT = 62
 """Behind the bits of all rules; the sign bit stays free."""
 _PROBABILITY_DECIMALS = 9
+_HELD_SHARE = 0.75
+"""Of the step's memory for what is held; the rest is for frames, chunks in hand and libraries."""
 _VERSION = 2
 """Raise when the same inputs give other rows: parts of a killed run are then made anew."""
 KINDS = ("leaked_master", "leaked_leaked", "master_master")
@@ -106,15 +108,20 @@ class _Linking:
         if not waiting:
             return
         tools = self._tools(right)
-        within = left.ids is right.ids
+        within = left is right
         coded, index = index_side(right, tools)
-        sizes = Sizes(index, None) if within else sizes_across(index, left, tools)
+        sizes, held = Sizes(index, None), dict[int, Streamed]()
+        if not within:
+            hold = self._fits(tools, left.rows, right.rows)
+            sizes, held = sizes_across(
+                index, left, tools, size=self.settings.chunk_rows, hold=hold
+            )
         index, widest = limited(
             sizes, rules=self.rules, pair_budget=self.settings.pair_budget,
             step=f"link {kind}", threads=self.settings.threads,
         )  # fmt: skip
         del sizes
-        chunk = _Chunk(self, kind, left, right, tools, Indexed(coded, index, widest), within)
+        chunk = _Chunk(self, kind, left, right, tools, Indexed(coded, index, widest), held)
         with ThreadPoolExecutor(self.settings.threads) as pool:
             done = list(pool.map(lambda i: chunk.make(first + i, *chunks[i]), waiting))
         log_counts(f"link {kind}", compared=sum(d[0] for d in done), kept=sum(d[1] for d in done))
@@ -136,6 +143,13 @@ class _Linking:
         sample = right.frame(*next(right.ranges(), (0, 0)))
         coder = Coder(self.model, self.frequencies, sample=sample)
         return Tools(coder, slots(self.rules), threads=self.settings.threads)
+
+    def _fits(self, tools: Tools, left: int, right: int) -> bool:
+        """Both sides as numbers and the index stay within the step's memory."""
+        record = 4 * tools.coder.width + 8 * len(tools.coder.program.frequency_columns)
+        keys = 8 * len(tools.slots.keys)
+        # the right side's keys lie there twice while they are counted: index and counts
+        return left * (record + keys) + right * (record + 1.5 * keys) < _HELD_SHARE * self.settings.memory_gib * 2**30
 
     def _reached(self) -> pl.Series:
         """Charts that a leaked identity may be: at or above the include threshold."""
@@ -159,11 +173,11 @@ class _Chunk:
     right: Side
     tools: Tools
     indexed: Indexed
-    within: bool
+    held: dict[int, Streamed]
 
     def make(self, part: int, start: int, stop: int) -> tuple[int, int]:
         """Write one part; gives pairs compared and kept."""
-        coded, keys = self.tools.coded(self.left, start, stop)
+        coded, keys = self._streamed(start, stop)
         con = self.tools.connection()
         matcher = Matcher(self.tools.coder, con, self.tools.slots.rule, self._floor)
         own = self._own(start, stop) if self.kind == "leaked_leaked" else None
@@ -171,13 +185,25 @@ class _Chunk:
             self._rows(piece.with_columns(pl.col("left_rid") + start))
             for piece in matcher.pairs(
                 coded, keys, self.indexed,
-                after=start if self.within else -1, own=own, own_bit=_SAME_VALUES_BIT,
+                after=start if self._within else -1, own=own, own_bit=_SAME_VALUES_BIT,
             )
         ]  # fmt: skip
         self.tools.back(con)
         rows = pl.concat([TABLES["pairs"].empty(), *pieces])
         self.linking.writer.put(part, rows)
         return matcher.compared, rows.height
+
+    def _streamed(self, start: int, stop: int) -> Streamed:
+        """The chunk's records as numbers and their keys, from where they are."""
+        if start in self.held:
+            return self.held.pop(start)
+        if self._within:
+            return self.indexed.coded.part(start, stop), self.tools.keys(self.left, start, stop)
+        return self.tools.coded(self.left, start, stop)
+
+    @property
+    def _within(self) -> bool:
+        return self.left is self.right
 
     @property
     def _floor(self) -> float:

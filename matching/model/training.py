@@ -150,7 +150,7 @@ def _candidates(
         Coder(settings, frequencies, sample=sample.records.records), slots(TRAINING), threads=1
     )
     coded, index = index_side(sample.records, tools)
-    sizes = sizes_across(index, sample.others, tools)
+    sizes, _ = sizes_across(index, sample.others, tools)
     index, widest = limited(sizes, rules=TRAINING, pair_budget=PAIR_BUDGET, step="train", threads=1)
     matcher = Matcher(tools.coder, tools.connection(), tools.slots.rule, -math.inf)
     found = [pl.DataFrame(schema=SCORED)]
