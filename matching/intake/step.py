@@ -1,7 +1,7 @@
 """The step: every delivered file once, in order, in parts of bounded size.
 
 A part's key is a digest of all that its rows depend on, so a killed run goes on where it was, and a
-late file costs its own rows only. Memory: IN_HAND portions and the one being found, about 0.4 GiB each,
+late file costs its own rows only. Memory: IN_HAND portions and the one being found, about 0.7 GiB each,
 whatever the number of rows.
 """
 

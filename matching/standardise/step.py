@@ -26,7 +26,7 @@ __all__ = ["run"]
 PARTS_VERSION = 1
 """Raised when cleaned rows come out otherwise: parts made before are then made again."""
 IN_HAND = 2
-"""Parts cleaned at once: one core is left idle by a single part; about 0.7 GiB each."""
+"""Parts cleaned at once: one core is left idle by a single part; about 1 GiB each."""
 _SIDES = (("leaked", "leaked", "mention_id"), ("master", "charts", "chart_id"))
 
 
