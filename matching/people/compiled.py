@@ -80,40 +80,57 @@ def roots(parent: Numbers) -> None:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _coarse(weight: Reals, lowest_weight: float) -> tuple[Numbers, Ids]:
-    """Links by bucket of weight, strongest bucket first, in their given order; ends of buckets."""
-    span = 0.0
+def _quanta(weight: Reals) -> Any:
+    """(lowest weight, buckets that the weights span)."""
+    lowest, highest = np.inf, -np.inf
     for i in range(len(weight)):
-        span = max(span, weight[i] - lowest_weight)
-    buckets = (np.int64(span * _QUANTA) >> _FINE_BITS) + 1
-    ends = np.zeros(buckets + 1, np.int64)
-    for i in range(len(weight)):
-        ends[buckets - (np.int64((weight[i] - lowest_weight) * _QUANTA) >> _FINE_BITS)] += 1
-    for bucket in range(buckets):
-        ends[bucket + 1] += ends[bucket]
-    place = ends.copy()
-    order = np.empty(len(weight), np.int32)
-    for i in range(len(weight)):
-        near = buckets - 1 - (np.int64((weight[i] - lowest_weight) * _QUANTA) >> _FINE_BITS)
-        order[place[near]] = i
-        place[near] += 1
-    return order, ends
+        lowest, highest = min(lowest, weight[i]), max(highest, weight[i])
+    if len(weight) == 0:
+        return 0.0, 0
+    return lowest, (np.int64((highest - lowest) * _QUANTA) >> _FINE_BITS) + 1
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _by_digit(links: Numbers, spare: Numbers, keys: Ids, spare_keys: Ids, shift: int) -> None:
-    """One stable pass of a radix sort, highest digit first, from `links` to `spare`."""
+def _coarse(left: Whole, right: Whole, weight: Reals) -> tuple[Ids, Numbers, Numbers, Ids]:
+    """Links by bucket of weight, strongest bucket first, each in its given order.
+
+    (both ends, number of the link, low bits of its weight, ends of buckets): copies, so that the
+    loop over a bucket reads memory in order.
+    """
+    lowest, buckets = _quanta(weight)
+    bounds = np.zeros(buckets + 1, np.int64)
+    for i in range(len(weight)):
+        bounds[buckets - (np.int64((weight[i] - lowest) * _QUANTA) >> _FINE_BITS)] += 1
+    for bucket in range(buckets):
+        bounds[bucket + 1] += bounds[bucket]
+    place = bounds.copy()
+    ends, order = np.empty(len(weight), np.int64), np.empty(len(weight), np.int32)
+    low = np.empty(len(weight), np.int32)
+    for i in range(len(weight)):
+        key = np.int64((weight[i] - lowest) * _QUANTA)
+        near = buckets - 1 - (key >> _FINE_BITS)
+        ends[place[near]] = np.int64(left[i]) << 32 | np.int64(right[i])
+        order[place[near]] = i
+        low[place[near]] = key & ((1 << _FINE_BITS) - 1)
+        place[near] += 1
+    return ends, order, low, bounds
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _by_digit(items: Numbers, low: Numbers, shift: int) -> Numbers:
+    """Items, places in `low`, by one digit of it, highest first; stable: a pass of a radix sort."""
     last = (1 << _DIGIT_BITS) - 1
     place = np.zeros(last + 2, np.int64)
-    for i in range(len(links)):
-        place[last - ((keys[i] >> shift) & last) + 1] += 1
+    for i in items:
+        place[last - ((low[i] >> shift) & last) + 1] += 1
     for digit in range(last):
         place[digit + 1] += place[digit]
-    for i in range(len(links)):
-        digit = last - ((keys[i] >> shift) & last)
-        spare[place[digit]] = links[i]
-        spare_keys[place[digit]] = keys[i]
+    ordered = np.empty(len(items), np.int32)
+    for i in items:
+        digit = last - ((low[i] >> shift) & last)
+        ordered[place[digit]] = i
         place[digit] += 1
+    return ordered
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -122,33 +139,31 @@ def strongest_first(parent: Numbers, left: Whole, right: Whole, weight: Reals) -
 
     Buckets of like weight, strongest first; within a bucket only links whose ends are not yet
     joined are sorted. `parent` has every node as its own root and ends as the components.
+    Holds 16 bytes a link besides.
     """
-    lowest_weight = np.inf
-    for i in range(len(weight)):
-        lowest_weight = min(lowest_weight, weight[i])
-    order, ends = _coarse(weight, lowest_weight)
+    ends, order, low, bounds = _coarse(left, right, weight)
     chosen = np.empty(len(parent), np.int32)
     count = 0
-    for bucket in range(len(ends) - 1):
-        links = np.empty(ends[bucket + 1] - ends[bucket], np.int32)
-        keys = np.empty(len(links), np.int64)
+    for bucket in range(len(bounds) - 1):
+        items = np.empty(bounds[bucket + 1] - bounds[bucket], np.int32)
         size = 0
-        for k in range(ends[bucket], ends[bucket + 1]):
-            i = order[k]
-            if find(parent, left[i]) != find(parent, right[i]):
-                links[size] = i
-                keys[size] = np.int64((weight[i] - lowest_weight) * _QUANTA)
+        for k in range(bounds[bucket], bounds[bucket + 1]):
+            left_end, right_end = parent[ends[k] >> 32], parent[ends[k] & _LOW]
+            items[size] = k
+            size += left_end != right_end  # most links lie within a joined group: no branch
+        held, size = items[:size], 0
+        for k in held:
+            if find(parent, ends[k] >> 32) != find(parent, ends[k] & _LOW):
+                items[size] = k
                 size += 1
-        links, keys = links[:size], keys[:size]
-        spare, spare_keys = np.empty(size, np.int32), np.empty(size, np.int64)
+        items = items[:size]
         if size > 1:
-            _by_digit(links, spare, keys, spare_keys, 0)
-            _by_digit(spare, links, spare_keys, keys, _DIGIT_BITS)
-        for i in links:
-            one, other = find(parent, left[i]), find(parent, right[i])
+            items = _by_digit(_by_digit(items, low, 0), low, _DIGIT_BITS)
+        for k in items:
+            one, other = find(parent, ends[k] >> 32), find(parent, ends[k] & _LOW)
             if one != other:
                 unite(parent, one, other)
-                chosen[count] = i
+                chosen[count] = order[k]
                 count += 1
     return chosen[:count]
 

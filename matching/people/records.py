@@ -14,7 +14,7 @@ import polars as pl
 from matching.people.compiled import NOT_THERE, Ids, Marks, Numbers, first_by_row, numbers_of
 from matching.store import Workspace
 
-__all__ = ["Records", "in_order", "marked", "read_records"]
+__all__ = ["Records", "Side", "in_order", "marked", "read_records"]
 
 _FILE_BITS = 40
 _ROW_BITS = 37
@@ -23,7 +23,7 @@ _ROWS_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class Side:
     """Ascending ids of one side and where each file's rows begin among them: 12 bytes a row."""
 
     ids: Ids
@@ -31,7 +31,7 @@ class _Side:
     first: Numbers
 
     @classmethod
-    def of(cls, ids: Ids) -> _Side:
+    def of(cls, ids: Ids) -> Side:
         """Rows of a file count up to its last id: rows without one cost four bytes each."""
         file = ids >> _FILE_BITS
         files = int(file[-1]) + 1 if len(ids) else 0
@@ -54,8 +54,8 @@ class _Side:
 class Records:
     """Mentions without exclusion and charts without exclusion; `first_chart` counts the mentions."""
 
-    mentions: _Side
-    charts: _Side
+    mentions: Side
+    charts: Side
 
     def __len__(self) -> int:
         return len(self.mentions.ids) + len(self.charts.ids)
@@ -93,7 +93,7 @@ class Records:
 def read_records(workspace: Workspace) -> Records:
     """All included records of both sides. Holds 12 bytes a row."""
     sides = [
-        _Side.of(in_order(workspace, table, key, [])[key].to_numpy())
+        Side.of(in_order(workspace, table, key, [])[key].to_numpy())
         for table, key in (("leaked", "mention_id"), ("charts", "chart_id"))
     ]
     records = Records(*sides)

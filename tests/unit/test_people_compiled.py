@@ -11,7 +11,7 @@ from matching.keys import Keys
 from matching.people import compiled
 from matching.people.minting import Rows, mint_rows
 from matching.people.partition import Links, components, spanning_forest
-from matching.people.records import Records, _Side
+from matching.people.records import Records, Side
 from matching.tables import ROLE_NUMBER
 
 NODES, LINKS = 3_000, 6_000
@@ -75,12 +75,12 @@ def test_numbers_of_ids_in_files_with_gaps():
         | rng.integers(0, 6, 4_000)
     )
     kept = ids[rng.random(len(ids)) < 0.5]
-    side = _Side.of(kept)
+    side = Side.of(kept)
     wanted = np.concatenate([ids, [0, 1 << 40, 7 << 40, (2 << 40) + (10**6 << 3), (4 << 40) - 1]])
     place = {int(n): k for k, n in enumerate(kept)}
     want = [place.get(int(n), compiled.NOT_THERE) for n in wanted]
     assert side.numbers(wanted).tolist() == want
-    nobody = Records(_Side.of(kept[:0]), side)
+    nobody = Records(Side.of(kept[:0]), side)
     assert nobody.numbers(kept[:3]).tolist() == [0, 1, 2]
     assert nobody.ids(np.array([2, 0])).tolist() == [kept[2], kept[0]]
 
