@@ -47,7 +47,7 @@ def chart_numbers(workspace: Workspace, charts: ChartOwners) -> pl.DataFrame:
     `agrees`: a chart of that number there bears the row's first name, last name or birth date, or
     one side has none of them. Where all differ the number is another number space's. By source row.
     Values are compared as 64-bit hashes: of 15 million chart numbers a side, two are taken for one
-    with a chance of 1 in 20,000, and then a name or birth date must agree for them to name anyone.
+    with a chance of 1 in 40,000, and then a name or birth date must agree for them to name anyone.
     """
     said = _hashed(workspace.scan("leaked_std"), "mention_id").collect(engine="streaming")
     numbers = said.lazy().select("mrn").unique()
