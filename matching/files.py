@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import polars as pl
 
 from matching.errors import TryAgainLater
 
-__all__ = ["digest_of", "locked", "replacing", "rows_hash", "sha256_file", "total_hash"]
+__all__ = ["digest_of", "locked", "placed", "replacing", "rows_hash", "sha256_file", "total_hash"]
 
 HASH_BASE = 1 << 64
 """Row hashes have 64 bits and are summed modulo this."""
@@ -33,6 +34,15 @@ def replacing(target: Path) -> Iterator[Path]:
         _sync(target.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def placed(source: Path, target: Path) -> None:
+    """The same bytes in another folder, whole or not at all: a link, or a copy on another disk."""
+    with replacing(target) as draft:
+        try:
+            os.link(source, draft)
+        except OSError:
+            shutil.copyfile(source, draft)
 
 
 @contextmanager

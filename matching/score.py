@@ -23,12 +23,12 @@ from matching.given import (
     read_text,
     take_columns,
 )
+from matching.link.chunks import band, probability
 from matching.link.keys import KeyTable, slots
 from matching.link.rows import connect, load_rows, numbered
 from matching.link.rules import BLOCKING, rule_names
 from matching.link.scorer import SplinkScorer
 from matching.link.settings import LinkSettings
-from matching.link.step import band, probability
 from matching.model.files import load_frequencies, load_model
 from matching.model.frequencies import TF_SCHEMA
 from matching.sources import ColumnMap

@@ -30,7 +30,7 @@ from matching.errors import (
     TryAgainLater,
     UsageError,
 )
-from matching.files import digest_of, locked, replacing, rows_hash, sha256_file
+from matching.files import digest_of, locked, placed, replacing, rows_hash, sha256_file
 from matching.keys import Keys, default_key_file
 from matching.log import log_counts
 from matching.manifest import Manifest, Part
@@ -131,9 +131,11 @@ class Workspace:
             raise OperatorError(
                 f"workspace {root}: written by a newer version ({', '.join(newer)}); upgrade"
             )
-        keys = Keys.load(Path(os.environ.get("AFFECTED_KEY_FILE") or identity["key_file"]))
+        named = os.environ.get("AFFECTED_KEY_FILE") or identity["key_file"]
+        key_file = Path(named) if named else default_key_file(identity["incident_id"])
+        keys = Keys.load(key_file)
         if hashlib.sha256(keys.derived("key check")).hexdigest() != identity["key_check"]:
-            raise OperatorError(f"key file {identity['key_file']}: the key of another workspace")
+            raise OperatorError(f"key file {key_file}: the key of another workspace")
         return cls(root, identity, keys, complete)
 
     @property
@@ -326,6 +328,28 @@ class Workspace:
     def _part_key(self, name: str, file: str) -> bytes:
         return self.keys.derived(f"{TABLES[name].kind}/{name}/{file}")
 
+    # --- for workers elsewhere ----------------------------------------------------------------
+
+    def branch(self, root: Path) -> Workspace:
+        """A directory of the same incident for workers elsewhere; whoever opens it brings the key."""
+        root.mkdir(exist_ok=True, mode=0o700)
+        identity = {**self.identity, "key_file": ""}
+        with replacing(root / "workspace.json") as draft:
+            draft.write_text(json.dumps(identity, indent=1))
+        return Workspace(root, identity, self.keys)
+
+    def lend(self, name: str, branch: Workspace) -> None:
+        """Let a branch have this table as it is now: links, or copies on another disk."""
+        manifest = self.manifest(name)
+        parts = manifest.parts if manifest else ()
+        (branch._folder(name)).mkdir(parents=True, exist_ok=True, mode=0o700)
+        for part in parts:
+            try:
+                branch.check_part(name, part)
+            except IntegrityError:
+                placed(self._folder(name) / part.file, branch._folder(name) / part.file)
+        branch._publish(name, parts)
+
     # --- files that leave the house, scratch --------------------------------------------------
 
     def put_output(self, relative: str, data: bytes, *, personal: bool) -> Path:
@@ -434,6 +458,23 @@ class Writer:
         with replacing(note) as draft:
             draft.write_text(json.dumps(stored))
         self._parts[index] = part
+
+    def take(self, index: int, other: Writer) -> bool:
+        """Have a part that another writer of the same keys finished; False where it has none whole."""
+        if self.has(index):
+            return True
+        if not other.has(index):
+            return False
+        file = self._file(index, "")
+        self._note(file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in (file, f"{file}.json"):
+            placed(other._note(file).with_name(name), self._note(file).with_name(name))
+        return self.has(index)
+
+    def size(self, index: int) -> int:
+        """Bytes of a part that was put or found finished."""
+        folder = self.workspace._folder(self.table.name)
+        return (folder / self._parts[index].file).stat().st_size
 
     def noted(self, index: int) -> Mapping[str, Any]:
         """What was noted with a part that was put or found finished."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["LinkSettings", "Matching"]
+__all__ = ["Cluster", "LinkSettings", "Matching"]
 
 FLOOR_BELOW_INCLUDE_BITS = 6.0
 """Pairs this far below the include threshold are kept, so that tuning needs no new run."""
@@ -58,6 +59,18 @@ class Matching(BaseModel):
         return self
 
 
+class Cluster(BaseModel):
+    """Workers elsewhere: who hands out the parts, and the folder that all of them see."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    scheduler: str = Field(pattern="^tls://", description="Address of a Dask scheduler.")
+    shared: Path = Field(description="Folder that workers see under the same path.")
+    tls_ca: Path = Field(description="CA certificate.")
+    tls_cert: Path = Field(description="Client certificate.")
+    tls_key: Path = Field(description="Client key.")
+
+
 class LinkSettings(Matching):
     """The same with a model named, and limits that never change the result."""
 
@@ -67,4 +80,7 @@ class LinkSettings(Matching):
     threads: int = Field(default=2, gt=0, description="Threads of joins and comparisons.")
     chunk_rows: int = Field(
         default=400_000, gt=0, description="Left rows per part: what a kill can lose."
+    )
+    cluster: Cluster | None = Field(
+        default=None, description="Workers elsewhere; None: threads of this process."
     )
