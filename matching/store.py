@@ -187,6 +187,12 @@ class Workspace:
         manifest = self._seen(name)
         return manifest.rows if manifest else 0
 
+    def size(self, name: str) -> int:
+        """Bytes of the table's parts on disk."""
+        manifest = self._seen(name)
+        folder = self._folder(name)
+        return sum((folder / p.file).stat().st_size for p in (manifest.parts if manifest else ()))
+
     def scan(self, name: str) -> pl.LazyFrame:
         """The table as a lazy frame, parts checked first; empty where it was never written.
 
@@ -311,7 +317,8 @@ class Workspace:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = pl.ParquetEncryptionProperties(footer_key=self._part_key(name, file))
         with replacing(folder / file) as draft:
-            rows.write_parquet(draft, encryption=key, compression_level=1)
+            # a third faster than zstd at its fastest, for a third more bytes
+            rows.write_parquet(draft, encryption=key, compression="lz4")
             digest = sha256_file(draft)
         return Part(file, rows.height, digest, rows_hash(rows))
 

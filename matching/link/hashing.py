@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-__all__ = ["Hashes", "Numbering", "chained", "column_hashes", "evaluated", "mixed", "shapes"]
+__all__ = ["Hashes", "Numbering", "chain", "column_hashes", "evaluated", "mixed", "shapes"]
 
 Hashes = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.uint32]
@@ -58,14 +58,12 @@ def _mix(left: Hashes, right: Hashes) -> Hashes:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def chained(left: Hashes, right: Hashes) -> Hashes:
-    """One hash per row over two, in this order; unlike in `mixed`, 0 is a value like others."""
-    mixed = np.empty(len(left), dtype=np.uint64)
-    for i in range(len(left)):
-        x = left[i] * np.uint64(0x9E3779B97F4A7C15) + right[i]
+def chain(whole: Hashes, part: Hashes, odd: np.uint64) -> None:
+    """Mix one more column into each row's hash; unlike in `mixed`, 0 is a value like others."""
+    for i in range(len(whole)):
+        x = whole[i] * odd + part[i]
         x = (x ^ (x >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
-        mixed[i] = x ^ (x >> np.uint64(33))
-    return mixed
+        whole[i] = x ^ (x >> np.uint64(33))
 
 
 class Numbering:

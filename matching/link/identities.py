@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-from matching.link.hashing import Hashes, chained
+from matching.link.hashing import Hashes, chain
 from matching.model.definition import CLEANED_COLUMNS
 from matching.store import Workspace
 
@@ -15,39 +17,39 @@ __all__ = ["Identities", "collapse", "second_mentions"]
 
 _ROWS = 1 << 18
 """Mentions read at a time: a row group of the store's Parquet files."""
-_NONE = np.empty(0, dtype=np.uint64)
 
 Identities = pl.DataFrame
 """Columns mention_id, identity_id: one row per mention."""
-_SEEDS = (11, 47)
-"""Two 64-bit hashes: among 15 million identities no two differ and meet."""
+_SEED = 11
+_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+"""Two chains of the columns' hashes: among 15 million identities no two differ and meet in both."""
 
 
-def collapse(workspace: Workspace) -> Identities:
+def collapse(workspace: Workspace, *, threads: int = 1) -> Identities:
     """Each mention with the lowest mention of its group; roles do not matter.
 
-    32 bytes a mention: its id, two hashes, and a place among the distinct ones.
+    40 bytes a mention: its id, two hashes, and a place among the distinct ones.
     """
-    ids, low, high = [pl.Series("mention_id", [], dtype=pl.Int64)], [_NONE], [_NONE]
-    for start in range(0, workspace.rows("leaked_std"), _ROWS):
-        rows = workspace.rows_between("leaked_std", start, start + _ROWS)
-        frame = rows.select("mention_id", *CLEANED_COLUMNS).collect()
-        ids.append(frame["mention_id"])
-        for hashes, seed in ((low, _SEEDS[0]), (high, _SEEDS[1])):
-            hashes.append(
-                _combined([frame[name].hash(seed).to_numpy() for name in CLEANED_COLUMNS])
-            )
-    mentions = pl.concat(ids)
+    begins = range(0, workspace.rows("leaked_std"), _ROWS)
+    with ThreadPoolExecutor(threads) as pool:
+        parts = list(pool.map(lambda start: _hashed(workspace, start), begins))
+    mentions = pl.concat([pl.Series("mention_id", [], dtype=pl.Int64), *(p[0] for p in parts)])
     assert mentions.is_sorted(), "parts of leaked_std are not in the order of their mentions"
-    first = _first_alike(np.concatenate(low), np.concatenate(high))
+    hashes = np.concatenate([np.empty((2, 0), dtype=np.uint64), *(p[1] for p in parts)], axis=1)
+    first = _first_alike(hashes[0], hashes[1])
     return pl.DataFrame({"mention_id": mentions, "identity_id": mentions.gather(first)})
 
 
-def _combined(columns: list[Hashes]) -> Hashes:
-    whole = columns[0]
-    for column in columns[1:]:
-        whole = chained(whole, column)
-    return whole
+def _hashed(workspace: Workspace, start: int) -> tuple[pl.Series, npt.NDArray[np.uint64]]:
+    """Ids of a range of mentions, and two hashes of their cleaned values."""
+    rows = workspace.rows_between("leaked_std", start, start + _ROWS)
+    frame = rows.select("mention_id", *CLEANED_COLUMNS).collect()
+    both = np.zeros((2, frame.height), dtype=np.uint64)
+    for name in CLEANED_COLUMNS:
+        hashes = frame[name].hash(_SEED).to_numpy()
+        for half, odd in enumerate(_ODD):
+            chain(both[half], hashes, odd)
+    return frame["mention_id"], both
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
