@@ -41,6 +41,7 @@ Ids = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]
 Marks = npt.NDArray[np.bool_]
 Reals = npt.NDArray[np.float64]
+Bits = npt.NDArray[np.uint8]
 Whole = npt.NDArray[np.signedinteger[Any]]
 
 
@@ -134,15 +135,18 @@ def _by_digit(items: Numbers, low: Numbers, shift: int) -> Numbers:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def strongest_first(parent: Numbers, left: Whole, right: Whole, weight: Reals) -> Numbers:
+def strongest_first(holds: Bits, left: Whole, right: Whole, weight: Reals) -> tuple[Numbers, Bits]:
     """Numbers of the links of a maximum spanning forest, strongest first; ties in the given order.
 
+    `holds`: two bits a node, which end as those of any node of its component; with each link what
+    both its sides held when it joined them, the one side's bits above the other's.
+
     Buckets of like weight, strongest first; within a bucket only links whose ends are not yet
-    joined are sorted. `parent` has every node as its own root and ends as the components.
-    Holds 16 bytes a link besides.
+    joined are sorted. Takes 16 bytes a link besides.
     """
+    parent = np.arange(len(holds), dtype=np.int32)
     ends, order, low, bounds = _coarse(left, right, weight)
-    chosen = np.empty(len(parent), np.int32)
+    chosen, sides = np.empty(len(parent), np.int32), np.empty(len(parent), np.uint8)
     count = 0
     for bucket in range(len(bounds) - 1):
         items = np.empty(bounds[bucket + 1] - bounds[bucket], np.int32)
@@ -164,8 +168,10 @@ def strongest_first(parent: Numbers, left: Whole, right: Whole, weight: Reals) -
             if one != other:
                 unite(parent, one, other)
                 chosen[count] = order[k]
+                sides[count] = holds[one] | holds[other] << 2
+                holds[one] = holds[other] = holds[one] | holds[other]
                 count += 1
-    return chosen[:count]
+    return chosen[:count], sides[:count]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba

@@ -69,9 +69,10 @@ def spanning_forest(nodes: int, links: Links) -> Ints:
     """Numbers of the links of the maximum spanning forest, strongest first; ties by node number."""
     low, high = np.minimum(links.left, links.right), np.maximum(links.left, links.right)
     order: Ints = np.lexsort((high, low))
-    parent = np.arange(nodes, dtype=np.int32)
-    chosen: Ints = order[strongest_first(parent, low[order], high[order], links.weight[order])]
-    return chosen
+    nothing = np.zeros(nodes, np.uint8)
+    chosen, _ = strongest_first(nothing, low[order], high[order], links.weight[order])
+    numbers: Ints = order[chosen]
+    return numbers
 
 
 def partition(

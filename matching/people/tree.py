@@ -18,9 +18,7 @@ from matching.people.compiled import (
     NOT_THERE,
     Numbers,
     Reals,
-    find,
     strongest_first,
-    unite,
 )
 from matching.people.links import DECIDED_BITS, beside_firsts, inside_groups, listed
 from matching.people.pairs import Evidence, Kept
@@ -33,7 +31,9 @@ __all__ = ["Forest", "merge_counts", "merge_forest", "write_merge_tree"]
 
 STEPS_PER_BIT = 10
 """Thresholds of `merge_counts` are tenths of a bit: finer than any estimate of a weight."""
-_LEAKED, _CHART = 1, 2
+_LEAKED, _CHART, _BOTH = 1, 2, 3
+_SIDES = 16
+"""What two sides of a link may hold: two bits each."""
 _UNREACHED = -np.inf
 
 
@@ -79,12 +79,11 @@ def _rows(forest: Forest, records: Records, start: int) -> pl.DataFrame:
 def merge_forest(evidence: Evidence) -> Forest:
     """The forest over all mentions and charts; equal weights in the order of `pairs`."""
     left, right, weight = _links(evidence)
-    parent = np.arange(len(evidence.records), dtype=np.int32)
-    chosen = strongest_first(parent, left, right, weight)
-    left, right, weight = left[chosen], right[chosen], weight[chosen]
-    parent = np.arange(len(evidence.records), dtype=np.int32)
-    people, orphans = _changes(parent, left, right, evidence.records.first_chart)
-    return Forest(left, right, weight, people, orphans)
+    holds = np.full(len(evidence.records), _CHART, np.uint8)
+    holds[: evidence.records.first_chart] = _LEAKED
+    chosen, sides = strongest_first(holds, left, right, weight)
+    people, orphans = np.array([_changes(n) for n in range(_SIDES)], np.int8).T
+    return Forest(left[chosen], right[chosen], weight[chosen], people[sides], orphans[sides])
 
 
 def _links(evidence: Evidence) -> tuple[Numbers, Numbers, Reals]:
@@ -128,22 +127,11 @@ def _free(pairs: Kept, apart: Ints, *, nodes: int) -> Kept:
     return pairs.where(~held) if held.any() else pairs
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _changes(
-    parent: Numbers, left: Numbers, right: Numbers, first_chart: int
-) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-    """(people, orphans) that each link takes away, link after link."""
-    holds = np.empty(len(parent), np.uint8)
-    holds[:first_chart] = _LEAKED
-    holds[first_chart:] = _CHART
-    people, orphans = np.empty(len(left), np.int8), np.empty(len(left), np.int8)
-    for i in range(len(left)):
-        one, other = find(parent, left[i]), find(parent, right[i])
-        both = holds[one] | holds[other]
-        people[i] = -(holds[one] & holds[other] & _LEAKED)
-        orphans[i] = (both == _LEAKED) - (holds[one] == _LEAKED) - (holds[other] == _LEAKED)
-        unite(parent, one, other)
-        holds[min(one, other)] = both
+def _changes(sides: int) -> tuple[int, int]:
+    """(people, orphans) that a link takes away, by what its sides hold."""
+    one, other = sides & _BOTH, sides >> 2
+    people = -int(bool(one & other & _LEAKED))
+    orphans = int(one | other == _LEAKED) - int(one == _LEAKED) - int(other == _LEAKED)
     return people, orphans
 
 
