@@ -13,6 +13,7 @@ __all__ = [
     "OperatorError",
     "TryAgainLater",
     "UsageError",
+    "WorkerFailed",
 ]
 
 
@@ -54,3 +55,7 @@ class TryAgainLater(OperatorError):
     """Locked, disk full, or a server that does not answer: nothing is lost, call again."""
 
     exit_code = 75
+
+
+class WorkerFailed(Exception):
+    """Our bug, met by a worker elsewhere: type and place as it told them, so fit to be shown."""

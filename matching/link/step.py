@@ -37,7 +37,7 @@ def run(workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] 
     `kinds`: an evaluation needs one kind only. Raises TryAgainLater before anything is compared where
     the disk will not do, or where a cluster does not answer.
     """
-    identities = collapse(workspace)
+    identities = collapse(workspace, threads=settings.threads)
     workspace.write("identities", identities)
     leaked, charts = match_sides(workspace, identities)
     model, frequencies = frozen_model(workspace, settings, leaked, charts)
