@@ -17,6 +17,7 @@ __all__ = [
     "find",
     "first_by_row",
     "grouped",
+    "ids_of",
     "lower_to_first",
     "most_frequent",
     "numbers_of",
@@ -207,6 +208,16 @@ def numbers_of(wanted: Ids, ids: Ids, base: Ids, first: Numbers) -> Numbers:
             number += 1
         if number < len(ids) and ids[number] == wanted[i]:
             found[i] = number
+    return found
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def ids_of(numbers: Whole, ids: Ids, more_ids: Ids) -> Ids:
+    """The id of each number; those of `more_ids` are counted on after `ids`."""
+    found = np.empty(len(numbers), np.int64)
+    for i in range(len(numbers)):
+        n = numbers[i]
+        found[i] = ids[n] if n < len(ids) else more_ids[n - len(ids)]
     return found
 
 

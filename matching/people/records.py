@@ -11,7 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from matching.people.compiled import NOT_THERE, Ids, Marks, Numbers, first_by_row, numbers_of
+from matching.people.compiled import (
+    NOT_THERE,
+    Ids,
+    Marks,
+    Numbers,
+    Whole,
+    first_by_row,
+    ids_of,
+    numbers_of,
+)
 from matching.store import Workspace
 
 __all__ = ["Records", "Side", "in_order", "marked", "read_records"]
@@ -65,13 +74,10 @@ class Records:
         """Number of the first chart."""
         return len(self.mentions.ids)
 
-    def ids(self, numbers: Numbers | Ids) -> Ids:
+    def ids(self, numbers: Whole) -> Ids:
         """mention_id or chart_id of each record number."""
-        chart = numbers >= self.first_chart
-        result = np.empty(len(numbers), np.int64)
-        result[~chart] = self.mentions.ids[numbers[~chart]]
-        result[chart] = self.charts.ids[numbers[chart] - self.first_chart]
-        return result
+        found: Ids = ids_of(numbers, self.mentions.ids, self.charts.ids)
+        return found
 
     def mention_numbers(self, ids: Ids) -> Numbers:
         """Record numbers of mentions; NOT_THERE where an id is no included mention."""

@@ -7,6 +7,7 @@ keeps from merging are left out; whom they split further on is not in the tree.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,8 @@ __all__ = ["Forest", "merge_counts", "merge_forest", "write_merge_tree"]
 
 STEPS_PER_BIT = 10
 """Thresholds of `merge_counts` are tenths of a bit: finer than any estimate of a weight."""
+_WRITERS = 2
+"""One part is made while another waits for the disk."""
 _LEAKED, _CHART, _BOTH = 1, 2, 3
 _SIDES = 16
 """What two sides of a link may hold: two bits each."""
@@ -55,9 +58,13 @@ def write_merge_tree(workspace: Workspace, evidence: Evidence) -> None:
     """Write `merge_tree` and `merge_counts`. Holds about 45 bytes a kept pair while it works."""
     forest = merge_forest(evidence)
     workspace.write("merge_counts", merge_counts(evidence, forest))
-    with workspace.writer("merge_tree") as writer:
-        for index, start in enumerate(range(0, max(len(forest.left), 1), ROWS_PER_PART)):
-            writer.put(index, _rows(forest, evidence.records, start))
+    starts = range(0, max(len(forest.left), 1), ROWS_PER_PART)
+    with workspace.writer("merge_tree") as writer, ThreadPoolExecutor(_WRITERS) as pool:
+
+        def put(index: int) -> None:
+            writer.put(index, _rows(forest, evidence.records, starts[index]))
+
+        list(pool.map(put, range(len(starts))))
 
 
 def _rows(forest: Forest, records: Records, start: int) -> pl.DataFrame:
