@@ -125,6 +125,21 @@ def run(
     workers: Annotated[
         int, typer.Option(min=1, help="Threads; default all cores.")
     ] = os.cpu_count() or 1,
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="tls:// address of a Dask scheduler whose workers link; see docs/cluster.md.",
+        ),
+    ] = "",
+    shared: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder that these workers see, too; needed with --scheduler.",
+            show_default=False,
+        ),
+    ] = None,
     memory_gib: Annotated[float, typer.Option(min=1, help="Bound on the memory of joins.")] = 6.0,
     as_of: Annotated[
         datetime | None,
@@ -141,6 +156,7 @@ def run(
     Example: affected run northwind/incident.toml --workspace northwind/ws
     """
     _limits(workers, memory_gib)
+    _cluster(scheduler, shared)
     from flows.run import run_round
     from flows.show import run_text
 
@@ -165,6 +181,14 @@ def _limits(workers: int, memory_gib: float) -> None:
     os.environ["AFFECTED_WORKERS"] = str(workers)
     os.environ["AFFECTED_MEMORY_GIB"] = str(memory_gib)
     os.environ.setdefault("POLARS_MAX_THREADS", str(workers))
+
+
+def _cluster(scheduler: str, shared: Path | None) -> None:
+    """The cluster reaches the link step as the limits do."""
+    if bool(scheduler) != (shared is not None):
+        raise UsageError("--scheduler and --shared belong together; give both or none")
+    os.environ["AFFECTED_SCHEDULER"] = scheduler
+    os.environ["AFFECTED_SHARED"] = str(shared or "")
 
 
 @app.command()

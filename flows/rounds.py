@@ -57,7 +57,8 @@ def begin(
     inbox = {table.name: _parts(workspace, table.name) for table in INBOX}
     last = latest(workspace.root)
     if last and last.state != FINISHED and _same(last, incident, inbox, as_of_given=as_of_given):
-        resumed = replace(last, state=RUNNING, stopped_at=None)
+        config = {**last.config, "dask": incident.dump()["dask"]}  # no matter of the round
+        resumed = replace(last, state=RUNNING, stopped_at=None, config=config)
         save(workspace.root, resumed)
         return resumed
     number = last.number + 1 if last else 1

@@ -63,11 +63,11 @@ class Security(Closed):
 
 
 class Dask(Closed):
-    """`[dask]`: certificates of a cluster."""
+    """`[dask]`: certificates of a cluster, needed with `--scheduler`."""
 
-    tls_ca: str = Field(default="", description="CA certificate.")
-    tls_cert: str = Field(default="", description="Client certificate.")
-    tls_key: str = Field(default="", description="Client key.")
+    tls_ca: str = Field(default="", description="CA certificate of the cluster (PEM file).")
+    tls_cert: str = Field(default="", description="This client's certificate (PEM file).")
+    tls_key: str = Field(default="", description="This client's key (PEM file).")
 
 
 Right = Literal["review", "approve", "send", "reveal", "purge"]

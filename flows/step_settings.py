@@ -1,17 +1,20 @@
 """Each step's own settings from the incident file: one function a step, named as the step.
 
-Worker count and memory come from the environment (`affected run --workers --memory-gib`): they change
-how a step works, never what it writes, and are left out of its digest.
+Worker count, memory and cluster come from the environment (`affected run --workers --memory-gib
+--scheduler --shared`): they change how a step works, never what it writes, and are left out of its digest.
 """
 
 from __future__ import annotations
 
 import os
 from datetime import date
+from pathlib import Path
 
 from flows.settings import IncidentFile, configs_folder
+from matching.errors import OperatorError
 from matching.intake import IntakeSettings, date_orders
 from matching.link import LinkSettings
+from matching.link.settings import Cluster
 from matching.owners import OwnersSettings
 from matching.people import PeopleSettings
 from matching.standardise import StandardiseSettings
@@ -24,6 +27,7 @@ from notify.report import ReportSettings
 
 __all__ = [
     "batches",
+    "cluster",
     "counts",
     "duties",
     "intake",
@@ -47,6 +51,31 @@ def workers() -> int:
 def memory_gib() -> float:
     """Bound on the memory of joins."""
     return float(os.environ.get("AFFECTED_MEMORY_GIB") or _DEFAULT_MEMORY_GIB)
+
+
+def cluster(file: IncidentFile) -> Cluster | None:
+    """Workers elsewhere; None: threads of this process.
+
+    Raises OperatorError with one line a problem.
+    """
+    scheduler, shared = (os.environ.get(f"AFFECTED_{name}", "") for name in ("SCHEDULER", "SHARED"))
+    if not scheduler:
+        return None
+    found = []
+    if not scheduler.startswith("tls://"):
+        found.append(f"--scheduler {scheduler}: without TLS; give a tls:// address")
+    if not shared or not Path(shared).is_dir():
+        found.append(f"--shared {shared}: no such folder; name one that all workers see")
+    certificates = file.dask.model_dump()
+    for key, name in certificates.items():
+        if not name:
+            found.append(f"dask.{key}: needed with --scheduler; name a PEM file")
+        elif not (file.root / name).is_file():
+            found.append(f"dask.{key}: no file {name}; correct it")
+    if found:
+        raise OperatorError("\n".join(found))
+    paths = {key: file.root / name for key, name in certificates.items()}
+    return Cluster(scheduler=scheduler, shared=Path(shared).absolute(), **paths)
 
 
 def owner_on(file: IncidentFile) -> date | None:
@@ -77,7 +106,7 @@ def standardise(file: IncidentFile) -> StandardiseSettings:
 
 
 def link(file: IncidentFile) -> LinkSettings:
-    """Model, training and thresholds."""
+    """Model, training, thresholds, and who works."""
     mapped = {field for source in file.leaked for field in source.columns}
     chosen = file.matching.model or ("clinic" if "ssn" in mapped else "dental")
     model = configs_folder() / "models" / f"{chosen}.json"
@@ -86,6 +115,7 @@ def link(file: IncidentFile) -> LinkSettings:
         model=str(model if chosen in {"dental", "clinic"} else file.root / chosen),
         threads=workers(),
         memory_gib=memory_gib(),
+        cluster=cluster(file),
     )
 
 

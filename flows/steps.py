@@ -34,7 +34,13 @@ from flows.measure import PeakMemory
 from flows.rounds import open_round
 from flows.settings import IncidentFile
 from flows.system import told_by_system
-from matching.errors import ApprovalMissing, IntegrityError, OperatorError, UsageError
+from matching.errors import (
+    ApprovalMissing,
+    IntegrityError,
+    OperatorError,
+    UsageError,
+    WorkerFailed,
+)
 from matching.store import Workspace
 
 __all__ = ["REPORT", "STEPS", "Outcome", "Step", "StepFailed", "run_one", "run_steps", "step_named"]
@@ -42,7 +48,9 @@ __all__ = ["REPORT", "STEPS", "Outcome", "Step", "StepFailed", "run_one", "run_s
 Result = dict[str, Any]
 Wrap = Callable[[Callable[[str, str], Result], str], Callable[[str, str], Result]]
 
-NOT_IN_DIGEST = frozenset({"memory_gib", "threads", "chunk_rows", "root", "model", "train"})
+NOT_IN_DIGEST = frozenset(
+    {"memory_gib", "threads", "cluster", "chunk_rows", "root", "model", "train"}
+)
 """Settings that change how a step works, never what it writes. The model is frozen in `reference/`
 at the first round; where it lies on disk is no matter afterwards."""
 
@@ -234,6 +242,8 @@ def _attempt(step: Step, workspace: Workspace, settings: BaseModel) -> Exception
 
 
 def _failed(step: Step, error: Exception) -> StepFailed:
+    if isinstance(error, WorkerFailed):
+        return StepFailed(f"step {step.name} failed: {error}")
     frames = traceback.extract_tb(error.__traceback__)
     where = " < ".join(
         f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-6:])

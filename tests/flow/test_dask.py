@@ -17,6 +17,9 @@ import polars as pl
 import pytest
 from distributed import LocalCluster, Security
 
+from flows import step_settings
+from flows.settings import load_incident
+from flows.steps import NOT_IN_DIGEST
 from flows.system import told_by_system
 from matching.errors import OperatorError, TryAgainLater
 from matching.link import LinkSettings, progress, remote, run, worker
@@ -24,7 +27,10 @@ from matching.link.chunks import Chunks, Made
 from matching.link.settings import Cluster
 from matching.store import Workspace, Writer, locked
 from matching.tables import TABLES
+from tests.flow.hand_made import Call, HandMade, call, incident
 from tests.link_people import damaged, people, write_std
+
+__all__ = ["call", "incident"]
 
 PEOPLE = 300
 SETTINGS = LinkSettings(model="dental", train="never", threads=1, memory_gib=2, chunk_rows=100)
@@ -262,6 +268,66 @@ def test_a_scheduler_that_does_not_answer(
     wrong = found.model_copy(update={"tls_cert": found.tls_key, "tls_key": found.tls_ca})
     with pytest.raises(OperatorError, match="tls_cert"):
         run(workspace, SETTINGS.model_copy(update={"cluster": wrong}))
+
+
+@pytest.fixture
+def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command line sets is unset again."""
+    for name in ("AFFECTED_SCHEDULER", "AFFECTED_SHARED"):
+        monkeypatch.setenv(name, "")
+
+
+@pytest.mark.usefixtures("no_cluster")
+def test_a_scheduler_without_tls_is_refused_before_anything_is_written(
+    call: Call, incident: HandMade, shared: Path
+) -> None:
+    before = sorted(incident.folder.iterdir())
+    said = call("run", incident.file, "--scheduler", "tcp://127.0.0.1:8786", "--shared", shared)
+    assert said.code == 3
+    assert said.lines == [
+        "affected: --scheduler tcp://127.0.0.1:8786: without TLS; give a tls:// address",
+        *(
+            f"{incident.file}: dask.{key}: needed with --scheduler; name a PEM file"
+            for key in ("tls_ca", "tls_cert", "tls_key")
+        ),
+    ]
+    assert sorted(incident.folder.iterdir()) == before
+    alone = call("run", incident.file, "--scheduler", "tls://127.0.0.1:8786")
+    assert (alone.code, len(alone.lines)) == (2, 1)
+
+
+@pytest.mark.usefixtures("no_cluster")
+def test_certificates_and_folder_that_are_not_there_are_named(
+    call: Call, incident: HandMade
+) -> None:
+    incident.edit("[entities]", '[dask]\ntls_ca = "ca.pem"\ntls_cert = "c.pem"\n[entities]')
+    incident.put("ca.pem", "")
+    said = call("run", incident.file, "--scheduler", "tls://x:1", "--shared", "/nowhere")
+    assert said.code == 3
+    assert [line.removeprefix("affected: ") for line in said.lines] == [
+        "--shared /nowhere: no such folder; name one that all workers see",
+        f"{incident.file}: dask.tls_cert: no file c.pem; correct it",
+        f"{incident.file}: dask.tls_key: needed with --scheduler; name a PEM file",
+    ]
+
+
+@pytest.mark.usefixtures("no_cluster")
+def test_where_workers_are_changes_no_digest(
+    incident: HandMade, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"tls_ca": "a.pem", "tls_cert": "b.pem", "tls_key": "c.pem"}
+    for name in names.values():
+        incident.put(name, "")
+    here = step_settings.link(load_incident(incident.file))
+    section = "\n".join(f'{key} = "{name}"' for key, name in names.items())
+    incident.edit("[entities]", f"[dask]\n{section}\n[entities]")
+    monkeypatch.setenv("AFFECTED_SCHEDULER", "tls://x:1")
+    monkeypatch.setenv("AFFECTED_SHARED", str(shared))
+    there = step_settings.link(load_incident(incident.file))
+    assert there.cluster is not None
+    assert there.cluster.tls_ca == incident.folder / "a.pem"
+    left_out = set(NOT_IN_DIGEST)
+    assert there.model_dump(exclude=left_out) == here.model_dump(exclude=left_out)
 
 
 def test_too_little_disk_is_said_before_the_step(
