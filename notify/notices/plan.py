@@ -70,6 +70,7 @@ def run(workspace: Workspace, settings: NoticesSettings) -> None:
 def _common(workspace: Workspace, settings: NoticesSettings, aside: ThreadPoolExecutor) -> Common:
     earlier = told(workspace)
     pairs = workspace.scan("ownership").select(_PAIR).collect()
+    assert pairs["person_id"].is_sorted(), "ownership is in the order of its key"
     entities = pl.Enum(pairs["entity_id"].unique().drop_nulls().sort())
     numbers = aside.submit(reference_numbers, workspace, pairs, earlier)
     del pairs
@@ -224,6 +225,24 @@ def _ends(ordered: pl.Series) -> tuple[pl.Expr, pl.Expr]:
 
 def _with_printed(wide: pl.DataFrame, part: Slice) -> pl.DataFrame:
     """Add what the window would show: its faults, its longest line, and the state of the address."""
+    faults = (pl.col(f).cast(pl.String) for f in ("name_faults", "faults", "print_faults"))
+    found = pl.concat_str(faults, separator=",", ignore_nulls=True)
+    lacking = pl.any_horizontal("name_lacks", "lacks", "print_lacks")
+    no_glyph = pl.when(lacking).then(pl.lit("no_glyph:printed_line"))
+    longest = pl.max_horizontal("name_longest", "longest").cast(pl.Int64)
+    return _with_chosen(wide, part).with_columns(
+        faults=pl.coalesce(pl.when(found != "").then(found), no_glyph),
+        longest_line=pl.when(pl.col("address_member").is_not_null()).then(longest),
+        representative_named=pl.col("care_of").fill_null(value=False),
+        state=pl.col("state").cast(pl.String),
+        address_source=pl.col("side").replace_strict(
+            _SOURCES, default=None, return_dtype=pl.String
+        ),
+    )
+
+
+def _with_chosen(wide: pl.DataFrame, part: Slice) -> pl.DataFrame:
+    """Add what the pass over the records said of the chosen name and the chosen address."""
     seats = wide.with_columns(
         name_seat=choose.seat(pl.col("name")),
         address_seat=choose.seat(pl.col("address")),
@@ -236,23 +255,9 @@ def _with_printed(wide: pl.DataFrame, part: Slice) -> pl.DataFrame:
     texts = part.voices.said.select("^name_(longest|faults|lacks)$", name_seat="seat")
     at = part.members.select("side", address_seat="seat", address_member="member")
     lines = seats.join(named, on="name_seat", how="left").join(texts, on="name_seat", how="left")
-    lines = lines.join(at, on="address_seat", how="left").join(
-        part.voices.places.rename({"seat": "address_seat"}), on=["address_seat", "kind"], how="left"
-    )
-    faults = (pl.col(f).cast(pl.String) for f in ("name_faults", "faults", "print_faults"))
-    found = pl.concat_str(faults, separator=",", ignore_nulls=True)
-    lacking = pl.any_horizontal("name_lacks", "lacks", "print_lacks")
-    no_glyph = pl.when(lacking).then(pl.lit("no_glyph:printed_line"))
-    longest = pl.max_horizontal("name_longest", "longest").cast(pl.Int64)
-    return lines.with_columns(
-        faults=pl.coalesce(pl.when(found != "").then(found), no_glyph),
-        longest_line=pl.when(pl.col("address_member").is_not_null()).then(longest),
-        representative_named=pl.col("care_of").fill_null(value=False),
-        state=pl.col("state").cast(pl.String),
-        address_source=pl.col("side").replace_strict(
-            _SOURCES, default=None, return_dtype=pl.String
-        ),
-    )
+    lines = lines.join(at, on="address_seat", how="left")
+    places = part.voices.places.rename({"seat": "address_seat"})
+    return lines.join(places, on=["address_seat", "kind"], how="left")
 
 
 def _notices(workspace: Workspace, pairs: pl.DataFrame) -> pl.DataFrame:

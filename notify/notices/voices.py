@@ -106,8 +106,8 @@ def _places(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _places_of(found: pl.DataFrame, number: int, kind: str) -> pl.DataFrame:
-    usable = found.filter(printed.mailable(kind))
-    lines = usable.lazy().select("seat", *printed.address(kind)).collect()
+    usable = found.lazy().filter(printed.mailable(kind))
+    lines = usable.select("seat", *printed.address(kind)).collect()
     texts = [name for name in lines.columns if name != "seat"]
     foreign = pl.col("country_iso2") != "US"
     nobody = pl.lit(None, dtype=pl.String)
