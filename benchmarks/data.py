@@ -30,7 +30,7 @@ def incident(
     rows: int, *, charts: int | None = None, profile: str = "dental", seed: int = 1
 ) -> Path:
     """The incident file with `rows` leaked rows and as many charts; made where it is not there yet."""
-    from flows.rehearse import rehearse  # noqa: PLC0415 - not needed where the data are there
+    from flows.rehearse import rehearse
 
     folder = folder_of(rows, profile, seed)
     if not (folder / "incident.toml").exists():

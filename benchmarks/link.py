@@ -55,7 +55,7 @@ def main() -> None:
 
 def _beside(options: argparse.Namespace) -> Path | None:
     """A folder on the disk of the data: links to its files must be possible."""
-    from benchmarks.data import folder_of  # noqa: PLC0415 - only where data are made
+    from benchmarks.data import folder_of
 
     home = folder_of(options.rows, "dental", options.seed).parent
     home.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def _beside(options: argparse.Namespace) -> Path | None:
 
 
 def _model_file(name: str, folder: Path) -> Path:
-    from matching.model.files import load_model  # noqa: PLC0415
+    from matching.model.files import load_model
 
     path = folder / f"{name}.json"
     path.write_text(json.dumps(plain_model() if name == "plain" else load_model(name)))
@@ -97,7 +97,7 @@ def _measured(
 
 
 def _fresh(source: Path, folder: Path, name: str, model: Path) -> dict[str, Any]:
-    from matching.store import Workspace  # noqa: PLC0415
+    from matching.store import Workspace
 
     root = folder / name
     linked_copy(Workspace.open(source), root)
@@ -108,9 +108,9 @@ def _fresh(source: Path, folder: Path, name: str, model: Path) -> dict[str, Any]
 
 
 def _ours(root: Path, model: Path) -> dict[str, Any]:
-    from flows.measure import PeakMemory  # noqa: PLC0415 - measured from here
-    from matching.link import LinkSettings, run  # noqa: PLC0415
-    from matching.store import Workspace  # noqa: PLC0415
+    from flows.measure import PeakMemory
+    from matching.link import LinkSettings, run
+    from matching.store import Workspace
 
     workspace = Workspace.open(root)
     settings = LinkSettings(model=str(model), train="never", floor_bits=FLOOR_BITS)
@@ -131,7 +131,7 @@ def _ours(root: Path, model: Path) -> dict[str, Any]:
 def _peer(
     source: Path, folder: Path, name: str, model: Path, mode: str, chunks: int
 ) -> dict[str, Any]:
-    from matching.store import Workspace  # noqa: PLC0415
+    from matching.store import Workspace
 
     root = folder / name
     linked_copy(Workspace.open(source), root)

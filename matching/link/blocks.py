@@ -30,8 +30,10 @@ _SMALL = np.int64(24)
 
 
 class Index(NamedTuple):
-    """All rules' entries in one array. Bucket b of rule r is
-    `entries[starts[first[r] + b] : starts[first[r] + b + 1]]`, one of 2 ** `bits[r]`.
+    """All rules' entries in one array.
+
+    Bucket b of rule r is `entries[starts[first[r] + b] : starts[first[r] + b + 1]]`, one of
+    2 ** `bits[r]`.
     """
 
     entries: Words
@@ -60,11 +62,11 @@ def build_index(
         mine = starts[first[number] : first[number] + 2 ** bits[number] + 1]
         slots = [slot for slot in range(len(keys)) if rule[slot] == number]
         for slot in slots:
-            _count(keys[slot], bits[number], mine)
+            _count(_there(keys[slot]), bits[number], mine)
         np.cumsum(mine, out=mine)
         mine += np.uint32(offsets[number])
         for slot in slots:
-            _scatter(keys[slot], bits[number], row_bits, mine, entries)
+            _scatter(_there(keys[slot]), bits[number], row_bits, mine, entries)
             keys[slot] = None
         # scattering moved every start to the next one
         mine[1:] = mine[:-1]
@@ -74,6 +76,11 @@ def build_index(
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one_rule, range(rules)))
     return Index(entries, starts, first, bits.astype(np.int64), row_bits)
+
+
+def _there(keys: Hashes | None) -> Hashes:
+    assert keys is not None
+    return keys
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -150,8 +157,10 @@ def _left_counts(
 
 
 class Shared(NamedTuple):
-    """Keys of one rule that both sides have: where their entries begin, and rows on either side. 16
-    bytes a key: kept for one rule at a time."""
+    """Keys of one rule that both sides have: where their entries begin, and rows on either side.
+
+    16 bytes a key: kept for one rule at a time.
+    """
 
     at: Positions
     left: Counts

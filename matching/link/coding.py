@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from matching.errors import OperatorError
 from matching.link.conditions import Kind
 from matching.link.hashing import Hashes, Numbering, column_hashes
 from matching.link.program import Program, compile_model, model_columns
-from matching.model.frequencies import OTHERS
+from matching.model.definition import MATCH_COLUMNS
+from matching.model.frequencies import OTHERS, tf_columns
 
 __all__ = ["Coded", "Coder", "Features", "Lane"]
 
@@ -39,8 +41,10 @@ class Lane:
 
 @dataclass(slots=True)
 class Coded:
-    """Rows of one side. `lanes` rows x lanes; `shares` rows x term-frequency columns, log2, NaN where
-    unknown; `texts` the columns that have no dictionary.
+    """Rows of one side.
+
+    `lanes` rows x lanes; `shares` rows x term-frequency columns, log2, NaN where unknown; `texts` the
+    columns that have no dictionary.
     """
 
     lanes: Lanes
@@ -104,7 +108,7 @@ class Coder:
         placed, at = {}, 0
         for column in self.columns:
             width = 1 if column in self._numberings else 2
-            if width == 2 and column not in self.program.compared_columns:  # noqa: PLR2004 - a hash
+            if width == 2 and column not in self.program.compared_columns:
                 continue
             placed[column] = Lane(at, width)
             at += width
@@ -157,7 +161,7 @@ class Coder:
         coded.texts = {column: frame[column] for column in self.text_beside}
         return coded
 
-    def text(self, coded: Coded, column: str, rows: npt.NDArray[np.int64]) -> pl.Series:
+    def text(self, coded: Coded, column: str, rows: npt.NDArray[Any]) -> pl.Series:
         """The column's text at these rows."""
         numbering = self._numberings.get(column)
         if numbering is None:
@@ -187,6 +191,11 @@ class _Shares:
 def _repeating(settings: dict[str, Any], sample: pl.DataFrame) -> set[str]:
     """Columns to number: of columns that are compared with each other, all or none."""
     columns = model_columns(settings)
+    unknown = (set(columns) | set(tf_columns(settings))) - set(MATCH_COLUMNS)
+    if unknown:
+        raise OperatorError(
+            f"model: unknown column '{min(unknown)}'; levels may read {', '.join(MATCH_COLUMNS)}"
+        )
     plain = compile_model(settings)
     chosen: set[str] = set()
     for group in _groups(plain, columns):

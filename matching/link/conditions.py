@@ -12,7 +12,7 @@ NOT, coalesce, CASE) nothing is taken apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 
 import sqlglot
@@ -44,8 +44,11 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """One bit. `left`, `right`: columns, empty where the side plays no part. `left_of`, `right_of`:
-    SQL over VALUE that is evaluated per distinct value (SAME, FLAG, ANY). `limit`: the threshold."""
+    """One bit.
+
+    `left`, `right`: columns, empty where the side plays no part. `left_of`, `right_of`: SQL over VALUE
+    that is evaluated per distinct value (SAME, FLAG, ANY). `limit`: the threshold.
+    """
 
     kind: Kind
     left: str = ""
@@ -90,8 +93,11 @@ Condition = Else | Test | Open | Joined
 
 
 def parse(condition: str, coded: Collection[str]) -> Condition:
-    """Take one condition apart; ELSE is always true. `coded`: columns with a dictionary, about whose
-    values anything may be asked; of others only equality and null are known."""
+    """Take one condition apart; ELSE is always true.
+
+    `coded`: columns with a dictionary, about whose values anything may be asked; of others only
+    equality and null are known.
+    """
     if condition.strip().upper() == "ELSE":
         return Else()
     return _node(sqlglot.parse_one(condition, dialect="duckdb"), coded)
@@ -261,11 +267,10 @@ def _similarity(tree: sql.Expr, coded: Collection[str]) -> Atom | None:
         return None
     kind, comparisons = _SIMILARITIES[key]
     operands = function.expressions if anonymous else [function.this, function.expression]
-    sides = [_bare(operand) for operand in operands]
-    if not isinstance(tree, comparisons) or len(sides) != 2 or None in sides:  # noqa: PLR2004 - both sides
+    sides = [side for side in map(_bare, operands) if side is not None]
+    if not isinstance(tree, comparisons) or len(operands) != 2 or len(sides) != 2:
         return None
     one, two = sides
-    assert one is not None and two is not None
     if one[1] == two[1] or not {one[0], two[0]} <= set(coded):
         return None
     left, right = (one, two) if one[1] == "l" else (two, one)

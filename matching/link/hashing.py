@@ -138,8 +138,11 @@ def evaluated(values: pl.Series, expressions: tuple[str, ...]) -> list[Hashes]:
 
 
 def shapes(values: pl.Series) -> npt.NDArray[np.uint64]:
-    """Three words a value: its first 8 bytes, the next 8, and length (low 8 bits, 255: longer) with
-    the set of its letters (56 bits: letters, digits, all else folded into twenty)."""
+    """Three words a value: its first 8 bytes, the next 8, its length and letters.
+
+    The third word: length in the low 8 bits (255: longer), the set of letters in the other 56 (A-Z,
+    0-9, all else folded into twenty).
+    """
     texts = values.to_arrow().cast(pa.large_string())
     _, offsets, data = texts.buffers()
     starts = np.frombuffer(offsets, dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
@@ -154,11 +157,11 @@ def _shapes(starts: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]) -> npt.N
         letters = np.uint64(0)
         for k in range(length):
             byte = np.uint64(data[starts[i] + k])
-            if k < 16:  # noqa: PLR2004 - two words
+            if k < 16:
                 found[i, k // 8] |= byte << np.uint64(8 * (k % 8))
-            if 65 <= byte <= 90:  # noqa: PLR2004 - A-Z
+            if 65 <= byte <= 90:
                 place = byte - np.uint64(65)
-            elif 48 <= byte <= 57:  # noqa: PLR2004 - 0-9
+            elif 48 <= byte <= 57:
                 place = byte - np.uint64(22)
             else:
                 place = np.uint64(36) + byte % np.uint64(20)
@@ -174,7 +177,7 @@ def _slot(slots: Hashes, value: np.uint64) -> int:
     at = (value * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
     while slots[at] != 0 and slots[at] != value:
         at = (at + np.uint64(1)) & mask
-    return np.int64(at)
+    return int(at)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba

@@ -112,7 +112,7 @@ def _comparison(steps: _Steps, comparison: CompiledComparison) -> int:
         steps.aim(missed, len(steps.rows))
         if unsure:
             steps.aim([(steps.add(FORGET), 5)], len(steps.rows))
-        true, false = [], []
+        true, false = list[tuple[int, int]](), list[tuple[int, int]]()
         if not isinstance(level.condition, Else):
             true, false = steps.condition(level.condition)
         accept = steps.add(ACCEPT, x=level.number)

@@ -82,8 +82,10 @@ class Code(NamedTuple):
 
 
 class Met(NamedTuple):
-    """A small set of the rows that one record has met: `stamp` says for which record a slot counts.
-    `at`, `end`, `wanted`: the record's place in each key's bucket."""
+    """A small set of the rows that one record has met.
+
+    `stamp` says for which record a slot counts. `at`, `end`, `wanted`: the record's place in each key's bucket.
+    """
 
     stamp: Int64s
     row: Uint32s
@@ -96,8 +98,10 @@ class Met(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Room for the pairs that go on: row numbers, rules, one level a comparison (an open one as -4 -
-    the level that could weigh most), and the best weight that they can have.
+    """Room for the pairs that go on.
+
+    Row numbers, rules, one level a comparison (an open one as -4 - the level that could weigh most), and
+    the best weight that they can have.
     """
 
     left: Uint32s
@@ -152,14 +156,14 @@ def meet(
         for k in range(candidates):
             touched ^= other_lanes[rows[k], 0]
         for k in range(candidates):
-            p, q = i, np.int64(rows[k])
+            p, q = i, int(rows[k])
             if flipped:
                 p, q = q, p
             best, reaches = prior, True
             for c in order:
                 at = begins[c]
                 unsure, likely, level = False, -2, -2
-                while level == -2:  # noqa: PLR2004 - none yet
+                while level == -2:
                     kind, x, y = steps[at, 0], steps[at, 1], steps[at, 2]
                     holds = False
                     if kind == _EQUAL:
@@ -170,10 +174,10 @@ def meet(
                             holds = holds and two == right_lanes[q, y + 1]
                         holds = holds and (one | two) != 0
                     elif kind == ACCEPT:
-                        if not unsure and likely == -2:  # noqa: PLR2004 - no earlier level is possible
+                        if not unsure and likely == -2:
                             level = x
                         else:
-                            if likely == -2 or most[c, x + 1] > most[c, likely + 1]:  # noqa: PLR2004
+                            if likely == -2 or most[c, x + 1] > most[c, likely + 1]:
                                 likely = x
                             if not unsure:
                                 level = -4 - likely
@@ -303,7 +307,7 @@ def _ones(x: np.uint64) -> int:
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
     x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
+    return int((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -311,7 +315,7 @@ def _most_similar(
     head_a: np.uint64, rest_a: np.uint64, head_b: np.uint64, rest_b: np.uint64
 ) -> float:
     """An upper bound of Jaro-Winkler: no letter that the other lacks can match; no transpositions."""
-    long_a, long_b = np.int64(rest_a & np.uint64(255)), np.int64(rest_b & np.uint64(255))
+    long_a, long_b = int(rest_a & np.uint64(255)), int(rest_b & np.uint64(255))
     if long_a == _LONG or long_b == _LONG or long_a == 0 or long_b == 0:
         return 1.0
     letters_a, letters_b = rest_a >> np.uint64(8), rest_b >> np.uint64(8)
@@ -320,7 +324,7 @@ def _most_similar(
         return 0.0
     jaro = (matches / long_a + matches / long_b + 1.0) / 3.0
     differing, prefix = head_a ^ head_b, 0
-    while prefix < 4 and prefix < min(long_a, long_b):  # noqa: PLR2004 - Winkler's prefix
+    while prefix < 4 and prefix < min(long_a, long_b):
         if (differing >> np.uint64(8 * prefix)) & np.uint64(255) != 0:
             break
         prefix += 1
@@ -330,7 +334,7 @@ def _most_similar(
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def _fewest_edits(rest_a: np.uint64, rest_b: np.uint64) -> int:
     """A lower bound of Levenshtein's and Damerau's distances: one edit removes one missing letter."""
-    long_a, long_b = np.int64(rest_a & np.uint64(255)), np.int64(rest_b & np.uint64(255))
+    long_a, long_b = int(rest_a & np.uint64(255)), int(rest_b & np.uint64(255))
     letters_a, letters_b = rest_a >> np.uint64(8), rest_b >> np.uint64(8)
     apart = 0 if long_a == _LONG or long_b == _LONG else abs(long_a - long_b)
     return max(apart, _ones(letters_a & ~letters_b), _ones(letters_b & ~letters_a))

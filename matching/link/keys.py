@@ -13,11 +13,9 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import sqlglot
-from sqlglot import expressions as sql
 
 from matching.link.hashing import Hashes, column_hashes, mixed
-from matching.link.rules import Key, Rule
+from matching.link.rules import Key, Rule, columns_of_part
 
 __all__ = ["KeyTable", "Slots", "slots"]
 
@@ -35,11 +33,7 @@ class Slots:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that the parts read."""
-        found = [
-            column.name
-            for part in self.parts
-            for column in sqlglot.parse_one(part, dialect="duckdb").find_all(sql.Column)
-        ]
+        found = [column for part in self.parts for column in columns_of_part(part)]
         return tuple(dict.fromkeys(found))
 
     @property

@@ -33,8 +33,11 @@ fills it."""
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Which keys two sides share. `counts`: rows of the left side by entry of the index, where a key
-    begins; None for one side against itself."""
+    """Which keys two sides share.
+
+    `counts`: rows of the left side by entry of the index, where a key begins; None for one side against
+    itself.
+    """
 
     index: Index
     counts: npt.NDArray[np.uint32] | None
@@ -106,8 +109,9 @@ def limited(
     kept = [b.filter(pl.col("pairs") <= cap) for b, cap in zip(blocks, caps, strict=True)]
     made = {f"pairs_{name}": _pairs(b) for name, b in zip(rules, kept, strict=True)}
     log_counts(step, **made)
-    slots = [len(rule.keys) for rule in rules.values()]
-    widest = sum(int(b["widest"].max() or 0) * n for b, n in zip(kept, slots, strict=True))  # type: ignore[arg-type,call-overload]  # integers
+    widest = 0
+    for found, rule in zip(kept, rules.values(), strict=True):
+        widest += max(found["widest"].to_list(), default=0) * len(rule.keys)
     return (without(sizes.index, dropped) if dropped else sizes.index), widest
 
 

@@ -83,7 +83,7 @@ class Matcher:
         begin, rows = 0, keys.shape[1]
         own = np.zeros(rows, dtype=np.bool_) if own is None else own
         here, there = (Records(c.lanes, c.shares) for c in (streamed, side.coded))
-        left, right = (side.coded, streamed) if flipped else (streamed, side.coded)
+        sides = (side.coded, streamed) if flipped else (streamed, side.coded)
         while begin < rows:
             begin, pairs, compared = meet(
                 begin, rows, self._turn, here, keys, self.rule, side.index, there, code, met, found,
@@ -92,19 +92,19 @@ class Matcher:
             self._turn += rows + 1
             self.compared += compared
             if pairs:
-                yield _Survivors(self, code, found, pairs, left, right).weighed()
+                yield _Survivors(self, code, found, pairs, sides=sides).weighed()
 
 
 class _Survivors:
     """Pairs that the kernel let through, while their open comparisons are decided."""
 
     def __init__(
-        self, matcher: Matcher, code: Code, found: Found, pairs: int, left: Coded, right: Coded
+        self, matcher: Matcher, code: Code, found: Found, pairs: int, *, sides: tuple[Coded, Coded]
     ) -> None:
         self.matcher, self.code = matcher, code
         self.program = matcher.coder.program
         self.frequencies = frequencies_of(self.program)
-        self.sides = left, right
+        self.sides = sides
         self.rows = found.left[:pairs], found.right[:pairs]
         self.rules, self.levels = found.rules[:pairs], found.levels[:pairs]
         self.best = found.best[:pairs]
@@ -126,7 +126,7 @@ class _Survivors:
         """Weight of one comparison, where it is open the most that it can be."""
         levels = self.levels[rows, c]
         open_ = levels < _NULL
-        weights = self.code.weight[c, np.where(open_, 0, levels + 1)]
+        weights: Floats = self.code.weight[c, np.where(open_, 0, levels + 1)]
         weights[open_] = self.code.most[c, -3 - levels[open_].astype(np.int64)]
         return weights + self._adjustments(c, rows)
 
@@ -183,7 +183,8 @@ class _Survivors:
             for lane in [self.matcher.coder.lanes.get(name, Lane(0, 0))]
         )
         if atom.kind == Kind.EQUAL:
-            assert left is not None and right is not None
+            assert left is not None
+            assert right is not None
             return np.asarray((left == right).all(axis=1) & left.any(axis=1))
         if atom.kind in (Kind.NULL_LEFT, Kind.NULL_RIGHT):
             tested = left if right is None else right

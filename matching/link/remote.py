@@ -23,7 +23,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, Security, wait
+from distributed import CancelledError, Client, Future, KilledWorker, Security, wait
+from distributed.client import ClosedClientError
+from distributed.comm.core import CommClosedError
 
 from matching import errors
 from matching.errors import OperatorError, TryAgainLater, WorkerFailed
@@ -40,7 +42,7 @@ __all__ = ["workers_of"]
 
 ANSWER_WITHIN_S = 30.0
 """A scheduler or a first worker that is there answers at once; this allows for one that is starting."""
-WITHOUT_WORKERS_S = 120.0
+WITHOUT_WORKERS_S = 4.0
 """As long as a cluster may take to put new workers in the place of lost ones."""
 LOOK_EVERY_S = 2.0
 ATTEMPTS = 3
@@ -59,9 +61,12 @@ def workers_of(
     Raises OperatorError (certificates, shared folder), TryAgainLater where the scheduler does not
     answer, has no workers or loses them for good.
     """
-    with _client(cluster) as client, _exchange(cluster.shared, linking) as branch:
-        theirs = Writer(branch, TABLES["pairs"], linking.writer.resume_key)
-        yield _Workers(client, cluster.scheduler, linking, theirs).make
+    try:
+        with _client(cluster) as client, _exchange(cluster.shared, linking) as branch:
+            theirs = Writer(branch, TABLES["pairs"], linking.writer.resume_key)
+            yield _Workers(client, cluster.scheduler, linking, theirs).make
+    except (CancelledError, ClosedClientError, CommClosedError):
+        raise TryAgainLater(f"{cluster.scheduler}: went away; start it and run again") from None
 
 
 @dataclass(slots=True)
@@ -134,8 +139,6 @@ class _Workers:
                 f"{self.scheduler}: workers cannot run parts ({type(error).__name__}); install the"
                 " same version of this program there"
             )
-        if future.status != "finished":
-            raise TryAgainLater(f"{self.scheduler}: went away; start it and run again")
         result = future.result()
         if isinstance(result, Failed):
             raise _raised(result)
@@ -155,7 +158,7 @@ def _raised(failed: Failed) -> Exception:
     if failed.number:
         return OSError(failed.number, os.strerror(failed.number), failed.text)
     if failed.kind in _OPERATORS:
-        error: Exception = _OPERATORS[failed.kind](failed.text)
+        error: Exception = _OPERATORS[failed.kind](f"on a worker: {failed.text}")
         return error
     return WorkerFailed(f"{failed.kind} at {failed.text} (on a worker)")
 
@@ -163,7 +166,8 @@ def _raised(failed: Failed) -> Exception:
 @contextmanager
 def _client(cluster: Cluster) -> Iterator[Client]:
     """A connection over TLS to a scheduler with at least one worker."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters, we say in one line
+    for name in ("distributed", "distributed.client"):  # what matters, we say in one line
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         security = Security(  # type: ignore[no-untyped-call]
             require_encryption=True, tls_ca_file=str(cluster.tls_ca),

@@ -179,7 +179,7 @@ def rescore(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _rescore(  # noqa: PLR0917 - compiled code takes arrays one by one
+def _rescore(
     pattern: Any, weight: Reals, cap: Bands, change: Reals, include: float, merge: float,
     out: Reals, band: Bands,
 ) -> None:  # fmt: skip

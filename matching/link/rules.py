@@ -15,8 +15,9 @@ import sqlglot
 from sqlglot import expressions as sql
 
 from matching.errors import OperatorError
+from matching.model.definition import MATCH_COLUMNS
 
-__all__ = ["BLOCKING", "TRAINING", "Rule", "rule_names", "rules_of"]
+__all__ = ["BLOCKING", "TRAINING", "Rule", "columns_of_part", "rule_names", "rules_of"]
 
 Key = tuple[str, ...]
 
@@ -130,12 +131,23 @@ TRAINING: dict[str, Rule] = {
 def rules_of(settings: dict[str, Any]) -> dict[str, Rule]:
     """The model's own blocking rules where it has some, else BLOCKING.
 
-    Raises OperatorError naming a rule that is no conjunction of `l.x = r.x`.
+    Raises OperatorError naming a rule that is no conjunction of `l.x = r.x`, or its unknown column.
     """
     given = settings.get("blocking_rules_to_generate_predictions") or []
     texts = [rule if isinstance(rule, str) else rule["blocking_rule"] for rule in given]
     rules = [_rule(text) for text in texts]
+    for rule in rules:
+        unknown = {c for key in rule.keys for part in key for c in columns_of_part(part)}
+        unknown -= set(MATCH_COLUMNS)
+        if unknown:
+            raise OperatorError(f"model: blocking rule '{rule.name}': no column '{min(unknown)}'")
     return {rule.name: rule for rule in rules} or BLOCKING
+
+
+def columns_of_part(part: str) -> tuple[str, ...]:
+    """Columns that a part reads."""
+    tree = sqlglot.parse_one(part, dialect="duckdb")
+    return tuple(dict.fromkeys(column.name for column in tree.find_all(sql.Column)))
 
 
 def _rule(text: str) -> Rule:

@@ -206,8 +206,11 @@ class Tools:
 
 
 def index_side(side: Records, tools: Tools) -> tuple[Coded, Index]:
-    """All records of a side as numbers and by key: about 100 bytes a record for the numbers, 8 for
-    each of its keys, and as much again for the keys while the index is built."""
+    """All records of a side as numbers and by key.
+
+    About 100 bytes a record for the numbers, 8 for each of its keys, and as much again for the keys
+    while the index is built.
+    """
     whole = tools.coder.empty(side.rows)
     keys: list[Hashes | None] = [np.empty(side.rows, dtype=np.uint64) for _ in tools.slots.keys]
     texts: dict[int, dict[str, pl.Series]] = {}

@@ -88,11 +88,8 @@ def _one_column(sides: Sequence[Counted], column: str, least: float) -> pl.DataF
     # a sum of integers: equal to the total only where every value is listed
     if least > 0 and int((listed["frequency"] * total).round().sum()) < total:
         listed = pl.concat([listed, pl.DataFrame({"value": [OTHERS], "frequency": [least]})])
-    return (
-        listed.sort("value")
-        .select(pl.lit(column).alias("field"), "value", "frequency")
-        .cast(TF_SCHEMA)
-    )  # type: ignore[arg-type]  # a plain dict
+    named = listed.sort("value").select(pl.lit(column).alias("field"), "value", "frequency")
+    return named.cast(TF_SCHEMA)  # type: ignore[arg-type]  # a plain dict
 
 
 def with_frequencies(

@@ -156,8 +156,8 @@ def _candidates(
     found = [pl.DataFrame(schema=SCORED)]
     for start, stop in sample.others.ranges():
         streamed, keys = tools.coded(sample.others, start, stop)
-        for piece in matcher.pairs(streamed, keys, Indexed(coded, index, widest), flipped=True):
-            found.append(piece.with_columns(pl.col("right_rid") + start))
+        pieces = matcher.pairs(streamed, keys, Indexed(coded, index, widest), flipped=True)
+        found += [piece.with_columns(pl.col("right_rid") + start) for piece in pieces]
     pairs = pl.concat(found)
     if within:
         own = pl.Series(sample.numbers).gather(pairs["left_rid"])
