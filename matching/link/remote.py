@@ -42,7 +42,7 @@ __all__ = ["workers_of"]
 
 ANSWER_WITHIN_S = 30.0
 """A scheduler or a first worker that is there answers at once; this allows for one that is starting."""
-WITHOUT_WORKERS_S = 4.0
+WITHOUT_WORKERS_S = 120.0
 """As long as a cluster may take to put new workers in the place of lost ones."""
 LOOK_EVERY_S = 2.0
 ATTEMPTS = 3
