@@ -49,7 +49,13 @@ def people_in_ranges(rows: int, rows_at_once: int) -> Iterator[pl.Expr]:
 def records(workspace: Workspace, wanted: pl.LazyFrame) -> pl.LazyFrame:
     """One row per record of `wanted` (column `member`) that is not excluded."""
     members = wanted.select("member").unique()
-    return pl.concat(_side(workspace, members, name, key) for name, key in _SIDES)
+    sides = []
+    for name, key in _SIDES:
+        cleaned, delivered = (
+            frame.join(members, on="member", how="semi") for frame in _scans(workspace, name, key)
+        )
+        sides.append(cleaned.join(delivered, on="member", how="left"))
+    return pl.concat(sides)
 
 
 def records_in_order(
@@ -62,24 +68,37 @@ def records_in_order(
     """
     for start in range(0, max(wanted.height, 1), RECORDS_AT_ONCE):
         some = wanted.slice(start, RECORDS_AT_ONCE)
-        inside = pl.lit(value=False)
-        if some.height:
-            inside = pl.col("member").is_between(some["member"][0], some["member"][-1])
-        sides = [_side(workspace, some.lazy(), name, key, inside) for name, key in _SIDES]
-        yield some, pl.concat(sides).collect(engine="streaming")
+        yield some, pl.concat(_between(workspace, some, name, key) for name, key in _SIDES)
 
 
-def _side(
-    workspace: Workspace, wanted: pl.LazyFrame, name: str, key: str, inside: pl.Expr | None = None
-) -> pl.LazyFrame:
-    anywhere = pl.lit(value=True)
-    delivered = workspace.scan(name).select(
-        pl.col(key).alias("member"), *(pl.col(c).alias(f"raw_{c}") for c in _AS_DELIVERED)
-    )
-    cleaned = workspace.scan(f"{name}_std").select(pl.col(key).alias("member"), *_CLEANED)
-    found = cleaned.filter(anywhere if inside is None else inside).join(wanted, on="member")
-    if inside is None:
-        delivered = delivered.join(wanted, on="member", how="semi")
-    else:
-        delivered = delivered.filter(inside)
-    return found.join(delivered, on="member", how="left")
+def _scans(workspace: Workspace, name: str, key: str) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """The cleaned records of a side, and what they were as delivered."""
+    member = pl.col(key).alias("member")
+    raw = (pl.col(column).alias(f"raw_{column}") for column in _AS_DELIVERED)
+    cleaned = workspace.scan(f"{name}_std").select(member, *_CLEANED)
+    return cleaned, workspace.scan(name).select(member, *raw)
+
+
+def _between(workspace: Workspace, some: pl.DataFrame, name: str, key: str) -> pl.DataFrame:
+    """Records of one side with the columns of `some`; frames in one order are put side by side."""
+    inside = pl.lit(value=False)
+    if some.height:
+        inside = pl.col("member").is_between(some["member"][0], some["member"][-1])
+    cleaned, delivered = (frame.filter(inside).collect() for frame in _scans(workspace, name, key))
+    cleaned = _only(cleaned, some["member"])
+    ids = cleaned.select("member")
+    columns = [_beside(ids, _only(frame, ids["member"])) for frame in (some, delivered)]
+    return pl.concat([cleaned, *columns], how="horizontal")
+
+
+def _only(rows: pl.DataFrame, members: pl.Series) -> pl.DataFrame:
+    """Rows of these members; nothing is copied where that is all of them."""
+    wanted = rows["member"].is_in(members.implode())
+    return rows if wanted.all() else rows.filter(wanted)
+
+
+def _beside(ids: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """The other columns of `rows` in the order of `ids`; null where a member has no row."""
+    if not rows["member"].equals(ids["member"]):
+        rows = ids.join(rows, on="member", how="left", maintain_order="left")
+    return rows.drop("member")
