@@ -118,6 +118,7 @@ class _Workers:
                 finished = self._outcome(future)
                 self.linking.writer.take(waiting.pop(future), self.theirs)
                 yield finished
+            last_seen = time.monotonic()
 
     def _require_workers(self, last_seen: float) -> float:
         """When workers were last seen; raises where the cluster has lost them for good."""
@@ -205,7 +206,9 @@ def _exchange(shared: Path, linking: Linking) -> Iterator[Workspace]:
     digest = digest_of(linking.writer.resume_key, home.identity["key_check"])[:_DIGITS]
     root = shared / f"{home.incident_id}-{digest}"
     _remove_left_behind(shared, home.incident_id, root)
-    require_free(shared, pairs_bytes(linking.leaked.rows) + sum(map(home.size, LENT)))
+    there = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    needed = pairs_bytes(linking.leaked.rows) + sum(map(home.size, LENT))
+    require_free(shared, max(needed - there, 0))
     with locked(root / ".lock"):
         branch = home.branch(root)
         for name in LENT:
