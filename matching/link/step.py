@@ -83,7 +83,7 @@ def _workers(linking: Linking) -> Iterator[Make]:
     if linking.settings.cluster is None:
         yield lambda kind, waiting: _threads(linking, kind, waiting)
         return
-    from matching.link.remote import workers_of
+    from matching.link.remote import workers_of  # noqa: PLC0415 - distributed takes 2 s to import
 
     with workers_of(linking.settings.cluster, linking) as make:
         yield make

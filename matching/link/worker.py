@@ -71,7 +71,7 @@ def make_part(exchange: str, kind: str, part: int) -> Finished | Failed:
         return Finished(held.chunks.make(part, writer), held.said)
     except OperatorError as error:
         return Failed(type(error).__name__, str(error))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told without its message
         return _failed(error)
 
 
@@ -126,7 +126,7 @@ def _loaded(workspace: Workspace, order: dict[str, Any], kind: str) -> _Held:
 
 def _threads() -> int:
     """As many as the worker was given: they wait for each other while the kind is loaded."""
-    from distributed import get_worker
+    from distributed import get_worker  # noqa: PLC0415 - 2 s to import, and only there
 
     return int(get_worker().state.nthreads)
 
