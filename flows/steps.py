@@ -80,12 +80,12 @@ STEPS: tuple[Step, ...] = (
         writes=("leaked_std", "charts_std", "nonidentifying", "changes"),
     ),
     Step(
-        "link", matching.link.run, step_settings.link, 2,
+        "link", matching.link.run, step_settings.link, 3,
         reads=("leaked_std", "charts_std", "nonidentifying"),
         writes=("identities", "pairs"),
     ),
     Step(
-        "people", matching.people.run, step_settings.people, 1,
+        "people", matching.people.run, step_settings.people, 2,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
                "charts_std", "decisions", "registry"),
         writes=("members", "persons", "affected", "maybe_same", "merge_tree", "merge_counts"),
