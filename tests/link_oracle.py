@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from matching.link import matcher as matcher_module
 from matching.link.coding import Coder
 from matching.link.keys import slots
 from matching.link.limits import Sizes, limited, sizes_across
@@ -186,8 +185,3 @@ def agree(found: pl.DataFrame, expected: pl.DataFrame) -> None:
     assert_frame_equal(found.select(exact), expected.select(exact))
     for column in ("tf_bits", "match_weight"):
         assert np.allclose(found[column], expected[column], rtol=0, atol=_SAME_BITS), column
-
-
-def small_rooms(monkeypatch: Any, pairs: int) -> None:
-    """Let so few pairs wait for their texts at a time."""
-    monkeypatch.setattr(matcher_module, "ROOM", pairs)

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from splink import DuckDBAPI, Linker
 
 from benchmarks.plain import plain_model
-from matching.link import matcher
 from matching.link.hashing import shapes
 from matching.link.kernel import _fewest_edits, _most_similar, _places
 from matching.link.program import model_columns
@@ -294,7 +293,7 @@ def _comparisons(draw: st.DrawFn) -> list[dict[str, Any]]:
     return [*levels, level("ELSE", draw(_SHARES), draw(_SHARES))]
 
 
-@settings(deadline=None, max_examples=20, derandomize=True)
+@settings(deadline=None, max_examples=12, derandomize=True)
 @given(
     st.lists(_comparisons(), min_size=1, max_size=3), _ROWS, _ROWS,
     st.sets(st.sampled_from(("city", "unit"))), st.floats(0, 1),
@@ -323,13 +322,13 @@ _TWO = st.tuples(_BYTES, _BYTES) | _BYTES.flatmap(
 )
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=25, derandomize=True)
 @given(st.lists(_TWO, min_size=1, max_size=40))
 def test_bounds_never_exclude_what_duckdb_accepts(pairs: list[tuple[str, str]]) -> None:
     pairs = [(a, b) for a, b in pairs if "\0" not in a + b]
     pairs += [(a * 20, b * 20) for a, b in pairs] + [(a, a + b) for a, b in pairs]
     assume(pairs)
-    frame = pl.DataFrame(pairs, schema={"city": pl.String, "unit": pl.String}, orient="row")
+    frame = pl.DataFrame(pairs, schema={"a": pl.String, "b": pl.String}, orient="row")
     sql = """
         select jaro_winkler_similarity(a, b) as jaro_winkler, jaro_similarity(a, b) as jaro,
             levenshtein(a, b) as levenshtein, damerau_levenshtein(a, b) as damerau,
@@ -340,7 +339,7 @@ def test_bounds_never_exclude_what_duckdb_accepts(pairs: list[tuple[str, str]]) 
         con.execute("set threads = 1")
         con.register("frame", frame.to_arrow())
         told = con.sql(sql).pl().to_dicts()
-    left, right = shapes(frame["city"]), shapes(frame["unit"])
+    left, right = shapes(frame["a"]), shapes(frame["b"])
     for a, b, true in zip(left, right, told, strict=True):
         most = _most_similar(a[0], a[2], b[0], b[2])
         assert max(true["jaro_winkler"], true["jaro"]) <= most + 1e-9
@@ -356,4 +355,3 @@ def test_bounds_are_worth_having() -> None:
     pairs = [(a, b) for n, a in enumerate(known) for b in known[:n]]
     assert sum(_most_similar(a[0], a[2], b[0], b[2]) < 0.75 for a, b in pairs) > len(pairs) / 2
     assert all(_fewest_edits(a[2], b[2]) > 1 for a, b in pairs)
-    assert matcher.ROOM > 0
