@@ -15,12 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from matching.errors import OperatorError
 from matching.link.conditions import Kind
 from matching.link.hashing import Hashes, Numbering, column_hashes
 from matching.link.program import Program, compile_model, model_columns
-from matching.model.definition import MATCH_COLUMNS
-from matching.model.frequencies import OTHERS, tf_columns
+from matching.model.frequencies import OTHERS
 
 __all__ = ["Coded", "Coder", "Features", "Lane"]
 
@@ -191,11 +189,6 @@ class _Shares:
 def _repeating(settings: dict[str, Any], sample: pl.DataFrame) -> set[str]:
     """Columns to number: of columns that are compared with each other, all or none."""
     columns = model_columns(settings)
-    unknown = (set(columns) | set(tf_columns(settings))) - set(MATCH_COLUMNS)
-    if unknown:
-        raise OperatorError(
-            f"model: unknown column '{min(unknown)}'; levels may read {', '.join(MATCH_COLUMNS)}"
-        )
     plain = compile_model(settings)
     chosen: set[str] = set()
     for group in _groups(plain, columns):

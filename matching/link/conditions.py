@@ -15,8 +15,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-import sqlglot
 from sqlglot import expressions as sql
+
+from matching.link.dialect import parsed, written
 
 __all__ = [
     "VALUE", "Atom", "Condition", "Else", "Joined", "Kind", "Open", "Test",
@@ -100,14 +101,14 @@ def parse(condition: str, coded: Collection[str]) -> Condition:
     """
     if condition.strip().upper() == "ELSE":
         return Else()
-    return _node(sqlglot.parse_one(condition, dialect="duckdb"), coded)
+    return _node(parsed(condition, what="a level"), coded)
 
 
-def columns_of(condition: str) -> frozenset[str]:
-    """Columns that a condition reads, without `_l` and `_r`."""
+def columns_of(condition: str, *, what: str = "a level") -> frozenset[str]:
+    """Columns that a condition reads, without `_l` and `_r`. `what` names it where it is no SQL."""
     if condition.strip().upper() == "ELSE":
         return frozenset()
-    return frozenset(c[:-2] for c in _names(sqlglot.parse_one(condition, dialect="duckdb")))
+    return frozenset(c[:-2] for c in _names(parsed(condition, what=what)))
 
 
 def atoms_of(condition: Condition) -> Iterator[Atom]:
@@ -152,7 +153,7 @@ def _node(tree: sql.Expr, coded: Collection[str]) -> Condition:
         return found
     texts = frozenset(name[:-2] for name in _names(tree))
     maybe = _overlap(tree, coded) or _similarity(tree, coded)
-    return Open(f"({tree.sql(dialect='duckdb')})", texts, maybe)
+    return Open(f"({written(tree)})", texts, maybe)
 
 
 def _names(tree: sql.Expr) -> frozenset[str]:
@@ -167,10 +168,29 @@ def _bare(tree: sql.Expr | None) -> tuple[str, str] | None:
     return None
 
 
+_TEXTS = frozenset({
+    "left", "right", "substr", "substring", "upper", "lower", "trim", "ltrim", "rtrim", "replace",
+    "reverse",
+})  # fmt: skip
+_TOTAL = _TEXTS | {
+    "length", "len", "strlen", "string_split", "str_split", "starts_with", "ends_with", "prefix",
+    "suffix", "contains",
+}  # fmt: skip
+"""Functions that give null for a missing value, and only then, and never fail."""
+_TOTAL_NODES = (
+    sql.Column, sql.Identifier, sql.Literal, sql.Paren, sql.Substring, sql.Trim, sql.EQ, sql.NEQ,
+    sql.GT, sql.GTE, sql.LT, sql.LTE, sql.Like, sql.In, sql.And, sql.Or,
+)  # fmt: skip
+
+
 def _of_one_value(tree: sql.Expr, coded: Collection[str]) -> tuple[str, str, str] | None:
-    """(column, side, SQL over VALUE) of an expression over one coded column of one side."""
+    """(column, side, SQL over VALUE) of an expression over one coded column of one side.
+
+    Only of nodes that are null for a missing value, and only then, and never fail: it is evaluated for
+    every value, whether a level's other conditions would have let it through or not.
+    """
     names = _names(tree)
-    if len(names) != 1 or any(isinstance(node, sql.Subquery) for node in tree.walk()):
+    if len(names) != 1 or not all(_is_total(node) for node in tree.walk()):
         return None
     name = next(iter(names))
     if name[:-2] not in coded:
@@ -178,7 +198,20 @@ def _of_one_value(tree: sql.Expr, coded: Collection[str]) -> tuple[str, str, str
     renamed = tree.copy().transform(
         lambda node: sql.column(VALUE) if isinstance(node, sql.Column) else node
     )
-    return name[:-2], name[-1], renamed.sql(dialect="duckdb")
+    return name[:-2], name[-1], written(renamed)
+
+
+def _is_total(node: sql.Expr) -> bool:
+    if isinstance(node, sql.Anonymous):
+        return node.name.lower() in _TOTAL
+    return isinstance(node, _TOTAL_NODES)
+
+
+def _is_text(tree: sql.Expr) -> bool:
+    """The expression gives a text, whatever it is over."""
+    if isinstance(tree, sql.Anonymous):
+        return tree.name.lower() in _TEXTS
+    return isinstance(tree, (sql.Column, sql.Substring, sql.Trim))
 
 
 def _null_test(tree: sql.Expr) -> Condition | None:
@@ -189,8 +222,8 @@ def _null_test(tree: sql.Expr) -> Condition | None:
         return None
     tested = inner.this
     values = [tested]
-    if isinstance(tested, sql.Coalesce):
-        values = [tested.this, *tested.expressions]
+    if isinstance(tested, sql.Anonymous) and tested.name.lower() == "coalesce":
+        values = tested.expressions
     whole: Condition | None = None
     for column in map(_bare, values):
         if column is None:
@@ -214,14 +247,21 @@ def _equality(tree: sql.Expr, coded: Collection[str]) -> Condition | None:
     first, second = _of_one_value(tree.left, coded), _of_one_value(tree.right, coded)
     if first is None or second is None or first[1] == second[1]:
         return None
+    if first[2] != second[2] and not (_is_text(tree.left) and _is_text(tree.right)):
+        return None  # 5 and 5.0 are equal, their hashes are not
     a, b = (first, second) if first[1] == "l" else (second, first)
-    return Test(Atom(Kind.SAME, a[0], b[0], f"hash({a[2]})", f"hash({b[2]})"), wanted=True)
+    return Test(Atom(Kind.SAME, a[0], b[0], _hash(a[2]), _hash(b[2])), wanted=True)
+
+
+def _hash(value: str) -> str:
+    """A hash above 0, and 0 for null."""
+    return f"case when ({value}) is null then 0 else greatest(hash({value}), 1) end"
 
 
 def _flag(tree: sql.Expr, coded: Collection[str]) -> Condition | None:
     """A test of one coded column of one side, such as its length; not true where it is null."""
     found = _of_one_value(tree, coded)
-    if found is None or isinstance(tree, (sql.Not, sql.Is, sql.Coalesce, sql.Case)):
+    if found is None:
         return None
     column, side, value = found
     test = f"({value})::ubigint"
@@ -232,24 +272,33 @@ def _flag(tree: sql.Expr, coded: Collection[str]) -> Condition | None:
 
 def _overlap(tree: sql.Expr, coded: Collection[str]) -> Atom | None:
     """`list_has_any(x, y)`: impossible where hashes of the elements to 64 bits have none in common."""
-    if not isinstance(tree, sql.ArrayOverlaps):
+    if isinstance(tree, sql.ArrayOverlaps):
+        operands = [tree.this, tree.expression]
+    elif isinstance(tree, sql.Anonymous) and tree.name.lower() in _OVERLAPS:
+        operands = tree.expressions
+    else:
         return None
-    one, two = _of_one_value(tree.this, coded), _of_one_value(tree.expression, coded)
+    if len(operands) != 2:
+        return None
+    one, two = (_of_one_value(operand, coded) for operand in operands)
     if one is None or two is None or one[1] == two[1]:
         return None
     a, b = (one, two) if one[1] == "l" else (two, one)
     return Atom(Kind.ANY, a[0], b[0], _elements(a[2]), _elements(b[2]))
 
 
+_OVERLAPS = frozenset({"list_has_any", "array_has_any"})
+
+
 def _elements(items: str) -> str:
     bits = f"list_transform({items}, lambda x: 1::ubigint << (hash(x) % 64)::int)"
-    return f"list_reduce({bits}, lambda a, b: a | b)"
+    return f"list_reduce({bits}, lambda a, b: a | b, 0::ubigint)"
 
 
-_SIMILARITIES: dict[type[sql.Expr] | str, tuple[Kind, tuple[type[sql.Expr], ...]]] = {
-    sql.JarowinklerSimilarity: (Kind.JARO_WINKLER, (sql.GTE, sql.GT)),
+_SIMILARITIES: dict[str, tuple[Kind, tuple[type[sql.Expr], ...]]] = {
+    "jaro_winkler_similarity": (Kind.JARO_WINKLER, (sql.GTE, sql.GT)),
     "jaro_similarity": (Kind.JARO_WINKLER, (sql.GTE, sql.GT)),
-    sql.Levenshtein: (Kind.EDITS, (sql.LTE, sql.LT)),
+    "levenshtein": (Kind.EDITS, (sql.LTE, sql.LT)),
     "damerau_levenshtein": (Kind.EDITS, (sql.LTE, sql.LT)),
     "hamming": (Kind.PLACES, (sql.LTE, sql.LT)),
 }
@@ -261,14 +310,13 @@ def _similarity(tree: sql.Expr, coded: Collection[str]) -> Atom | None:
     if not isinstance(tree, sql.Predicate) or not isinstance(tree, sql.Binary):
         return None
     function, number = tree.left, tree.right
-    anonymous = isinstance(function, sql.Anonymous)
-    key = function.name.lower() if anonymous else type(function)
-    if key not in _SIMILARITIES or not isinstance(number, sql.Literal) or number.is_string:
+    if not isinstance(function, sql.Anonymous) or not isinstance(number, sql.Literal):
         return None
-    kind, comparisons = _SIMILARITIES[key]
-    operands = function.expressions if anonymous else [function.this, function.expression]
-    sides = [side for side in map(_bare, operands) if side is not None]
-    if not isinstance(tree, comparisons) or len(operands) != 2 or len(sides) != 2:
+    if function.name.lower() not in _SIMILARITIES or number.is_string:
+        return None
+    kind, comparisons = _SIMILARITIES[function.name.lower()]
+    sides = [side for side in map(_bare, function.expressions) if side is not None]
+    if not isinstance(tree, comparisons) or len(function.expressions) != 2 or len(sides) != 2:
         return None
     one, two = sides
     if one[1] == two[1] or not {one[0], two[0]} <= set(coded):

@@ -177,7 +177,7 @@ def _slot(slots: Hashes, value: np.uint64) -> int:
     at = (value * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
     while slots[at] != 0 and slots[at] != value:
         at = (at + np.uint64(1)) & mask
-    return int(at)
+    return np.int64(at)  # type: ignore[return-value]  # numba's int() stays unsigned
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba

@@ -156,9 +156,9 @@ def meet(
         for k in range(candidates):
             touched ^= other_lanes[rows[k], 0]
         for k in range(candidates):
-            p, q = i, int(rows[k])
+            p, q = i, np.int64(rows[k])
             if flipped:
-                p, q = q, p
+                p, q = q, p  # type: ignore[assignment]  # both signed for numba
             best, reaches = prior, True
             for c in order:
                 at = begins[c]
@@ -307,7 +307,7 @@ def _ones(x: np.uint64) -> int:
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
     x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
     x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return int((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
+    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))  # type: ignore[return-value]  # signed: numba's int() of an unsigned number stays unsigned
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -315,7 +315,7 @@ def _most_similar(
     head_a: np.uint64, rest_a: np.uint64, head_b: np.uint64, rest_b: np.uint64
 ) -> float:
     """An upper bound of Jaro-Winkler: no letter that the other lacks can match; no transpositions."""
-    long_a, long_b = int(rest_a & np.uint64(255)), int(rest_b & np.uint64(255))
+    long_a, long_b = np.int64(rest_a & np.uint64(255)), np.int64(rest_b & np.uint64(255))
     if long_a == _LONG or long_b == _LONG or long_a == 0 or long_b == 0:
         return 1.0
     letters_a, letters_b = rest_a >> np.uint64(8), rest_b >> np.uint64(8)
@@ -334,10 +334,10 @@ def _most_similar(
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def _fewest_edits(rest_a: np.uint64, rest_b: np.uint64) -> int:
     """A lower bound of Levenshtein's and Damerau's distances: one edit removes one missing letter."""
-    long_a, long_b = int(rest_a & np.uint64(255)), int(rest_b & np.uint64(255))
+    long_a, long_b = np.int64(rest_a & np.uint64(255)), np.int64(rest_b & np.uint64(255))
     letters_a, letters_b = rest_a >> np.uint64(8), rest_b >> np.uint64(8)
     apart = 0 if long_a == _LONG or long_b == _LONG else abs(long_a - long_b)
-    return max(apart, _ones(letters_a & ~letters_b), _ones(letters_b & ~letters_a))
+    return max(apart, _ones(letters_a & ~letters_b), _ones(letters_b & ~letters_a))  # type: ignore[return-value]  # numba's integers
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba

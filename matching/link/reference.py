@@ -11,6 +11,7 @@ import polars as pl
 
 from matching.link.settings import LinkSettings
 from matching.link.sides import Records, Side
+from matching.link.usable import check_model
 from matching.log import log_counts
 from matching.model.files import load_frequencies, load_model, model_text
 from matching.model.frequencies import count_frequencies
@@ -50,6 +51,7 @@ def frozen_model(
 
 def _freeze(workspace: Workspace, settings: LinkSettings, leaked: Records, charts: Records) -> None:
     base = load_model(settings.model)
+    check_model(base)
     given = load_frequencies(settings.model) if settings.train == "never" else None
     frequencies = count_frequencies([leaked, charts], base) if given is None else given
     if not workspace.has("model"):

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-import sqlglot
 from sqlglot import expressions as sql
 
 from matching.errors import OperatorError
+from matching.link.dialect import parsed, written
 from matching.model.definition import MATCH_COLUMNS
 
 __all__ = ["BLOCKING", "TRAINING", "Rule", "columns_of_part", "rule_names", "rules_of"]
 
 Key = tuple[str, ...]
+MAX_RULES = 62
+"""Bits of `rules`: the one behind is for groups compared with themselves, the last is the sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,8 @@ def rules_of(settings: dict[str, Any]) -> dict[str, Rule]:
     """
     given = settings.get("blocking_rules_to_generate_predictions") or []
     texts = [rule if isinstance(rule, str) else rule["blocking_rule"] for rule in given]
+    if len(texts) > MAX_RULES:
+        raise OperatorError(f"model: {len(texts)} blocking rules; at most {MAX_RULES}")
     rules = [_rule(text) for text in texts]
     for rule in rules:
         unknown = {c for key in rule.keys for part in key for c in columns_of_part(part)}
@@ -146,12 +150,12 @@ def rules_of(settings: dict[str, Any]) -> dict[str, Rule]:
 
 def columns_of_part(part: str) -> tuple[str, ...]:
     """Columns that a part reads."""
-    tree = sqlglot.parse_one(part, dialect="duckdb")
+    tree = parsed(part, what="a blocking rule")
     return tuple(dict.fromkeys(column.name for column in tree.find_all(sql.Column)))
 
 
 def _rule(text: str) -> Rule:
-    tree = sqlglot.parse_one(text, dialect="duckdb")
+    tree = parsed(text, what="a blocking rule")
     parts = [_part(equality, text) for equality in tree.flatten() if isinstance(tree, sql.And)] or [
         _part(tree, text)
     ]
@@ -168,7 +172,7 @@ def _part(equality: sql.Expr, rule: str) -> str:
             bare = side.copy().transform(
                 lambda node: sql.column(node.name) if isinstance(node, sql.Column) else node
             )
-            sides["".join(sorted(tables))] = bare.sql(dialect="duckdb")
+            sides["".join(sorted(tables))] = written(bare)
         if set(sides) == {"l", "r"} and sides["l"] == sides["r"]:
             return sides["l"]
     raise OperatorError(
