@@ -252,6 +252,8 @@ def _note(
 
     People first: a person who was told must keep the id.
     """
+    if not batches:
+        return 0  # and no table is read: a damaged one may be about to be made again
     named = workspace.scan("pieces").filter(
         pl.col("batch_id").is_in(batches), pl.col("person_id").is_not_null()
     )
