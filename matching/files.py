@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from matching.errors import TryAgainLater
@@ -77,8 +79,11 @@ def rows_hash(rows: pl.DataFrame) -> str:
     """Two sums of 64-bit row hashes, hex: any order and split of rows gives the same total."""
     if rows.is_empty():
         return f"{0:032x}"
-    high, low = (_hash_sum(rows.hash_rows(seed)) for seed in (11, 47))
-    return f"{high:016x}{low:016x}"
+    first = rows.hash_rows(11).to_numpy()
+    second = _remixed(first)
+    return (
+        f"{int(first.sum()):016x}{int(second.sum()):016x}"  # sums of 64-bit words wrap at HASH_BASE
+    )
 
 
 def total_hash(hashes: Iterable[str]) -> str:
@@ -88,11 +93,12 @@ def total_hash(hashes: Iterable[str]) -> str:
     return f"{high:016x}{low:016x}"
 
 
-def _hash_sum(hashes: pl.Series) -> int:
-    # 32-bit halves, so that the sum of up to 2**32 hashes does not wrap
-    low = int((hashes & 0xFFFFFFFF).sum())
-    high = int((hashes // (1 << 32)).sum())
-    return ((high << 32) + low) % HASH_BASE
+def _remixed(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """murmur3's finaliser: rows whose hashes have the same sum have another sum of these."""
+    mixed = hashes ^ (hashes >> np.uint64(33))
+    mixed *= np.uint64(0xFF51AFD7ED558CCD)
+    mixed ^= mixed >> np.uint64(33)
+    return mixed
 
 
 def _sync(path: Path) -> None:

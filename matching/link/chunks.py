@@ -59,12 +59,12 @@ class Linking:
     charts: Side
     seconds: pl.DataFrame
     """identity_id, second: groups of several mentions, which are also compared with themselves."""
+    rules: dict[str, Rule] = field(init=False, repr=False)
+    """Blocking rules by name."""
     _among_reached: Side | None = field(default=None, init=False, repr=False)
 
-    @property
-    def rules(self) -> dict[str, Rule]:
-        """Blocking rules by name."""
-        return rules_of(self.model)
+    def __post_init__(self) -> None:
+        self.rules = rules_of(self.model)
 
     def bounds(self, kind: str) -> dict[int, tuple[int, int]]:
         """Parts of a kind and the records of its left side that each is made of."""

@@ -15,11 +15,13 @@ import polars as pl
 import pyarrow as pa
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-__all__ = ["Hashes", "Numbering", "chain", "column_hashes", "evaluated", "mixed", "shapes"]
+__all__ = ["GOLDEN", "Hashes", "Numbering", "chain", "column_hashes", "mixed", "shapes"]
 
 Hashes = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.uint32]
 _SEED = 17
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""2 ** 64 over the golden ratio: multiplying by it spreads neighbouring numbers over all bits."""
 _FIRST_SLOTS = 1 << 14
 _FULL = 0.6
 """Share of slots in use at which the table doubles: three probes on average."""
@@ -49,7 +51,7 @@ def _mix(left: Hashes, right: Hashes) -> Hashes:
     for i in range(len(left)):
         if left[i] == 0 or right[i] == 0:
             continue
-        x = left[i] * np.uint64(0x9E3779B97F4A7C15) + right[i]
+        x = left[i] * GOLDEN + right[i]
         x = (x ^ (x >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
         x = (x ^ (x >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
         x = x ^ (x >> np.uint64(33))
@@ -80,6 +82,7 @@ class Numbering:
         self.texts = pl.Series([None], dtype=pl.String)
         self._shaped = shaped
         self._lock = threading.Lock()
+        self._con = duckdb.connect(":memory:", config={"threads": 1}) if expressions else None
         self._slots = np.zeros(_FIRST_SLOTS, dtype=np.uint64)
         self._numbers = np.zeros(_FIRST_SLOTS, dtype=np.uint32)
         self._count = 0
@@ -107,7 +110,7 @@ class Numbering:
 
     def _learn(self, fresh: pl.Series) -> None:
         """Texts, expressions and shapes of values that were not known before."""
-        answers = evaluated(fresh, self.expressions) if self.expressions else []
+        answers = _evaluated(self._con, fresh, self.expressions) if self._con else []
         if self._shaped:
             answers += list(shapes(fresh).T)
         if answers:
@@ -125,15 +128,16 @@ class Numbering:
         _refill(*old, self._slots, self._numbers)
 
 
-def evaluated(values: pl.Series, expressions: tuple[str, ...]) -> list[Hashes]:
+def _evaluated(
+    con: duckdb.DuckDBPyConnection, values: pl.Series, expressions: tuple[str, ...]
+) -> list[Hashes]:
     """Each expression over `value`, as 64-bit unsigned numbers; 0 where null."""
     each = ", ".join(
         f"coalesce(({e})::ubigint, 0::ubigint) as e{n}" for n, e in enumerate(expressions)
     )
-    with duckdb.connect(":memory:") as con:
-        con.execute("set threads = 1")
-        con.register("distinct_values", values.alias("value").to_frame().to_arrow())
-        found = con.sql(f"select {each} from distinct_values").fetchnumpy()
+    con.register("distinct_values", values.alias("value").to_frame().to_arrow())
+    found = con.sql(f"select {each} from distinct_values").fetchnumpy()
+    con.unregister("distinct_values")
     return [np.asarray(found[f"e{n}"], dtype=np.uint64) for n in range(len(expressions))]
 
 
@@ -174,7 +178,7 @@ def _shapes(starts: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]) -> npt.N
 def _slot(slots: Hashes, value: np.uint64) -> int:
     """Where the value is, or the empty slot where it belongs."""
     mask = np.uint64(len(slots) - 1)
-    at = (value * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
+    at = (value * GOLDEN) >> np.uint64(20) & mask
     while slots[at] != 0 and slots[at] != value:
         at = (at + np.uint64(1)) & mask
     return np.int64(at)  # type: ignore[return-value]  # numba's int() stays unsigned

@@ -9,19 +9,17 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-from matching.link.hashing import Hashes, chain
+from matching.link.hashing import GOLDEN, Hashes, chain
+from matching.link.sides import FRAME_ROWS
 from matching.model.definition import CLEANED_COLUMNS
 from matching.store import Workspace
 
 __all__ = ["Identities", "collapse", "second_mentions"]
 
-_ROWS = 1 << 18
-"""Mentions read at a time: a row group of the store's Parquet files."""
-
 Identities = pl.DataFrame
 """Columns mention_id, identity_id: one row per mention."""
 _SEED = 11
-_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+_ODD = (GOLDEN, np.uint64(0xC2B2AE3D27D4EB4F))
 """Two chains of the columns' hashes: among 15 million identities no two differ and meet in both."""
 
 
@@ -30,7 +28,7 @@ def collapse(workspace: Workspace, *, threads: int = 1) -> Identities:
 
     40 bytes a mention: its id, two hashes, and a place among the distinct ones.
     """
-    begins = range(0, workspace.rows("leaked_std"), _ROWS)
+    begins = range(0, workspace.rows("leaked_std"), FRAME_ROWS)
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(lambda start: _hashed(workspace, start), begins))
     mentions = pl.concat([pl.Series("mention_id", [], dtype=pl.Int64), *(p[0] for p in parts)])
@@ -42,7 +40,7 @@ def collapse(workspace: Workspace, *, threads: int = 1) -> Identities:
 
 def _hashed(workspace: Workspace, start: int) -> tuple[pl.Series, npt.NDArray[np.uint64]]:
     """Ids of a range of mentions, and two hashes of their cleaned values."""
-    rows = workspace.rows_between("leaked_std", start, start + _ROWS)
+    rows = workspace.rows_between("leaked_std", start, start + FRAME_ROWS)
     frame = rows.select("mention_id", *CLEANED_COLUMNS).collect()
     both = np.zeros((2, frame.height), dtype=np.uint64)
     for name in CLEANED_COLUMNS:

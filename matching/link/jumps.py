@@ -1,18 +1,24 @@
-"""A program as the numbers that the kernel runs on: conditions as jumps, weights as tables."""
+"""A program as the numbers that the kernel runs on: conditions as jumps and tables, weights as tables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from matching.link.coding import Coder, Lane
+from matching.link.coding import Coder, Features, Lane
 from matching.link.conditions import Atom, Condition, Else, Joined, Open, Test
-from matching.link.kernel import ACCEPT, FORGET, UNKNOWN, Code
+from matching.link.kernel import ACCEPT, BIT, BY_JUMPS, FORGET, LOOK_UP, UNKNOWN, Code
 from matching.link.program import CompiledComparison, Frequency, Program
 
-__all__ = ["assemble", "frequencies_of"]
+__all__ = ["assemble"]
 
+Truth = npt.NDArray[np.bool_]
+Levels = npt.NDArray[np.int8]
+_TABLE_BITS = 12
+"""Exact atoms up to which a comparison gets a table: 4 kB, within reach of the processor."""
 _FIELDS = 10
 """Numbers of a step: see kernel.Code."""
 
@@ -25,6 +31,7 @@ class _Steps:
     rows: list[list[int]] = field(default_factory=list)
     atoms: list[Atom | None] = field(default_factory=list)
     limits: list[float] = field(default_factory=list)
+    tables: list[Levels] = field(default_factory=list)
 
     def add(self, kind: int, *, x: int = 0, atom: Atom | None = None) -> int:
         row = [0] * _FIELDS
@@ -39,14 +46,14 @@ class _Steps:
         return len(self.rows) - 1
 
     def condition(
-        self, condition: Condition
+        self, condition: Condition, bits: Mapping[Atom, int]
     ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Steps of one condition; gives the jumps (step, field) still to be set, if true and if false."""
         if isinstance(condition, Joined):
-            first = self.condition(condition.left)
+            first = self.condition(condition.left, bits)
             # AND goes on where the first part is true, OR where it is false
             self.aim(first[0] if condition.both else first[1], len(self.rows))
-            second = self.condition(condition.right)
+            second = self.condition(condition.right, bits)
             if condition.both:
                 return second[0], first[1] + second[1]
             return first[0] + second[0], second[1]
@@ -55,27 +62,34 @@ class _Steps:
             step = self.add(kind, atom=condition.maybe)
             return [(step, 4)], [(step, 5)]
         assert isinstance(condition, Test)  # ELSE stands alone
-        step = self.add(int(condition.atom.kind), atom=condition.atom)
+        step = self.add(BIT, x=bits[condition.atom])
         yes, no = [(step, 4)], [(step, 5)]
         return (yes, no) if condition.wanted else (no, yes)
+
+    def look_up(self, table: Levels) -> None:
+        self.add(LOOK_UP, x=sum(map(len, self.tables)))
+        self.tables.append(table)
+
+    def place(self, features: Features) -> None:
+        """Fill in where the answers about values lie."""
+        for row, atom in zip(self.rows, self.atoms, strict=True):
+            if atom is not None:
+                row[6:8] = features.place(atom.left, atom.left_of, atom.kind)
+                row[8:10] = features.place(atom.right, atom.right_of, atom.kind)
 
     def aim(self, jumps: list[tuple[int, int]], target: int) -> None:
         for step, place in jumps:
             self.rows[step][place] = target
 
 
-def assemble(coder: Coder) -> Code:
-    """The program of a coder with all that is known about values by now."""
+def assemble(coder: Coder, features: Features) -> Code:
+    """The program of a coder with what is known about values."""
     program = coder.program
     steps = _Steps(coder.lanes)
     begin = [_comparison(steps, comparison) for comparison in program.comparisons]
-    features = coder.features()
-    for row, atom in zip(steps.rows, steps.atoms, strict=True):
-        if atom is not None:
-            row[6:8] = features.place(atom.left, atom.left_of, atom.kind)
-            row[8:10] = features.place(atom.right, atom.right_of, atom.kind)
+    steps.place(features)
     weight, most, share = _tables(program)
-    frequencies = frequencies_of(program)
+    frequencies = _frequencies(program)
     order = _cheapest_first(program)
     ceilings = most.max(axis=1)
     after = np.zeros(len(order))
@@ -84,6 +98,7 @@ def assemble(coder: Coder) -> Code:
     columns = program.frequency_columns
     return Code(
         steps=np.array(steps.rows, dtype=np.int64),
+        table=np.concatenate([*steps.tables, np.zeros(0, dtype=np.int8)]),
         limit=np.array(steps.limits, dtype=np.float64),
         begin=np.array(begin, dtype=np.int64),
         weight=weight,
@@ -100,26 +115,65 @@ def assemble(coder: Coder) -> Code:
     )
 
 
-def frequencies_of(program: Program) -> list[Frequency]:
+def _frequencies(program: Program) -> list[Frequency]:
     """All term-frequency adjustments in the order of their numbers in `Code.share`."""
     return [x.frequency for c in program.comparisons for x in c.levels if x.frequency]
 
 
 def _comparison(steps: _Steps, comparison: CompiledComparison) -> int:
-    """Code of one comparison: each level's condition, then its acceptance; gives where it begins."""
+    """Code of one comparison; gives where it begins.
+
+    Its exact atoms, the table of what they decide, then each level's condition and its acceptance.
+    """
     begin, missed, unsure = len(steps.rows), list[tuple[int, int]](), False
+    bits = {atom: bit for bit, atom in enumerate(comparison.exact)}
+    for atom, bit in bits.items():
+        steps.rows[steps.add(int(atom.kind), atom=atom)][4] = bit
+    if len(bits) <= _TABLE_BITS:
+        steps.look_up(_levels(comparison, bits))
     for level in comparison.levels:
         steps.aim(missed, len(steps.rows))
         if unsure:
             steps.aim([(steps.add(FORGET), 5)], len(steps.rows))
         true, false = list[tuple[int, int]](), list[tuple[int, int]]()
         if not isinstance(level.condition, Else):
-            true, false = steps.condition(level.condition)
+            true, false = steps.condition(level.condition, bits)
         accept = steps.add(ACCEPT, x=level.number)
         steps.aim(true, accept)
         missed = [*false, (accept, 5)]
         unsure = _has_open(level.condition)
     return begin
+
+
+def _levels(comparison: CompiledComparison, bits: Mapping[Atom, int]) -> Levels:
+    """The level for every word of exact atoms, BY_JUMPS where other parts count."""
+    words = np.arange(1 << len(bits))
+    holds = {atom: words >> bit & 1 != 0 for atom, bit in bits.items()}
+    level = np.full(len(words), BY_JUMPS, dtype=np.int8)
+    waiting = np.ones(len(words), dtype=np.bool_)
+    for graded in comparison.levels:
+        surely, maybe = _truth(graded.condition, holds, len(words))
+        level[waiting & surely] = graded.number
+        waiting &= ~maybe
+    return level
+
+
+def _truth(condition: Condition, holds: Mapping[Atom, Truth], words: int) -> tuple[Truth, Truth]:
+    """For every word, whether a condition surely holds, and whether it may."""
+    always = np.ones(words, dtype=np.bool_)
+    if isinstance(condition, Else):
+        return always, always
+    if isinstance(condition, Open):
+        return ~always, always
+    if isinstance(condition, Test):
+        found = holds[condition.atom] if condition.wanted else ~holds[condition.atom]
+        return found, found
+    (one, may_one), (two, may_two) = (
+        _truth(c, holds, words) for c in (condition.left, condition.right)
+    )
+    if condition.both:
+        return one & two, may_one & may_two
+    return one | two, may_one | may_two
 
 
 def _has_open(condition: Condition) -> bool:

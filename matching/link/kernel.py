@@ -1,10 +1,11 @@
 """The one hot loop: candidates of a record, their levels, and whether the pair can still reach the floor.
 
 Each record of the streamed side looks its keys up in the index of the other side; every candidate is
-met once, whatever the number of rules that name it. A comparison is read as the model's CASE is: level
-by level, atom by atom, as a list of jumps. It ends at a level, or *open* where a part that only DuckDB
-can decide might be true; then the best weight that it can have counts. A pair that cannot reach the
-floor any more ends here, before any text is touched.
+met once, whatever the number of rules that name it. The exact atoms of a comparison make a word, and a
+table says the level for each word. Where it cannot, because something that only DuckDB decides might be
+true, the comparison is read as the model's CASE is: level by level, atom by atom, as a list of jumps.
+It then ends at a level, or *open*, and the best weight that it can have counts. A pair that cannot
+reach the floor any more ends here, before any text is touched.
 
 Arrays are taken out of their tuples before the loops, because numba counts references at every access,
 and words of the next steps are touched in loops of their own, so that their ways to memory overlap.
@@ -20,8 +21,12 @@ from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.link.blocks import Index
 from matching.link.conditions import Kind
+from matching.link.hashing import GOLDEN
 
-__all__ = ["ACCEPT", "FORGET", "UNKNOWN", "Code", "Found", "Met", "Records", "meet", "weigh"]
+__all__ = [
+    "ACCEPT", "BIT", "BY_JUMPS", "FORGET", "LOOK_UP", "UNKNOWN",
+    "Code", "Found", "Met", "Records", "at_most", "meet", "weigh",
+]  # fmt: skip
 
 Int64s = npt.NDArray[np.int64]
 Int8s = npt.NDArray[np.int8]
@@ -29,15 +34,19 @@ Uint32s = npt.NDArray[np.uint32]
 Floats = npt.NDArray[np.float64]
 Words = npt.NDArray[np.uint64]
 
-_EQUAL, _NULL_LEFT, _NULL_RIGHT, _SAME = (
-    int(k) for k in (Kind.EQUAL, Kind.NULL_LEFT, Kind.NULL_RIGHT, Kind.SAME)
-)
+_EQUAL, _NULL_LEFT, _NULL_RIGHT = (int(k) for k in (Kind.EQUAL, Kind.NULL_LEFT, Kind.NULL_RIGHT))
 _FLAG_LEFT, _FLAG_RIGHT, _ANY = (int(k) for k in (Kind.FLAG_LEFT, Kind.FLAG_RIGHT, Kind.ANY))
 _JARO_WINKLER, _EDITS = int(Kind.JARO_WINKLER), int(Kind.EDITS)
 UNKNOWN = 100
 """Instead of an atom's kind: a part of which nothing is known."""
 ACCEPT = 101
 """Instead of an atom's kind: the condition of level `x` holds."""
+LOOK_UP = 103
+"""Instead of an atom's kind: the bits so far give a level in `Code.table`, unless it says BY_JUMPS."""
+BIT = 104
+"""Instead of an atom's kind: bit `x` of the exact atoms, which were all read before."""
+BY_JUMPS = -128
+"""Instead of a level in the tables: exact atoms alone do not tell."""
 FORGET = 102
 """Instead of an atom's kind: a level begins, what the last one left unsure no longer counts."""
 _LONG = 255
@@ -56,11 +65,12 @@ class Records(NamedTuple):
 
 
 class Code(NamedTuple):
-    """The program as jumps.
+    """The program as tables and jumps.
 
     `steps`, one row each: kind, left lane, right lane, two lanes wide, where to go if true, if false,
     then begin and stride of what is `known` about the left value and about the right one. The code of
-    comparison c begins at `begin[c]`. Tables by comparison and level + 1: `weight`, `most` (the weight
+    comparison c begins at `begin[c]` with its exact atoms; each sets the bit in place of where to go and
+    goes on. LOOK_UP finds the level at `table[x + bits]`. Tables by comparison and level + 1: `weight`, `most` (the weight
     with the largest term-frequency adjustment) and `share` (number of its adjustment or -1). The
     comparisons are read in the order of `order`; `most_after[c]` is what those after c can add.
     """
@@ -68,6 +78,7 @@ class Code(NamedTuple):
     steps: Int64s
     limit: Floats
     begin: Int64s
+    table: Int8s
     weight: Floats
     most: Floats
     share: Int64s
@@ -137,11 +148,13 @@ def meet(
     right_lanes, right_shares = right.lanes, right.shares
     other_lanes = other.lanes
     steps, limit, begins, known = code.steps, code.limit, code.begin, code.known
+    table = code.table
     weight, most, share = code.weight, code.most, code.share
     order, most_after, prior = code.order, code.most_after, code.prior
     column, log2_u, share_weight, minimum = (
         code.share_column, code.share_log2_u, code.share_weight, code.share_log2_minimum,
     )  # fmt: skip
+    last = other_lanes.shape[1] - 1
     n, compared, touched = 0, 0, np.uint32(0)
     for i in range(begin, stop):
         candidates = _gather(
@@ -154,7 +167,7 @@ def meet(
         if n + candidates > len(out_left):
             return i, n, compared
         for k in range(candidates):
-            touched ^= other_lanes[rows[k], 0]
+            touched ^= other_lanes[rows[k], 0] ^ other_lanes[rows[k], last]
         for k in range(candidates):
             p, q = i, np.int64(rows[k])
             if flipped:
@@ -163,16 +176,44 @@ def meet(
             for c in order:
                 at = begins[c]
                 unsure, likely, level = False, -2, -2
+                word = np.int64(0)
                 while level == -2:
                     kind, x, y = steps[at, 0], steps[at, 1], steps[at, 2]
+                    if kind <= _FLAG_RIGHT:
+                        if kind == _EQUAL:
+                            one, two = left_lanes[p, x], np.uint32(0)
+                            holds = one == right_lanes[q, y]
+                            if steps[at, 3] != 0:
+                                two = left_lanes[p, x + 1]
+                                holds = holds and two == right_lanes[q, y + 1]
+                            holds = holds and (one | two) != 0
+                        elif kind == _NULL_LEFT:
+                            holds = left_lanes[p, x] == 0 and (
+                                steps[at, 3] == 0 or left_lanes[p, x + 1] == 0
+                            )
+                        elif kind == _NULL_RIGHT:
+                            holds = right_lanes[q, y] == 0 and (
+                                steps[at, 3] == 0 or right_lanes[q, y + 1] == 0
+                            )
+                        elif kind == _FLAG_LEFT:
+                            holds = known[steps[at, 6] + steps[at, 7] * left_lanes[p, x]] != 0
+                        elif kind == _FLAG_RIGHT:
+                            holds = known[steps[at, 8] + steps[at, 9] * right_lanes[q, y]] != 0
+                        else:
+                            r = steps[at, 6] + steps[at, 7] * left_lanes[p, x]
+                            s = steps[at, 8] + steps[at, 9] * right_lanes[q, y]
+                            holds = known[r] != 0 and known[r] == known[s]
+                        word |= np.int64(holds) << steps[at, 4]
+                        at += 1
+                        continue
+                    if kind == LOOK_UP:
+                        if table[x + word] != BY_JUMPS:
+                            level = np.int64(table[x + word])  # type: ignore[assignment]  # as above
+                        at += 1
+                        continue
                     holds = False
-                    if kind == _EQUAL:
-                        one, two = left_lanes[p, x], np.uint32(0)
-                        holds = one == right_lanes[q, y]
-                        if steps[at, 3] != 0:
-                            two = left_lanes[p, x + 1]
-                            holds = holds and two == right_lanes[q, y + 1]
-                        holds = holds and (one | two) != 0
+                    if kind == BIT:
+                        holds = (word >> x) & 1 != 0
                     elif kind == ACCEPT:
                         if not unsure and likely == -2:
                             level = x
@@ -182,22 +223,10 @@ def meet(
                             if not unsure:
                                 level = -4 - likely
                         unsure = False
-                    elif kind == _NULL_LEFT:
-                        holds = left_lanes[p, x] == 0 and (
-                            steps[at, 3] == 0 or left_lanes[p, x + 1] == 0
-                        )
-                    elif kind == _NULL_RIGHT:
-                        holds = right_lanes[q, y] == 0 and (
-                            steps[at, 3] == 0 or right_lanes[q, y + 1] == 0
-                        )
                     elif kind == UNKNOWN:
                         holds, unsure = True, True
                     elif kind == FORGET:
                         unsure = False
-                    elif kind == _FLAG_LEFT:
-                        holds = known[steps[at, 6] + steps[at, 7] * left_lanes[p, x]] != 0
-                    elif kind == _FLAG_RIGHT:
-                        holds = known[steps[at, 8] + steps[at, 9] * right_lanes[q, y]] != 0
                     else:
                         one, two = left_lanes[p, x], right_lanes[q, y]
                         if one != 0 and two != 0:
@@ -205,9 +234,7 @@ def meet(
                                 steps[at, 6] + steps[at, 7] * one,
                                 steps[at, 8] + steps[at, 9] * two,
                             )
-                            if kind == _SAME:
-                                holds = known[r] != 0 and known[r] == known[s]
-                            elif kind == _ANY:
+                            if kind == _ANY:
                                 unsure = unsure or known[r] & known[s] != 0
                                 holds = known[r] & known[s] != 0
                             else:
@@ -288,7 +315,7 @@ def _gather(
             at += 1
             if after >= 0 and np.int64(j) <= after + i:
                 continue
-            place = ((np.uint64(j) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+            place = ((np.uint64(j) * GOLDEN) >> np.uint64(32)) & mask
             while stamp[place] == turn and met_row[place] != j:
                 place = (place + np.uint64(1)) & mask
             if stamp[place] == turn:
@@ -361,6 +388,30 @@ def _rarity(a: float, b: float, log2_u: float, minimum: float) -> float:
     if np.isnan(a):
         return 0.0
     return log2_u - max(a, b, minimum)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def at_most(
+    c: int, pairs: Int64s, levels: Int8s, left: Uint32s, right: Uint32s, left_shares: Floats,
+    right_shares: Floats, code: Code,
+) -> Floats:  # fmt: skip
+    """What one comparison weighs in these pairs: adjusted where it is decided, its most where it is open."""
+    weights = np.empty(len(pairs))
+    for n in range(len(pairs)):
+        k = pairs[n]
+        level = np.int64(levels[k, c])
+        if level < -1:
+            weights[n] = code.most[c, -3 - level]
+            continue
+        weights[n] = code.weight[c, level + 1]
+        s = code.share[c, level + 1]
+        if s >= 0:
+            column = code.share_column[s]
+            weights[n] += code.share_weight[s] * _rarity(
+                left_shares[left[k], column], right_shares[right[k], column],
+                code.share_log2_u[s], code.share_log2_minimum[s],
+            )  # fmt: skip
+    return weights
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba

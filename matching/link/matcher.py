@@ -18,8 +18,8 @@ import polars as pl
 from matching.link.blocks import Index
 from matching.link.coding import Coded, Coder, Features, Lane
 from matching.link.conditions import Atom, Kind
-from matching.link.jumps import assemble, frequencies_of
-from matching.link.kernel import Code, Found, Met, Records, meet, weigh
+from matching.link.jumps import assemble
+from matching.link.kernel import Code, Found, Met, Records, at_most, meet, weigh
 from matching.link.keys import KeyTable
 from matching.link.scorer import DECIMALS, SCORED
 from matching.link.vectors import BITS
@@ -77,7 +77,8 @@ class Matcher:
 
         For `flipped`, `after`, `own` see `kernel.meet`.
         """
-        code = assemble(self.coder)
+        features = self.coder.features()
+        code = assemble(self.coder, features)
         found = _room(max(ROOM, side.widest + 1), len(code.begin))
         met = _met(side.widest, len(self.rule))
         begin, rows = 0, keys.shape[1]
@@ -92,18 +93,18 @@ class Matcher:
             self._turn += rows + 1
             self.compared += compared
             if pairs:
-                yield _Survivors(self, code, found, pairs, sides=sides).weighed()
+                yield _Survivors(self, code, features, found, pairs, sides=sides).weighed()
 
 
 class _Survivors:
     """Pairs that the kernel let through, while their open comparisons are decided."""
 
     def __init__(
-        self, matcher: Matcher, code: Code, found: Found, pairs: int, *, sides: tuple[Coded, Coded]
-    ) -> None:
-        self.matcher, self.code = matcher, code
+        self, matcher: Matcher, code: Code, features: Features, found: Found, pairs: int,
+        *, sides: tuple[Coded, Coded],
+    ) -> None:  # fmt: skip
+        self.matcher, self.code, self.features = matcher, code, features
         self.program = matcher.coder.program
-        self.frequencies = frequencies_of(self.program)
         self.sides = sides
         self.rows = found.left[:pairs], found.right[:pairs]
         self.rules, self.levels = found.rules[:pairs], found.levels[:pairs]
@@ -116,39 +117,16 @@ class _Survivors:
         for c in self._telling():
             rows = alive[self.levels[alive, c] < _NULL]
             if len(rows):
-                self.best[rows] -= self._best(c, rows)
+                before = self._most(c, rows)
                 self.levels[rows, c] = self._decided(c, rows)
-                self.best[rows] += self._best(c, rows)
+                self.best[rows] += self._most(c, rows) - before
                 alive = alive[self.best[alive] >= self.floor - _SLACK_BITS]
         return self._exactly(alive)
 
-    def _best(self, c: int, rows: Rows) -> Floats:
+    def _most(self, c: int, rows: Rows) -> Floats:
         """Weight of one comparison, where it is open the most that it can be."""
-        levels = self.levels[rows, c]
-        open_ = levels < _NULL
-        weights: Floats = self.code.weight[c, np.where(open_, 0, levels + 1)]
-        weights[open_] = self.code.most[c, -3 - levels[open_].astype(np.int64)]
-        return weights + self._adjustments(c, rows)
-
-    def _adjustments(self, c: int, rows: Rows) -> Floats:
-        """Term-frequency adjustments of one comparison, 0 at levels without and open ones."""
-        total = np.zeros(len(rows))
-        levels = self.levels[rows, c]
-        for place in np.flatnonzero(self.code.share[c] >= 0):
-            at = np.flatnonzero(levels == place - 1)
-            if len(at):
-                total[at] = self._adjusted(int(self.code.share[c, place]), rows[at])
-        return total
-
-    def _adjusted(self, number: int, rows: Rows) -> Floats:
-        frequency, column = self.frequencies[number], int(self.code.share_column[number])
-        a, b = (
-            side.shares[mine[rows], column]
-            for side, mine in zip(self.sides, self.rows, strict=True)
-        )
-        larger = np.fmax(np.fmax(a, b), frequency.log2_minimum)
-        known = ~(np.isnan(a) & np.isnan(b))
-        return np.where(known, frequency.weight * (frequency.log2_u - larger), 0.0)
+        (left, right), (one, two) = self.rows, self.sides
+        return at_most(c, rows, self.levels, left, right, one.shares, two.shares, self.code)
 
     def _telling(self) -> list[int]:
         """Comparisons by how much their outcome can take away, most first."""
@@ -171,12 +149,11 @@ class _Survivors:
     def _bits(self, atoms: tuple[Atom, ...], rows: Rows) -> npt.NDArray[np.uint64]:
         """The word of exact atoms."""
         word = np.zeros(len(rows), dtype=np.uint64)
-        features = self.matcher.coder.features()
         for bit, atom in enumerate(atoms):
-            word |= self._holds(atom, rows, features).astype(np.uint64) << np.uint64(bit)
+            word |= self._holds(atom, rows).astype(np.uint64) << np.uint64(bit)
         return word
 
-    def _holds(self, atom: Atom, rows: Rows, features: Features) -> npt.NDArray[np.bool_]:
+    def _holds(self, atom: Atom, rows: Rows) -> npt.NDArray[np.bool_]:
         left, right = (
             None if not name else side.lanes[mine[rows], lane.first : lane.first + lane.width]
             for name, side, mine in zip((atom.left, atom.right), self.sides, self.rows, strict=True)
@@ -191,12 +168,12 @@ class _Survivors:
             assert tested is not None
             return np.asarray(~tested.any(axis=1))
         answers = [
-            features.known[begin + stride * lanes[:, 0].astype(np.int64)]
+            self.features.known[begin + stride * lanes[:, 0].astype(np.int64)]
             for name, expression, lanes in (
                 (atom.left, atom.left_of, left), (atom.right, atom.right_of, right)
             )
             if lanes is not None
-            for begin, stride in [features.place(name, expression, atom.kind)]
+            for begin, stride in [self.features.place(name, expression, atom.kind)]
         ]  # fmt: skip
         return np.asarray((answers[0] == answers[-1]) & (answers[0] != 0))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from matching.model.definition import CLEANED_COLUMNS
+from matching.model.definition import CLEANED_COLUMNS, MATCH_COLUMNS
 from matching.model.frequencies import tf_columns, with_frequencies
 from matching.standardise import shared_value
 
-__all__ = ["connect", "load_rows", "numbered", "without_nonidentifying"]
+__all__ = ["connect", "load_rows", "matching_columns", "numbered", "without_nonidentifying"]
 
 _TAKEN_OUT = {
     "phone": ("phone", "phone2"),
@@ -65,10 +65,21 @@ def without_nonidentifying(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> 
 
 def numbered(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> pl.LazyFrame:
     """Row numbers `rid` 0, 1, ... in the present order and the matching columns."""
-    kept = without_nonidentifying(rows, nonidentifying)
-    place = (pl.col("street_number") + " " + pl.col("street_name")).alias("place")
     number = pl.int_range(pl.len(), dtype=pl.Int32).alias("rid")
-    return kept.select(number, *CLEANED_COLUMNS, place)
+    return matching_columns(rows, MATCH_COLUMNS, nonidentifying).select(number, *MATCH_COLUMNS)
+
+
+def matching_columns(
+    rows: pl.LazyFrame, columns: Sequence[str], nonidentifying: pl.DataFrame
+) -> pl.LazyFrame:
+    """Some of MATCH_COLUMNS from those of a cleaned table; `place` is made here."""
+    wanted = dict.fromkeys(c for c in columns if c in CLEANED_COLUMNS)
+    if "place" in columns:
+        wanted |= dict.fromkeys(("street_number", "street_name"))
+    beside = ("street",) if {"street_number", "street_name"} & set(wanted) else ()
+    cleaned = without_nonidentifying(rows.select(*beside, *wanted), nonidentifying)
+    place = (pl.col("street_number") + " " + pl.col("street_name")).alias("place")
+    return cleaned.select(place if c == "place" else c for c in columns)
 
 
 def load_rows(

@@ -17,8 +17,8 @@ from matching.link.blocks import Index, build_index
 from matching.link.coding import Coded, Coder
 from matching.link.hashing import Hashes
 from matching.link.keys import KeyTable, Slots
-from matching.link.rows import without_nonidentifying
-from matching.model.definition import CLEANED_COLUMNS, MATCH_COLUMNS
+from matching.link.rows import matching_columns
+from matching.model.definition import MATCH_COLUMNS
 from matching.store import Workspace
 from matching.tables import TABLES
 
@@ -110,7 +110,7 @@ class Side:
         if self.positions is not None:
             ids = self.ids.to_frame("id").lazy()
             rows = rows.join(ids, left_on=TABLES[self.table].key[0], right_on="id", how="semi")
-        return _matching(rows, MATCH_COLUMNS, self.nonidentifying)
+        return matching_columns(rows, MATCH_COLUMNS, self.nonidentifying)
 
     def only(self, ids: pl.Series) -> Side:
         """Some of the records, `ids` ascending."""
@@ -120,20 +120,7 @@ class Side:
 
     def _read(self, start: int, stop: int, columns: Sequence[str]) -> pl.LazyFrame:
         rows = self.workspace.rows_between(self.table, start, stop)
-        return _matching(rows, columns, self.nonidentifying)
-
-
-def _matching(
-    rows: pl.LazyFrame, columns: Sequence[str], nonidentifying: pl.DataFrame
-) -> pl.LazyFrame:
-    """Matching columns from those of a table; `place` is made here."""
-    wanted = dict.fromkeys(c for c in columns if c in CLEANED_COLUMNS)
-    if "place" in columns:
-        wanted |= dict.fromkeys(("street_number", "street_name"))
-    beside = ("street",) if {"street_number", "street_name"} & set(wanted) else ()
-    cleaned = without_nonidentifying(rows.select(*beside, *wanted), nonidentifying)
-    place = (pl.col("street_number") + " " + pl.col("street_name")).alias("place")
-    return cleaned.select(place if c == "place" else c for c in columns)
+        return matching_columns(rows, columns, self.nonidentifying)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +157,8 @@ class Tools:
 
     def __init__(self, coder: Coder, slots: Slots, *, threads: int) -> None:
         self.coder, self.slots, self.threads = coder, slots, threads
+        self._key_columns = slots.columns
+        self._columns = list(dict.fromkeys((*self._key_columns, *coder.needed)))
         self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
 
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -187,12 +176,11 @@ class Tools:
 
     def keys(self, side: Records, start: int, stop: int) -> KeyTable:
         """Blocking keys of records start..stop - 1."""
-        return self._keys(side.frame(start, stop, self.slots.columns), {})
+        return self._keys(side.frame(start, stop, self._key_columns), {})
 
     def coded(self, side: Records, start: int, stop: int) -> tuple[Coded, KeyTable]:
         """Records start..stop - 1 as numbers, and their blocking keys."""
-        columns = dict.fromkeys((*self.slots.columns, *self.coder.needed))
-        frame = side.frame(start, stop, list(columns))
+        frame = side.frame(start, stop, self._columns)
         hashes: dict[str, Hashes] = {}
         coded = self.coder.code(frame, hashes)
         return coded, self._keys(frame, hashes)
