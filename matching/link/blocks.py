@@ -25,6 +25,8 @@ Positions = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.uint32]
 _ENTRIES_PER_BUCKET = 8
 """64 bytes: a bucket is a cache line."""
+_AHEAD = 64
+"""Keys whose buckets are touched before any is searched, so that their ways to memory overlap."""
 _SMALL = np.int64(24)
 """Up to this length insertion sort beats quicksort."""
 
@@ -138,22 +140,28 @@ def _left_counts(
     counts: Counts,
 ) -> None:
     rows = (np.uint64(1) << np.uint64(row_bits)) - np.uint64(1)
-    shift = np.uint64(bits)
-    for i in range(len(keys)):
-        if keys[i] == 0:
-            continue
-        bucket = first + np.int64(keys[i] >> (np.uint64(64) - shift))
-        wanted = (keys[i] << shift) & ~rows
-        at, end = np.int64(starts[bucket]), np.int64(starts[bucket + 1])
-        high = end
-        while at < high:
-            middle = (at + high) // 2
-            if entries[middle] < wanted:
-                at = middle + 1
-            else:
-                high = middle
-        if at < end and entries[at] & ~rows == wanted:
-            counts[at] += 1
+    shift, touched = np.uint64(bits), np.uint64(0)
+    begins, ends = np.empty(_AHEAD, dtype=np.int64), np.empty(_AHEAD, dtype=np.int64)
+    for begin in range(0, len(keys), _AHEAD):
+        mine = keys[begin : begin + _AHEAD]
+        for i in range(len(mine)):
+            bucket = first + np.int64(mine[i] >> (np.uint64(64) - shift))
+            begins[i], ends[i] = starts[bucket], starts[bucket + 1]
+        for i in range(len(mine)):
+            if begins[i] < ends[i]:
+                touched ^= entries[begins[i]]
+        for i in range(len(mine)):
+            wanted = (mine[i] << shift) & ~rows
+            at, high = begins[i], ends[i]
+            while at < high:
+                middle = (at + high) // 2
+                if entries[middle] < wanted:
+                    at = middle + 1
+                else:
+                    high = middle
+            if mine[i] != 0 and at < ends[i] and entries[at] & ~rows == wanted:
+                counts[at] += 1
+    begins[0] = np.int64(touched)  # keeps the touching loop from being optimised away
 
 
 class Shared(NamedTuple):

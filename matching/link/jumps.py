@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from matching.link.coding import Coder, Features, Lane
 from matching.link.conditions import Atom, Condition, Else, Joined, Open, Test
-from matching.link.kernel import ACCEPT, BIT, BY_JUMPS, FORGET, LOOK_UP, UNKNOWN, Code
+from matching.link.decide import ACCEPT, BIT, BY_JUMPS, FORGET, UNKNOWN, Code
 from matching.link.program import CompiledComparison, Frequency, Program
 
 __all__ = ["assemble"]
 
 Truth = npt.NDArray[np.bool_]
 Levels = npt.NDArray[np.int8]
+Floats = npt.NDArray[np.float64]
 _TABLE_BITS = 12
 """Exact atoms up to which a comparison gets a table: 4 kB, within reach of the processor."""
 _FIELDS = 10
@@ -31,7 +32,6 @@ class _Steps:
     rows: list[list[int]] = field(default_factory=list)
     atoms: list[Atom | None] = field(default_factory=list)
     limits: list[float] = field(default_factory=list)
-    tables: list[Levels] = field(default_factory=list)
 
     def add(self, kind: int, *, x: int = 0, atom: Atom | None = None) -> int:
         row = [0] * _FIELDS
@@ -66,16 +66,13 @@ class _Steps:
         yes, no = [(step, 4)], [(step, 5)]
         return (yes, no) if condition.wanted else (no, yes)
 
-    def look_up(self, table: Levels) -> None:
-        self.add(LOOK_UP, x=sum(map(len, self.tables)))
-        self.tables.append(table)
-
-    def place(self, features: Features) -> None:
-        """Fill in where the answers about values lie."""
+    def placed(self, features: Features) -> np.ndarray:
+        """All steps, with where the answers about values lie."""
         for row, atom in zip(self.rows, self.atoms, strict=True):
             if atom is not None:
                 row[6:8] = features.place(atom.left, atom.left_of, atom.kind)
                 row[8:10] = features.place(atom.right, atom.right_of, atom.kind)
+        return np.array(self.rows, dtype=np.int64).reshape(-1, _FIELDS)
 
     def aim(self, jumps: list[tuple[int, int]], target: int) -> None:
         for step, place in jumps:
@@ -85,28 +82,30 @@ class _Steps:
 def assemble(coder: Coder, features: Features) -> Code:
     """The program of a coder with what is known about values."""
     program = coder.program
-    steps = _Steps(coder.lanes)
-    begin = [_comparison(steps, comparison) for comparison in program.comparisons]
-    steps.place(features)
+    steps, exact = _Steps(coder.lanes), _Steps(coder.lanes)
+    words = [{atom: bit for bit, atom in enumerate(c.exact)} for c in program.comparisons]
+    for atom in (atom for bits in words for atom in bits):
+        exact.add(int(atom.kind), atom=atom)
+    begin = [_comparison(steps, *each) for each in zip(program.comparisons, words, strict=True)]
+    tables = [_table(*each) for each in zip(program.comparisons, words, strict=True)]
     weight, most, share = _tables(program)
     frequencies = _frequencies(program)
-    order = _cheapest_first(program)
-    ceilings = most.max(axis=1)
-    after = np.zeros(len(order))
-    for place, c in enumerate(order):
-        after[c] = ceilings[order[place + 1 :]].sum()
     columns = program.frequency_columns
     return Code(
-        steps=np.array(steps.rows, dtype=np.int64),
-        table=np.concatenate([*steps.tables, np.zeros(0, dtype=np.int8)]),
+        exact=exact.placed(features),
+        first=_begins(words),
+        table=np.concatenate([level for level, _ in tables]),
+        table_most=np.concatenate([top for _, top in tables]),
+        table_begin=np.where(
+            [len(level) for level, _ in tables], _begins([x for x, _ in tables])[:-1], -1
+        ),
+        steps=steps.placed(features),
         limit=np.array(steps.limits, dtype=np.float64),
         begin=np.array(begin, dtype=np.int64),
         weight=weight,
         most=most,
         share=share,
         known=features.known,
-        order=order,
-        most_after=after,
         share_column=np.array([columns.index(f.column) for f in frequencies], dtype=np.int64),
         share_log2_u=np.array([f.log2_u for f in frequencies], dtype=np.float64),
         share_weight=np.array([f.weight for f in frequencies], dtype=np.float64),
@@ -120,17 +119,9 @@ def _frequencies(program: Program) -> list[Frequency]:
     return [x.frequency for c in program.comparisons for x in c.levels if x.frequency]
 
 
-def _comparison(steps: _Steps, comparison: CompiledComparison) -> int:
-    """Code of one comparison; gives where it begins.
-
-    Its exact atoms, the table of what they decide, then each level's condition and its acceptance.
-    """
+def _comparison(steps: _Steps, comparison: CompiledComparison, bits: Mapping[Atom, int]) -> int:
+    """Code of one comparison: each level's condition, then its acceptance; gives where it begins."""
     begin, missed, unsure = len(steps.rows), list[tuple[int, int]](), False
-    bits = {atom: bit for bit, atom in enumerate(comparison.exact)}
-    for atom, bit in bits.items():
-        steps.rows[steps.add(int(atom.kind), atom=atom)][4] = bit
-    if len(bits) <= _TABLE_BITS:
-        steps.look_up(_levels(comparison, bits))
     for level in comparison.levels:
         steps.aim(missed, len(steps.rows))
         if unsure:
@@ -145,17 +136,27 @@ def _comparison(steps: _Steps, comparison: CompiledComparison) -> int:
     return begin
 
 
-def _levels(comparison: CompiledComparison, bits: Mapping[Atom, int]) -> Levels:
-    """The level for every word of exact atoms, BY_JUMPS where other parts count."""
+def _begins(parts: Sequence[Sized]) -> np.ndarray:
+    """Where each part begins, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+
+
+def _table(comparison: CompiledComparison, bits: Mapping[Atom, int]) -> tuple[Levels, Floats]:
+    """For every word of exact atoms the level, or BY_JUMPS where other parts count, and its most."""
+    if len(bits) > _TABLE_BITS:
+        return np.zeros(0, dtype=np.int8), np.zeros(0)
     words = np.arange(1 << len(bits))
     holds = {atom: words >> bit & 1 != 0 for atom, bit in bits.items()}
-    level = np.full(len(words), BY_JUMPS, dtype=np.int8)
-    waiting = np.ones(len(words), dtype=np.bool_)
+    level, most = np.full(len(words), BY_JUMPS, dtype=np.int8), np.full(len(words), -np.inf)
+    surely_here, maybe_here = (np.ones(len(words), dtype=np.bool_) for _ in range(2))
     for graded in comparison.levels:
         surely, maybe = _truth(graded.condition, holds, len(words))
-        level[waiting & surely] = graded.number
-        waiting &= ~maybe
-    return level
+        level[surely_here & surely] = graded.number
+        reached = maybe_here & maybe
+        most[reached] = np.maximum(most[reached], graded.most)
+        surely_here &= ~maybe
+        maybe_here &= ~surely
+    return level, most
 
 
 def _truth(condition: Condition, holds: Mapping[Atom, Truth], words: int) -> tuple[Truth, Truth]:
@@ -195,9 +196,3 @@ def _tables(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
                 share[c, level.number + 1] = number
                 number += 1
     return weight, most, share.astype(np.int64)
-
-
-def _cheapest_first(program: Program) -> np.ndarray:
-    """Comparisons by their number of atoms: often enough the dear ones need not be read any more."""
-    costs = [len(c.atoms) for c in program.comparisons]
-    return np.array(sorted(range(len(costs)), key=lambda c: (costs[c], c)), dtype=np.int64)

@@ -64,7 +64,7 @@ def sizes_across(
     """
     counts = np.zeros(len(index.entries), dtype=np.uint32)
     held: dict[int, Streamed] = {}
-    counting = Lock()
+    counting = [Lock() for _ in range(int(tools.slots.rule.max()) + 1)]  # a rule has entries of its own
 
     def one(bounds: tuple[int, int]) -> None:
         if hold:
@@ -72,8 +72,8 @@ def sizes_across(
             table = held[bounds[0]][1]
         else:
             table = tools.keys(left, *bounds)
-        with counting:
-            for slot, rule in enumerate(tools.slots.rule):
+        for slot, rule in enumerate(tools.slots.rule):
+            with counting[rule]:
                 left_counts(index, int(rule), table[slot], counts)
 
     with ThreadPoolExecutor(tools.threads) as pool:

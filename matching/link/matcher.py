@@ -18,8 +18,9 @@ import polars as pl
 from matching.link.blocks import Index
 from matching.link.coding import Coded, Coder, Features, Lane
 from matching.link.conditions import Atom, Kind
+from matching.link.decide import BATCH, Batch, Code, Records, at_most, weigh
 from matching.link.jumps import assemble
-from matching.link.kernel import Code, Found, Met, Records, at_most, meet, weigh
+from matching.link.kernel import Found, Met, meet
 from matching.link.keys import KeyTable
 from matching.link.scorer import DECIMALS, SCORED
 from matching.link.vectors import BITS
@@ -81,13 +82,14 @@ class Matcher:
         code = assemble(self.coder, features)
         found = _room(max(ROOM, side.widest + 1), len(code.begin))
         met = _met(side.widest, len(self.rule))
+        batch = _batch(self.coder.width, len(code.begin))
         begin, rows = 0, keys.shape[1]
         own = np.zeros(rows, dtype=np.bool_) if own is None else own
         here, there = (Records(c.lanes, c.shares) for c in (streamed, side.coded))
         sides = (side.coded, streamed) if flipped else (streamed, side.coded)
         while begin < rows:
             begin, pairs, compared = meet(
-                begin, rows, self._turn, here, keys, self.rule, side.index, there, code, met, found,
+                begin, rows, self._turn, here, keys, self.rule, side.index, there, code, met, batch, found,
                 flipped, after, own, own_bit, self.floor_bits - _SLACK_BITS,
             )  # fmt: skip
             self._turn += rows + 1
@@ -202,6 +204,20 @@ def _room(size: int, comparisons: int) -> Found:
         rules=np.empty(size, dtype=np.uint64),
         levels=np.empty((size, comparisons), dtype=np.int8),
         best=np.empty(size),
+    )
+
+
+def _batch(lanes: int, comparisons: int) -> Batch:
+    return Batch(
+        left=np.empty(BATCH, dtype=np.uint32),
+        right=np.empty(BATCH, dtype=np.uint32),
+        rules=np.empty(BATCH, dtype=np.uint64),
+        left_lanes=np.empty((lanes, BATCH), dtype=np.uint32),
+        right_lanes=np.empty((lanes, BATCH), dtype=np.uint32),
+        words=np.empty((comparisons, BATCH), dtype=np.int64),
+        levels=np.empty((comparisons, BATCH), dtype=np.int8),
+        best=np.empty(BATCH),
+        alive=np.empty(BATCH, dtype=np.int64),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -15,8 +16,10 @@ DECIMALS = 12
 
 
 SLICE_ROWS = 8_000_000
-"""Rows whose distinct values are counted at a time: at most 1 GB of chart numbers."""
+"""Distinct values that are counted at a time: at most 1 GB of chart numbers."""
 _SLICE_SEED = 29
+SAMPLE_ROWS = 1 << 18
+"""Rows that show how often a column repeats its values."""
 
 
 OTHERS = "*"
@@ -72,24 +75,29 @@ def _smallest_shares(settings: dict[str, Any]) -> dict[str, float]:
 
 
 def _one_column(sides: Sequence[Counted], column: str, least: float) -> pl.DataFrame:
-    rows = sum(side.rows for side in sides)
-    slices = max(1, -(-rows // SLICE_ROWS))
     values = pl.concat([side.lazy().select(pl.col(column).alias("value")) for side in sides])
-    known = values.drop_nulls()
-    total = known.select(pl.len()).collect(engine="streaming").item()
+    known, slices = values.drop_nulls(), _slices(sides, values)
     place = pl.col("value").hash(_SLICE_SEED) % slices
-    shares = []
+    counted = []
     for number in range(slices):
         mine = known.filter(place == number) if slices > 1 else known
-        share = (pl.len() / total).round(DECIMALS).alias("frequency")
-        counted = mine.group_by("value").agg(share)
-        shares.append(counted.filter(pl.col("frequency") > least).collect(engine="streaming"))
-    listed = pl.concat(shares)
-    # a sum of integers: equal to the total only where every value is listed
-    if least > 0 and int((listed["frequency"] * total).round().sum()) < total:
+        counted.append(mine.group_by("value").agg(pl.len()).collect(engine="streaming"))
+    total = sum(int(part["len"].sum()) for part in counted)
+    share = (pl.col("len") / total).round(DECIMALS).alias("frequency")
+    rare = share <= least
+    listed = pl.concat([part.filter(~rare).select("value", share) for part in counted])
+    if any(part.select(rare.any()).item() for part in counted):
         listed = pl.concat([listed, pl.DataFrame({"value": [OTHERS], "frequency": [least]})])
     named = listed.sort("value").select(pl.lit(column).alias("field"), "value", "frequency")
     return named.cast(TF_SCHEMA)  # type: ignore[arg-type]  # a plain dict
+
+
+def _slices(sides: Sequence[Counted], values: pl.LazyFrame) -> int:
+    """Into how many portions the values go, judged by the first rows: names repeat, chart numbers do not."""
+    rows = sum(side.rows for side in sides)
+    first = values.head(SAMPLE_ROWS).select(n=pl.col("value").n_unique(), of=pl.len()).collect()
+    distinct = rows * first["n"][0] / max(first["of"][0], 1)
+    return max(1, math.ceil(distinct / SLICE_ROWS))
 
 
 def with_frequencies(
