@@ -80,8 +80,8 @@ STEPS: tuple[Step, ...] = (
         writes=("leaked_std", "charts_std", "nonidentifying", "changes"),
     ),
     Step(
-        "link", matching.link.run, step_settings.link, 3,
-        reads=("leaked_std", "charts_std", "nonidentifying"),
+        "link", matching.link.run, step_settings.link, 4,
+        reads=("files", "leaked_std", "charts_std", "nonidentifying"),
         writes=("identities", "pairs"),
     ),
     Step(

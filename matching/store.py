@@ -182,6 +182,16 @@ class Workspace:
         manifest = self._seen(name)
         return manifest.content_digest if manifest else None
 
+    def first_rows_digest(self, name: str, rows: int) -> str | None:
+        """content_digest of the table's first rows where they end with a part, else of the whole table."""
+        manifest, before = self._seen(name), 0
+        for number, part in enumerate(manifest.parts if manifest else (), 1):
+            before += part.rows
+            if manifest and before == rows:
+                first = manifest.parts[:number]
+                return Manifest(name, manifest.schema_version, first).content_digest
+        return self.digest(name)
+
     def rows(self, name: str) -> int:
         """Rows of the table; 0 where it was never written."""
         manifest = self._seen(name)
@@ -466,17 +476,17 @@ class Writer:
             draft.write_text(json.dumps(stored))
         self._parts[index] = part
 
-    def take(self, index: int, other: Writer) -> bool:
+    def take(self, index: int, other: Writer, *, key: str = "") -> bool:
         """Have a part that another writer of the same keys finished; False where it has none whole."""
-        if self.has(index):
+        if self.has(index, key=key):
             return True
-        if not other.has(index):
+        if not other.has(index, key=key):
             return False
-        file = self._file(index, "")
+        file = self._file(index, key)
         self._note(file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in (file, f"{file}.json"):
             placed(other._note(file).with_name(name), self._note(file).with_name(name))
-        return self.has(index)
+        return self.has(index, key=key)
 
     def size(self, index: int) -> int:
         """Bytes of a part that was put or found finished."""

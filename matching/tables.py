@@ -774,6 +774,23 @@ FROZEN_NONIDENTIFYING = Table(
     columns=NONIDENTIFYING.columns,
 )
 
+_COMMON = {
+    f"common_{kind}": Table(
+        name=f"common_{kind}",
+        grain=f"one key that is too common for a blocking rule of {kind}, left out in every round",
+        key=("rule", "key", "record"),
+        kind=Kind.REFERENCE,
+        columns={
+            "rule": _text("Blocking rule."),
+            "key": _count("Which of the rule's alternatives, from 0."),
+            "record": _person_text("The values that make the key, as JSON.", ""),
+            "left_rows": _count("Records of the left side that had it when it was found."),
+            "right_rows": _count("Records of the right side that had it then."),
+        },
+    )
+    for kind in ("leaked_master", "leaked_leaked", "master_master")
+}
+
 STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, PAIRS,
@@ -781,6 +798,6 @@ STEP_TABLES = (
     COUNTS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
 INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES)
-REFERENCE = (MODEL, TERM_FREQUENCIES, FROZEN_NONIDENTIFYING)
+REFERENCE = (MODEL, TERM_FREQUENCIES, FROZEN_NONIDENTIFYING, *_COMMON.values())
 TABLES: dict[str, Table] = {t.name: t for t in (*STEP_TABLES, *INBOX, *REFERENCE)}
 """Every table by name."""

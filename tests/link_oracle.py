@@ -11,9 +11,11 @@ import numpy as np
 import polars as pl
 from polars.testing import assert_frame_equal
 
+from matching.link.blocks import Index
 from matching.link.coding import Coder
+from matching.link.kernel import Window
 from matching.link.keys import slots
-from matching.link.limits import Sizes, limited, sizes_across
+from matching.link.limits import Sizes, limited, sizes_across, too_common
 from matching.link.matcher import Indexed, Matcher
 from matching.link.rules import Rule
 from matching.link.scorer import SCORED, SplinkScorer
@@ -46,6 +48,14 @@ join blocks using (rule, key)
 where {condition}
 group by all
 """
+
+
+def within_budget(
+    sizes: Sizes, rules: Mapping[str, Rule], budget: int, step: str = "s"
+) -> tuple[Index, int]:
+    """The index without what is too common now, and the most candidates of a record."""
+    common = too_common(sizes, rules=rules, pair_budget=budget, step=step, threads=1)
+    return limited(sizes, common, rules=rules, step=step, threads=1)
 
 
 def plain_rules(*keys: Sequence[str]) -> dict[str, Rule]:
@@ -153,12 +163,11 @@ class Case:
         held, streamed = (self.left, self.right) if flipped else (self.right, self.left)
         numbers, index = index_side(Held(held), tools)
         sizes = Sizes(index, None) if self.within else sizes_across(index, Held(streamed), tools)[0]
-        index, widest = limited(
-            sizes, rules=self.rules, pair_budget=_UNLIMITED, step="test", threads=1
-        )
+        index, widest = within_budget(sizes, self.rules, _UNLIMITED)
         matcher = Matcher(tools.coder, tools.connection(), tools.slots.rule, floor)
         made = [pl.DataFrame(schema=SCORED)]
-        several = np.isin(np.arange(streamed.height), list(own))
+        rows = np.arange(streamed.height)
+        itself = np.where(np.isin(rows, list(own)), rows, -1)
         for start in range(0, streamed.height, step or max(streamed.height, 1)):
             stop = min(start + (step or streamed.height), streamed.height)
             coded_part, keys = tools.coded(Held(streamed), start, stop)
@@ -167,7 +176,9 @@ class Case:
                 piece.with_columns(shift)
                 for piece in matcher.pairs(
                     coded_part, keys, Indexed(numbers, index, widest), flipped=flipped,
-                    after=start if self.within else -1, own=several[start:stop], own_bit=own_bit,
+                    window=Window(rows[start:stop] + 1, np.full(stop - start, len(rows)))
+                    if self.within else None,
+                    own=itself[start:stop], own_bit=own_bit,
                 )
             ]  # fmt: skip
         return pl.concat(made).sort("left_rid", "right_rid")

@@ -18,7 +18,7 @@ from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.link.hashing import Hashes
 
-__all__ = ["Index", "Shared", "build_index", "left_counts", "shared_keys", "without"]
+__all__ = ["Index", "Shared", "build_index", "find_keys", "left_counts", "shared_keys", "without"]
 
 Words = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
@@ -179,6 +179,10 @@ class Shared(NamedTuple):
         """Pairs by key; one table against itself makes about half of them."""
         return self.left.astype(np.float64) * self.right
 
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Shared:
+        """Some of the keys."""
+        return Shared(self.at[chosen], self.left[chosen], self.right[chosen])
+
 
 def shared_keys(index: Index, rule: int, counts: Counts) -> Shared:
     """The rule's keys that `left_counts` found."""
@@ -214,6 +218,36 @@ def _shared(
                 n += 1
             at = stop
     return n
+
+
+def find_keys(index: Index, rule: int, keys: Hashes) -> Shared:
+    """Where these keys of a rule begin (-1: nowhere), and how many entries each has; `left` is 0."""
+    found = Shared(
+        np.empty(len(keys), dtype=np.int64),
+        np.zeros(len(keys), dtype=np.uint32),
+        np.zeros(len(keys), dtype=np.uint32),
+    )
+    _find_keys(
+        index.entries, index.starts, int(index.first[rule]), int(index.bits[rule]), index.row_bits,
+        keys, found.at, found.right,
+    )  # fmt: skip
+    return found
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _find_keys(
+    entries: Words, starts: Counts, first: int, bits: int, row_bits: int, keys: Hashes,
+    found_at: Positions, sizes: Counts,
+) -> None:  # fmt: skip
+    rows, shift = (np.uint64(1) << np.uint64(row_bits)) - np.uint64(1), np.uint64(bits)
+    for i in range(len(keys)):
+        bucket = first + np.int64(keys[i] >> (np.uint64(64) - shift))
+        wanted, found_at[i] = (keys[i] << shift) & ~rows, -1
+        for at in range(starts[bucket], starts[bucket + 1]):
+            if keys[i] != 0 and entries[at] & ~rows == wanted:
+                sizes[i] += 1
+                if found_at[i] < 0:
+                    found_at[i] = at
 
 
 def without(index: Index, dropped: Sequence[Shared]) -> Index:

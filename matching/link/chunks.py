@@ -10,24 +10,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import polars as pl
 
+from matching.files import digest_of
+from matching.link.blocks import Index
 from matching.link.coding import Coder
+from matching.link.common import Common
 from matching.link.keys import slots
-from matching.link.limits import Sizes, Streamed, limited, sizes_across
+from matching.link.limits import Sizes, Streamed, limited, sizes_across, too_common
 from matching.link.matcher import Indexed, Matcher
 from matching.link.rules import Rule, rule_names, rules_of
 from matching.link.settings import LinkSettings
 from matching.link.sides import Side, Tools, index_side
+from matching.link.strips import KINDS, Deliveries, Strip, strips
 from matching.store import TryAgainLater, Writer
 from matching.tables import TABLES
 
 __all__ = ["KINDS", "VERSION", "Chunks", "Linking", "Made", "band", "probability"]
 
-KINDS = ("leaked_master", "leaked_leaked", "master_master")
-"""In the order in which they are made: the first says which charts are compared with each other."""
-VERSION = 2
+VERSION = 3
 """Raise when the same inputs give other rows: parts of a killed run are then made anew."""
 SAME_VALUES = "same_values"
 """Reason of a group's pair with itself: is the agreement of these values enough?"""
@@ -49,7 +50,7 @@ class Made:
 
 @dataclass(slots=True)
 class Linking:
-    """What the chunks of all kinds need, and the table that they are parts of."""
+    """What the chunks of all strips need, and the table that they are parts of."""
 
     settings: LinkSettings
     model: dict[str, Any]
@@ -59,57 +60,71 @@ class Linking:
     charts: Side
     seconds: pl.DataFrame
     """identity_id, second: groups of several mentions, which are also compared with themselves."""
+    deliveries: Deliveries
     rules: dict[str, Rule] = field(init=False, repr=False)
     """Blocking rules by name."""
-    _among_reached: Side | None = field(default=None, init=False, repr=False)
+    _strips: dict[str, list[Strip]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.rules = rules_of(self.model)
 
-    def bounds(self, kind: str) -> dict[int, tuple[int, int]]:
-        """Parts of a kind and the records of its left side that each is made of."""
-        return self._bounds(kind, self._sides(kind)[0])
-
-    def chunks(self, kind: str, *, hold: bool = True) -> Chunks:
-        """Everything that the parts of a kind have in common: the right side coded and indexed.
-
-        `hold`: also the left side as numbers where memory allows, for who makes all of its parts.
-        """
-        left, right = self._sides(kind)
-        tools = self._tools(right)
-        coded, index = index_side(right, tools)
-        sizes, held = Sizes(index, None), dict[int, Streamed]()
-        if left is not right:
-            sizes, held = sizes_across(
-                index, left, tools, size=self.settings.chunk_rows,
-                hold=hold and self._fits(tools, left.rows, right.rows),
+    def strips(self, kind: str) -> list[Strip]:
+        """All strips of a kind. Those of the last kind are known when the parts of the first are there."""
+        if kind not in self._strips:
+            self._strips[kind] = list(
+                strips(
+                    kind, self.deliveries, self.leaked, self.charts,
+                    seconds=self.seconds, reached=self._reached,
+                )
             )  # fmt: skip
-        index, widest = limited(
-            sizes, rules=self.rules, pair_budget=self.settings.pair_budget,
-            step=f"link {kind}", threads=self.settings.threads,
-        )  # fmt: skip
-        indexed = Indexed(coded, index, widest)
-        return Chunks(self, kind, self._bounds(kind, left), left, right, tools, indexed, held)
+        return self._strips[kind]
 
-    def _sides(self, kind: str) -> tuple[Side, Side]:
-        if kind == "leaked_master":
-            return self.leaked, self.charts
-        if kind == "leaked_leaked":
-            return self.leaked, self.leaked
-        if self._among_reached is None:
-            self._among_reached = self.charts.only(self._reached())
-        return self._among_reached, self._among_reached
+    def parts(self, strip: Strip) -> dict[int, tuple[int, int]]:
+        """Parts of a strip and the streamed records that each is made of."""
+        return strip.parts(self.settings.chunk_rows)
 
-    def _bounds(self, kind: str, left: Side) -> dict[int, tuple[int, int]]:
-        return dict(enumerate(left.ranges(self.settings.chunk_rows), self._first_part(kind)))
+    def key(self, strip: Strip, part: int) -> str:
+        """What a part's rows depend on, so that later rounds find it again."""
+        return digest_of(self.deliveries.keys[strip.delivery], part)
 
-    def _first_part(self, kind: str) -> int:
-        """Parts of a kind follow those of the one before; tables sort by kind, left, right."""
-        chunks = -(-self.leaked.workspace.rows(self.leaked.table) // self.settings.chunk_rows)
-        return {"leaked_leaked": 0, "leaked_master": chunks, "master_master": 2 * chunks}[kind]
+    def has(self, strip: Strip, part: int) -> bool:
+        """The part is there and whole."""
+        return self.writer.has(part, key=self.key(strip, part))
 
-    def _tools(self, right: Side) -> Tools:
-        sample = right.frame(*next(right.ranges(), (0, 0)))
+    def chunks(self, strip: Strip, *, hold: bool = True) -> Chunks:
+        """Everything that the parts of a strip have in common: one side coded and indexed.
+
+        `hold`: also the other side as numbers where memory allows, for who makes all of its parts.
+        """
+        tools = self._tools(strip)
+        coded, index = index_side(strip.indexed, tools)
+        sizes, held = Sizes(index, None), dict[int, Streamed]()
+        if not strip.within:
+            sizes, held = sizes_across(
+                index, strip.streamed, tools, size=self.settings.chunk_rows,
+                hold=hold and self._fits(tools, strip.streamed.rows, strip.indexed.rows),
+            )  # fmt: skip
+        index, widest = self._without_common(strip, sizes, tools)
+        return Chunks(self, strip, self.parts(strip), tools, Indexed(coded, index, widest), held)
+
+    def _without_common(self, strip: Strip, sizes: Sizes, tools: Tools) -> tuple[Index, int]:
+        """The index without the keys that were too common when this kind was first linked."""
+        workspace, table = self.writer.workspace, f"common_{strip.kind}"
+        step, threads = f"link {strip.kind}", self.settings.threads
+        common = Common(workspace, table, tools, tuple(self.rules))
+        if workspace.has(table):
+            dropped = common.within(sizes.index)
+        else:
+            budget = self.settings.pair_budget
+            dropped = too_common(
+                sizes, rules=self.rules, pair_budget=budget, step=step, threads=threads
+            )
+            common.freeze(dropped, strip.indexed, sizes.index)
+        return limited(sizes, dropped, rules=self.rules, step=step, threads=threads)
+
+    def _tools(self, strip: Strip) -> Tools:
+        larger = max(strip.streamed, strip.indexed, key=lambda side: side.rows)
+        sample = larger.frame(*next(larger.ranges(), (0, 0)))
         coder = Coder(self.model, self.frequencies, sample=sample)
         return Tools(coder, slots(self.rules), threads=self.settings.threads)
 
@@ -121,81 +136,71 @@ class Linking:
         needed = left * (record + keys) + right * (record + 1.5 * keys)
         return needed < _HELD_SHARE * self.settings.memory_gib * 2**30
 
-    def _reached(self) -> pl.Series:
-        """Charts that a leaked identity may be: at or above the include threshold."""
+    def _reached(self, delivery: int) -> pl.Series:
+        """Charts that a leaked identity may be, at or above the include threshold, up to a delivery."""
         found = [pl.Series("right", [], dtype=pl.Int64)]
-        for part in self.bounds("leaked_master"):
-            if not self.writer.has(part):
-                root = self.writer.workspace.root
-                raise TryAgainLater(f"{root}: part {part} of pairs is not there yet; run again")
-            rows = self.writer.scan(part).select("right", "match_weight")
-            near = rows.filter(pl.col("match_weight") >= self.settings.include_at_bits)
-            found.append(near.select(pl.col("right").unique()).collect()["right"])
+        for strip in self.strips("leaked_master"):
+            for part in self.parts(strip) if strip.delivery <= delivery else ():
+                if not self.has(strip, part):
+                    root = self.writer.workspace.root
+                    raise TryAgainLater(f"{root}: part {part} of pairs is not there yet; run again")
+                rows = self.writer.scan(part).select("right", "match_weight")
+                near = rows.filter(pl.col("match_weight") >= self.settings.include_at_bits)
+                found.append(near.select(pl.col("right").unique()).collect()["right"])
         return pl.concat(found).unique().sort()
 
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """The parts of one kind, to be made in any order and by several threads at once."""
+    """The parts of one strip, to be made in any order and by several threads at once."""
 
     linking: Linking
-    kind: str
-    bounds: dict[int, tuple[int, int]]
-    left: Side
-    right: Side
+    strip: Strip
+    parts: dict[int, tuple[int, int]]
     tools: Tools
     indexed: Indexed
     held: dict[int, Streamed]
 
     def make(self, part: int, writer: Writer) -> Made:
         """Write one part."""
-        start, stop = self.bounds[part]
+        start, stop = self.parts[part]
         coded, keys = self._streamed(start, stop)
         con = self.tools.connection()
-        matcher = Matcher(self.tools.coder, con, self.tools.slots.rule, self._floor)
-        own = self._own(start, stop) if self.kind == "leaked_leaked" else None
+        floor = self.linking.settings.floor_bits
+        matcher = Matcher(self.tools.coder, con, self.tools.slots.rule, floor)
+        number = "right_rid" if self.strip.flipped else "left_rid"
         pieces = [
-            self._rows(piece.with_columns(pl.col("left_rid") + start))
+            self._rows(piece.with_columns(pl.col(number) + start))
             for piece in matcher.pairs(
-                coded, keys, self.indexed,
-                after=start if self._within else -1, own=own, own_bit=_SAME_VALUES_BIT,
+                coded, keys, self.indexed, flipped=self.strip.flipped,
+                window=self.strip.window(start, stop), own=self.strip.itself(start, stop),
+                own_bit=_SAME_VALUES_BIT,
             )
         ]  # fmt: skip
         self.tools.back(con)
         rows = pl.concat([TABLES["pairs"].empty(), *pieces])
-        writer.put(part, rows)
+        if self.strip.flipped:
+            rows = rows.sort("left", "right")
+        writer.put(part, rows, key=self.linking.key(self.strip, part))
         return Made(matcher.compared, rows.height, writer.size(part))
 
     def _streamed(self, start: int, stop: int) -> Streamed:
         """The chunk's records as numbers and their keys, from where they are."""
         if start in self.held:
             return self.held.pop(start)
-        if self._within:
-            return self.indexed.coded.part(start, stop), self.tools.keys(self.left, start, stop)
-        return self.tools.coded(self.left, start, stop)
-
-    @property
-    def _within(self) -> bool:
-        return self.left is self.right
-
-    @property
-    def _floor(self) -> float:
-        return self.linking.settings.floor_bits
-
-    def _own(self, start: int, stop: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Groups of several mentions, which are also compared with themselves."""
-        several = self.linking.seconds["identity_id"]
-        own = np.zeros(stop - start, dtype=np.bool_)
-        at = self.left.ids.slice(start, stop - start).search_sorted(several).to_numpy()
-        inside = (several >= self.left.ids[start]) & (several <= self.left.ids[stop - 1])
-        own[at[inside.to_numpy()]] = True
-        return own
+        side = self.strip.streamed
+        if self.strip.within:
+            return self.indexed.coded.part(start, stop), self.tools.keys(side, start, stop)
+        return self.tools.coded(side, start, stop)
 
     def _rows(self, scored: pl.DataFrame) -> pl.DataFrame:
+        left, right = self.strip.streamed, self.strip.indexed
+        if self.strip.flipped:
+            left, right = right, left
         rows = scored.with_columns(
-            kind=pl.lit(self.kind),
-            left=self.left.ids.gather(scored["left_rid"]),
-            right=self.right.ids.gather(scored["right_rid"]),
+            kind=pl.lit(self.strip.kind),
+            left=left.ids.gather(scored["left_rid"]),
+            right=right.ids.gather(scored["right_rid"]),
             probability=probability(),
             band=band(self.linking.settings),
         ).join(
@@ -204,7 +209,7 @@ class Chunks:
             how="left",
             maintain_order="left",
         )
-        if self.kind == "leaked_leaked":
+        if self.strip.kind == "leaked_leaked":
             seconds = self.linking.seconds
             rows = rows.join(seconds, left_on="left", right_on="identity_id", how="left")
             own = pl.col("left") == pl.col("right")

@@ -17,13 +17,20 @@ from matching.link.blocks import Index
 from matching.link.decide import Batch, Code, Records, decided
 from matching.link.hashing import GOLDEN
 
-__all__ = ["Found", "Met", "meet"]
+__all__ = ["Found", "Met", "Window", "meet"]
 
 Int64s = npt.NDArray[np.int64]
 Int8s = npt.NDArray[np.int8]
 Uint32s = npt.NDArray[np.uint32]
 Floats = npt.NDArray[np.float64]
 Words = npt.NDArray[np.uint64]
+
+
+class Window(NamedTuple):
+    """For each streamed record, the rows low..high - 1 of the indexed side that it may meet."""
+
+    low: Int64s
+    high: Int64s
 
 
 class Met(NamedTuple):
@@ -60,15 +67,15 @@ class Found(NamedTuple):
 def meet(
     begin: int, stop: int, turn: int, streamed: Records, keys: Words, rule: Int64s, index: Index,
     other: Records, code: Code, met: Met, batch: Batch, found: Found,
-    flipped: bool, after: int, own: npt.NDArray[np.bool_], own_bit: int, floor: float,
+    flipped: bool, window: Window, own: Int64s, own_bit: int, floor: float,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Pairs of streamed records from `begin` to `stop`, until all are done or the room is used up.
 
-    `turn`: larger than any stamp of `met`. `flipped`: the streamed side is the right one. `after`:
-    number of the first streamed record in the indexed side (one table against itself, each pair once),
-    or -1. `own`: records that are also compared with themselves, under rule `own_bit`. Gives the next
-    record, the number of pairs found and the number of pairs compared.
+    `turn`: larger than any stamp of `met`. `flipped`: the streamed side is the right one. `own`: for
+    records that are also compared with themselves, under rule `own_bit`, their row of the indexed side,
+    else -1. Gives the next record, the number of pairs found and the number of pairs compared.
     """
+    lowest, highest = window.low, window.high
     entries, starts, first, bits = index.entries, index.starts, index.first, index.bits
     row_bits = np.uint64(index.row_bits)
     stamp, met_row, number, rules, rows = met.stamp, met.row, met.number, met.rules, met.rows
@@ -82,11 +89,11 @@ def meet(
     n, compared, waiting, touched, touched_share = 0, 0, 0, np.uint32(0), 0.0
     for i in range(begin, stop):
         candidates = _gather(
-            i, turn + i, keys, rule, entries, starts, first, bits, row_bits, after,
+            i, turn + i, keys, rule, entries, starts, first, bits, row_bits, lowest[i], highest[i],
             stamp, met_row, number, rules, rows, met_at, met_end, met_wanted,
         )  # fmt: skip
-        if after >= 0 and own[i]:
-            rows[candidates], rules[candidates] = after + i, np.uint64(1) << np.uint64(own_bit)
+        if own[i] >= 0:
+            rows[candidates], rules[candidates] = own[i], np.uint64(1) << np.uint64(own_bit)
             candidates += 1
         if n + waiting + candidates > len(found.left):
             n = _kept(waiting, batch, left, right, code, floor, found, n)
@@ -129,7 +136,7 @@ def _kept(
 @njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def _gather(
     i: int, turn: int, keys: Words, rule: Int64s, entries: Words, starts: Uint32s, first: Int64s,
-    bits: Int64s, row_bits: np.uint64, after: int,
+    bits: Int64s, row_bits: np.uint64, lowest: int, highest: int,
     stamp: Int64s, met_row: Uint32s, number: Uint32s, rules: Words, rows: Uint32s,
     met_at: Int64s, met_end: Int64s, met_wanted: Words,
 ) -> int:  # fmt: skip
@@ -158,7 +165,7 @@ def _gather(
         while at < end and entries[at] & ~low_bits == wanted:
             j = np.uint32(entries[at] & low_bits)
             at += 1
-            if after >= 0 and np.int64(j) <= after + i:
+            if np.int64(j) < lowest or np.int64(j) >= highest:
                 continue
             place = ((np.uint64(j) * GOLDEN) >> np.uint64(32)) & mask
             while stamp[place] == turn and met_row[place] != j:

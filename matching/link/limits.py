@@ -24,7 +24,7 @@ from matching.link.rules import Rule
 from matching.link.sides import FRAME_ROWS, Records, Tools
 from matching.log import log_counts
 
-__all__ = ["REFUSED_OVER", "Sizes", "limited", "sizes_across"]
+__all__ = ["REFUSED_OVER", "Sizes", "limited", "sizes_across", "too_common"]
 
 REFUSED_OVER = 1e11
 """Pairs of one rule. No plausible data make as many: a column was mapped wrongly, or a placeholder
@@ -64,7 +64,9 @@ def sizes_across(
     """
     counts = np.zeros(len(index.entries), dtype=np.uint32)
     held: dict[int, Streamed] = {}
-    counting = [Lock() for _ in range(int(tools.slots.rule.max()) + 1)]  # a rule has entries of its own
+    counting = [
+        Lock() for _ in range(int(tools.slots.rule.max()) + 1)
+    ]  # a rule has entries of its own
 
     def one(bounds: tuple[int, int]) -> None:
         if hold:
@@ -81,17 +83,17 @@ def sizes_across(
     return Sizes(index, counts), held
 
 
-def limited(
+def too_common(
     sizes: Sizes, *, rules: Mapping[str, Rule], pair_budget: int, step: str, threads: int
-) -> tuple[Index, int]:
-    """The index without keys that are too common, and the most candidates one record can meet.
+) -> dict[int, Shared]:
+    """Keys by rule that are to be left out.
 
     Raises OperatorError naming a rule that would make more than REFUSED_OVER pairs.
     """
     with ThreadPoolExecutor(threads) as pool:
         blocks = list(pool.map(lambda bit: _blocks(sizes.shared(bit)), range(len(rules))))
     caps = _caps(blocks, pair_budget, rules)
-    dropped = []
+    dropped = {}
     for bit, name in enumerate(rules):
         over = blocks[bit].filter(pl.col("pairs") > caps[bit])
         if len(over):
@@ -104,22 +106,41 @@ def limited(
                 },
             )
             keys = sizes.shared(bit)
-            large = keys.pairs > caps[bit]
-            dropped.append(Shared(keys.at[large], keys.left[large], keys.right[large]))
-    kept = [b.filter(pl.col("pairs") <= cap) for b, cap in zip(blocks, caps, strict=True)]
-    made = {f"pairs_{name}": _pairs(b) for name, b in zip(rules, kept, strict=True)}
-    log_counts(step, **made)
-    widest = 0
-    for found, rule in zip(kept, rules.values(), strict=True):
-        widest += max(found["widest"].to_list(), default=0) * len(rule.keys)
-    return (without(sizes.index, dropped) if dropped else sizes.index), widest
+            dropped[bit] = keys.where(keys.pairs > caps[bit])
+    return dropped
+
+
+def limited(
+    sizes: Sizes,
+    dropped: Mapping[int, Shared],
+    *,
+    rules: Mapping[str, Rule],
+    step: str,
+    threads: int,
+) -> tuple[Index, int]:
+    """The index without these keys, and the most candidates one record can meet."""
+
+    def one(bit: int) -> tuple[int, int]:
+        keys = sizes.shared(bit)
+        if bit in dropped:
+            keys = keys.where(~np.isin(keys.at, dropped[bit].at))
+        return int(keys.pairs.sum()), int(keys.right.max(initial=0))
+
+    with ThreadPoolExecutor(threads) as pool:
+        made = list(pool.map(one, range(len(rules))))
+    log_counts(
+        step, **{f"pairs_{rule}": pairs for rule, (pairs, _) in zip(rules, made, strict=True)}
+    )
+    widest = sum(
+        most * len(rule.keys) for rule, (_, most) in zip(rules.values(), made, strict=True)
+    )
+    return (without(sizes.index, list(dropped.values())) if dropped else sizes.index), widest
 
 
 def _blocks(shared: Shared) -> pl.DataFrame:
-    """Blocks of a rule by their number of pairs, ascending; `widest`: most rows on the right."""
-    keys = pl.DataFrame({"pairs": shared.pairs, "right": shared.right})
-    grouped = keys.group_by("pairs").agg(blocks=pl.len(), widest=pl.col("right").max())
-    return grouped.sort("pairs")
+    """Blocks of a rule by their number of pairs, ascending."""
+    keys = pl.DataFrame({"pairs": shared.pairs})
+    return keys.group_by("pairs").agg(blocks=pl.len()).sort("pairs")
 
 
 def _pairs(blocks: pl.DataFrame) -> int:

@@ -20,7 +20,7 @@ from matching.link.coding import Coded, Coder, Features, Lane
 from matching.link.conditions import Atom, Kind
 from matching.link.decide import BATCH, Batch, Code, Records, at_most, weigh
 from matching.link.jumps import assemble
-from matching.link.kernel import Found, Met, meet
+from matching.link.kernel import Found, Met, Window, meet
 from matching.link.keys import KeyTable
 from matching.link.scorer import DECIMALS, SCORED
 from matching.link.vectors import BITS
@@ -70,13 +70,13 @@ class Matcher:
         side: Indexed,
         *,
         flipped: bool = False,
-        after: int = -1,
-        own: npt.NDArray[np.bool_] | None = None,
-        own_bit: int = 63,
+        window: Window | None = None,
+        own: Rows | None = None,
+        own_bit: int = 0,
     ) -> Iterator[pl.DataFrame]:
         """Columns SCORED of pairs at or above the floor, in pieces; row numbers are those in the sides.
 
-        For `flipped`, `after`, `own` see `kernel.meet`.
+        For `flipped`, `window`, `own` see `kernel.meet`.
         """
         features = self.coder.features()
         code = assemble(self.coder, features)
@@ -84,13 +84,14 @@ class Matcher:
         met = _met(side.widest, len(self.rule))
         batch = _batch(self.coder.width, len(code.begin))
         begin, rows = 0, keys.shape[1]
-        own = np.zeros(rows, dtype=np.bool_) if own is None else own
+        own = np.full(rows, -1) if own is None else own
+        whole = Window(np.zeros(rows, dtype=np.int64), np.full(rows, side.coded.rows))
         here, there = (Records(c.lanes, c.shares) for c in (streamed, side.coded))
         sides = (side.coded, streamed) if flipped else (streamed, side.coded)
         while begin < rows:
             begin, pairs, compared = meet(
                 begin, rows, self._turn, here, keys, self.rule, side.index, there, code, met, batch, found,
-                flipped, after, own, own_bit, self.floor_bits - _SLACK_BITS,
+                flipped, window or whole, own, own_bit, self.floor_bits - _SLACK_BITS,
             )  # fmt: skip
             self._turn += rows + 1
             self.compared += compared

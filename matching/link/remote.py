@@ -30,9 +30,10 @@ from distributed.comm.core import CommClosedError
 from matching import errors
 from matching.errors import OperatorError, TryAgainLater, WorkerFailed
 from matching.files import digest_of, locked, replacing
-from matching.link.chunks import KINDS, VERSION, Linking
+from matching.link.chunks import VERSION, Linking
 from matching.link.progress import Progress, pairs_bytes, require_free
 from matching.link.settings import Cluster
+from matching.link.strips import KINDS, Strip
 from matching.link.worker import ORDER, Failed, Finished, forget, make_part
 from matching.log import log
 from matching.store import Workspace, Writer
@@ -55,7 +56,7 @@ _OPERATORS = {name: getattr(errors, name) for name in ("IntegrityError", "Operat
 @contextmanager
 def workers_of(
     cluster: Cluster, linking: Linking
-) -> Iterator[Callable[[str, Sequence[int]], Progress]]:
+) -> Iterator[Callable[[Strip, Sequence[int]], Progress]]:
     """Who makes parts of a kind.
 
     Raises OperatorError (certificates, shared folder), TryAgainLater where the scheduler does not
@@ -63,7 +64,7 @@ def workers_of(
     """
     try:
         with _client(cluster) as client, _exchange(cluster.shared, linking) as branch:
-            theirs = Writer(branch, TABLES["pairs"], linking.writer.resume_key)
+            theirs = Writer(branch, TABLES["pairs"], "")
             yield _Workers(client, cluster.scheduler, linking, theirs).make
     except (CancelledError, ClosedClientError, CommClosedError):
         raise TryAgainLater(f"{cluster.scheduler}: went away; start it and run again") from None
@@ -79,34 +80,50 @@ class _Workers:
     theirs: Writer
     said: set[str] = field(default_factory=set)
 
-    def make(self, kind: str, waiting: Sequence[int]) -> Progress:
-        """Have the parts of a kind made; those that an earlier run left in the exchange are taken."""
-        if kind == KINDS[-1]:  # which charts take part, each worker finds in the parts of the first
-            for part in self.linking.bounds(KINDS[0]):
-                self.theirs.take(part, self.linking.writer)
-        left = self._not_there(waiting)
-        progress = Progress(f"link {kind}", len(left))
+    def make(self, strip: Strip, waiting: Sequence[int]) -> Progress:
+        """Have the parts of a strip made; those that an earlier run left in the exchange are taken."""
+        linking = self.linking
+        if (
+            strip.kind == KINDS[-1]
+        ):  # which charts take part, each worker finds in the parts of the first
+            for other in linking.strips(KINDS[0]):
+                for part in linking.parts(other):
+                    self.theirs.take(part, linking.writer, key=linking.key(other, part))
+        left = self._not_there(strip, waiting)
+        progress = Progress(f"link {strip.kind}", len(left))
         for _ in range(ATTEMPTS):
-            for finished in self._finished(kind, left):
+            for finished in self._finished(strip, left):
                 progress.done(finished.made)
                 self._say(finished.said)
-            left = self._not_there(left)
+            left = self._not_there(strip, left)
             if not left:
+                self._take_common(strip.kind)
                 return progress
         raise TryAgainLater(f"{self.theirs.workspace.root}: parts do not arrive whole; run again")
 
-    def _not_there(self, parts: Sequence[int]) -> list[int]:
-        return [part for part in parts if not self.linking.writer.take(part, self.theirs)]
+    def _take_common(self, kind: str) -> None:
+        """What the first worker of a kind found too common counts from now on."""
+        home, name = self.linking.writer.workspace, f"common_{kind}"
+        if not home.has(name) and self.theirs.workspace.has(name):
+            self.theirs.workspace.lend(name, home)
 
-    def _finished(self, kind: str, parts: Sequence[int]) -> Iterator[Finished]:
+    def _not_there(self, strip: Strip, parts: Sequence[int]) -> list[int]:
+        return [part for part in parts if not self._taken(strip, part)]
+
+    def _taken(self, strip: Strip, part: int) -> bool:
+        linking = self.linking
+        return linking.writer.take(part, self.theirs, key=linking.key(strip, part))
+
+    def _finished(self, strip: Strip, parts: Sequence[int]) -> Iterator[Finished]:
         """What workers say of each part, taken over already. Raises as the first worker failed."""
         root = str(self.theirs.workspace.root)
         waiting: dict[Future[Any], int] = {
             self.client.submit(
-                make_part, root, kind, part, key=f"{kind}-{part}-{token_hex(4)}", pure=False
+                make_part, root, strip.kind, part,
+                key=f"{strip.kind}-{part}-{token_hex(4)}", pure=False,
             ): part
             for part in parts
-        }
+        }  # fmt: skip
         last_seen = time.monotonic()
         while waiting:
             try:
@@ -116,7 +133,7 @@ class _Workers:
                 continue
             for future in done:
                 finished = self._outcome(future)
-                self.linking.writer.take(waiting.pop(future), self.theirs)
+                self._taken(strip, waiting.pop(future))
                 yield finished
             last_seen = time.monotonic()
 
@@ -203,7 +220,7 @@ def _exchange(shared: Path, linking: Linking) -> Iterator[Workspace]:
     home = linking.leaked.workspace
     if not shared.is_dir():
         raise OperatorError(f"--shared {shared}: no such folder; name one that all workers see")
-    digest = digest_of(linking.writer.resume_key, home.identity["key_check"])[:_DIGITS]
+    digest = digest_of(linking.deliveries.keys[-1], home.identity["key_check"])[:_DIGITS]
     root = shared / f"{home.incident_id}-{digest}"
     _remove_left_behind(shared, home.incident_id, root)
     there = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
@@ -211,8 +228,9 @@ def _exchange(shared: Path, linking: Linking) -> Iterator[Workspace]:
     require_free(shared, max(needed - there, 0))
     with locked(root / ".lock"):
         branch = home.branch(root)
-        for name in LENT:
-            home.lend(name, branch)
+        for name in (*LENT, *(f"common_{kind}" for kind in KINDS)):
+            if home.has(name):
+                home.lend(name, branch)
         _write_order(root, linking)
         yield branch
         shutil.rmtree(root, ignore_errors=True)
@@ -220,7 +238,8 @@ def _exchange(shared: Path, linking: Linking) -> Iterator[Workspace]:
 
 def _write_order(root: Path, linking: Linking) -> None:
     settings = linking.settings.model_dump(mode="json", exclude={"cluster", "model", "threads"})
-    order = {"version": VERSION, "resume_key": linking.writer.resume_key, "settings": settings}
+    deliveries = {"ends": linking.deliveries.ends, "keys": linking.deliveries.keys}
+    order = {"version": VERSION, "deliveries": deliveries, "settings": settings}
     with replacing(root / ORDER) as draft:
         draft.write_text(json.dumps(order))
 

@@ -36,7 +36,7 @@ class Matching(BaseModel):
     pair_budget: int = Field(
         default=400_000_000,
         gt=0,
-        description="Most candidate pairs of a kind; larger blocks are left out and counted.",
+        description="Most candidate pairs of a kind; larger blocks are left out for good, at the first run.",
     )
 
     @model_validator(mode="after")

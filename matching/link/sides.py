@@ -47,8 +47,8 @@ class Records(Protocol):
         """Matching columns of records start..stop - 1, in order."""
         ...
 
-    def at(self, numbers: Numbers) -> pl.DataFrame:
-        """MATCH_COLUMNS of these records, in the order of `numbers`."""
+    def at(self, numbers: Numbers, columns: Sequence[str] = MATCH_COLUMNS) -> pl.DataFrame:
+        """Matching columns of these records, in the order of `numbers`."""
         ...
 
     def lazy(self) -> pl.LazyFrame:
@@ -94,14 +94,14 @@ class Side:
         found = self._read(int(mine[0]), int(mine[-1]) + 1, columns).collect()
         return found if found.height == len(mine) else found[mine - mine[0]]
 
-    def at(self, numbers: Numbers) -> pl.DataFrame:
+    def at(self, numbers: Numbers, columns: Sequence[str] = MATCH_COLUMNS) -> pl.DataFrame:
         """See Records."""
         distinct = np.unique(numbers)
-        found = [self.frame(0, 0)]
+        found = [self.frame(0, 0, columns)]
         for start, stop in self.ranges():
             low, high = np.searchsorted(distinct, [start, stop])
             if low < high:
-                found.append(self.frame(start, stop)[distinct[low:high] - start])
+                found.append(self.frame(start, stop, columns)[distinct[low:high] - start])
         return pl.concat(found)[np.searchsorted(distinct, numbers)]
 
     def lazy(self) -> pl.LazyFrame:
@@ -114,7 +114,16 @@ class Side:
 
     def only(self, ids: pl.Series) -> Side:
         """Some of the records, `ids` ascending."""
-        numbers = self.ids.search_sorted(ids).to_numpy().astype(np.int64)
+        return self._some(self.ids.search_sorted(ids).to_numpy().astype(np.int64))
+
+    def between(self, start: int, stop: int) -> Side:
+        """Records start..stop - 1 as a side of their own."""
+        if (start, stop) == (0, self.rows):
+            return self
+        return self._some(np.arange(start, stop))
+
+    def _some(self, numbers: Numbers) -> Side:
+        ids = self.ids.gather(numbers)
         positions = numbers if self.positions is None else self.positions[numbers]
         return Side(self.workspace, self.table, ids, positions, self.nonidentifying)
 
@@ -143,9 +152,9 @@ class Held:
         """See Records."""
         return self.records.slice(start, stop - start).select(columns)
 
-    def at(self, numbers: Numbers) -> pl.DataFrame:
+    def at(self, numbers: Numbers, columns: Sequence[str] = MATCH_COLUMNS) -> pl.DataFrame:
         """See Records."""
-        return self.records[numbers]
+        return self.records.select(columns)[numbers]
 
     def lazy(self) -> pl.LazyFrame:
         """See Records."""
@@ -176,7 +185,11 @@ class Tools:
 
     def keys(self, side: Records, start: int, stop: int) -> KeyTable:
         """Blocking keys of records start..stop - 1."""
-        return self._keys(side.frame(start, stop, self._key_columns), {})
+        return self.keys_of(side.frame(start, stop, self._key_columns))
+
+    def keys_of(self, frame: pl.DataFrame) -> KeyTable:
+        """Blocking keys of a frame's rows."""
+        return self._keys(frame, {})
 
     def coded(self, side: Records, start: int, stop: int) -> tuple[Coded, KeyTable]:
         """Records start..stop - 1 as numbers, and their blocking keys."""

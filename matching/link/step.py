@@ -4,22 +4,24 @@ Reads leaked_std, charts_std and nonidentifying; writes identities and pairs, an
 reference (model, term frequencies, non-identifying values). One side is held whole, as numbers and by
 key; the other goes past it in chunks of records. A part of `pairs` is one kind and one chunk: a kill
 loses the chunks in hand, and neither their size nor the number of workers, nor where they are, changes
-a row.
+a row. Files of later rounds are linked with what is there (see `strips`); parts of earlier rounds stand.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from matching.link.chunks import KINDS, VERSION, Linking
+import polars as pl
+
+from matching.files import digest_of
+from matching.link.chunks import VERSION, Linking
 from matching.link.identities import collapse, second_mentions
 from matching.link.progress import Progress, pairs_bytes, require_free
 from matching.link.reference import frozen_model, match_sides
 from matching.link.settings import LinkSettings
+from matching.link.strips import KINDS, Strip, deliveries_of
 from matching.log import log_counts
 from matching.store import Workspace
 
@@ -27,8 +29,8 @@ __all__ = ["KINDS", "run"]
 
 NOT_IN_RESUME_KEY = {"memory_gib", "threads", "cluster", "model", "train", "seed"}
 """Change how the step works, never a row; the model is frozen and known by its digest."""
-Make = Callable[[str, Sequence[int]], Progress]
-"""Has the given parts of a kind made; gives what was counted."""
+Make = Callable[[Strip, Sequence[int]], Progress]
+"""Has the given parts of a strip made; gives what was counted."""
 
 
 def run(workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] = KINDS) -> None:
@@ -43,45 +45,53 @@ def run(workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] 
     model, frequencies = frozen_model(workspace, settings, leaked, charts)
     log_counts("link", mentions=identities.height, identities=leaked.rows, charts=charts.rows)
     seconds = second_mentions(identities)
+    ids = {"leaked_std": identities["mention_id"], "charts_std": charts.ids}
     del identities
-    with workspace.writer("pairs", resume_key=_resume_key(workspace, settings)) as writer:
-        linking = Linking(settings, model, frequencies, writer, leaked, charts, seconds)
+    deliveries = deliveries_of(workspace, lambda end: _inputs(workspace, settings, ids, end))
+    with workspace.writer("pairs") as writer:
+        linking = Linking(settings, model, frequencies, writer, leaked, charts, seconds, deliveries)
         require_free(workspace.root, _disk_needed(linking))
         with _workers(linking) as make:
             for kind in kinds:
-                _one_kind(linking, kind, make)
+                for strip in linking.strips(kind):
+                    _one_strip(linking, strip, make)
 
 
-def _resume_key(workspace: Workspace, settings: LinkSettings) -> str:
-    inputs = ("leaked_std", "charts_std", "frozen_nonidentifying", "model", "term_frequencies")
-    text = json.dumps([
+def _inputs(
+    workspace: Workspace, settings: LinkSettings, ids: Mapping[str, pl.Series], end: int
+) -> str:
+    """Digest of all that pairs of records with ids below `end` depend on."""
+    frozen = ("frozen_nonidentifying", "model", "term_frequencies")
+    return digest_of(
         VERSION,
-        [workspace.digest(name) for name in inputs],
-        settings.model_dump(exclude=NOT_IN_RESUME_KEY),
-    ])  # fmt: skip
-    return hashlib.sha256(text.encode()).hexdigest()
+        [workspace.first_rows_digest(name, int(i.search_sorted(end))) for name, i in ids.items()],
+        [workspace.digest(name) for name in frozen],
+        settings.model_dump(mode="json", exclude=NOT_IN_RESUME_KEY),
+    )
 
 
 def _disk_needed(linking: Linking) -> int:
     """For the parts that are not there yet."""
-    parts = [part for kind in KINDS[:2] for part in linking.bounds(kind)]
-    there = sum(linking.writer.size(part) for part in parts if linking.writer.has(part))
+    there = 0
+    for strip in (strip for kind in KINDS[:2] for strip in linking.strips(kind)):
+        found = [part for part in linking.parts(strip) if linking.has(strip, part)]
+        there += sum(linking.writer.size(part) for part in found)
     return max(pairs_bytes(linking.leaked.rows) - there, 0)
 
 
-def _one_kind(linking: Linking, kind: str, make: Make) -> None:
-    """All parts of a kind that are not there yet."""
-    waiting = [part for part in linking.bounds(kind) if not linking.writer.has(part)]
+def _one_strip(linking: Linking, strip: Strip, make: Make) -> None:
+    """All parts of a strip that are not there yet."""
+    waiting = [part for part in linking.parts(strip) if not linking.has(strip, part)]
     if waiting:
-        made = make(kind, waiting)
-        log_counts(f"link {kind}", compared=made.compared, kept=made.kept)
+        made = make(strip, waiting)
+        log_counts(f"link {strip.kind}", compared=made.compared, kept=made.kept)
 
 
 @contextmanager
 def _workers(linking: Linking) -> Iterator[Make]:
     """Who makes the parts: threads of this process, or a cluster's workers."""
     if linking.settings.cluster is None:
-        yield lambda kind, waiting: _threads(linking, kind, waiting)
+        yield lambda strip, waiting: _threads(linking, strip, waiting)
         return
     from matching.link.remote import workers_of  # noqa: PLC0415 - distributed takes 2 s to import
 
@@ -89,9 +99,9 @@ def _workers(linking: Linking) -> Iterator[Make]:
         yield make
 
 
-def _threads(linking: Linking, kind: str, waiting: Sequence[int]) -> Progress:
-    chunks = linking.chunks(kind)
-    progress = Progress(f"link {kind}", len(waiting))
+def _threads(linking: Linking, strip: Strip, waiting: Sequence[int]) -> Progress:
+    chunks = linking.chunks(strip)
+    progress = Progress(f"link {strip.kind}", len(waiting))
     with ThreadPoolExecutor(linking.settings.threads) as pool:
         made = pool.map(lambda part: progress.done(chunks.make(part, linking.writer)), waiting)
         list(made)

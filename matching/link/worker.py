@@ -21,6 +21,7 @@ from matching.link.chunks import VERSION, Chunks, Linking, Made
 from matching.link.identities import second_mentions
 from matching.link.reference import frozen_model, match_sides
 from matching.link.settings import LinkSettings
+from matching.link.strips import Deliveries, number_of
 from matching.log import log
 from matching.store import Workspace, Writer
 from matching.tables import TABLES
@@ -28,7 +29,7 @@ from matching.tables import TABLES
 __all__ = ["ORDER", "Failed", "Finished", "forget", "make_part"]
 
 ORDER = "link.json"
-"""What is to be done, beside the tables that it is done with: `{version, resume_key, settings}`."""
+"""What is to be done, beside the tables that it is done with: `{version, deliveries, settings}`."""
 _PLACES = 4
 """Innermost frames of an error: enough to find it."""
 
@@ -56,7 +57,7 @@ class _Held:
     said: tuple[str, ...]
 
 
-_HELD: dict[tuple[str, str], _Held] = {}
+_HELD: dict[tuple[str, int], _Held] = {}
 """One entry: an index of 15 million charts takes gigabytes."""
 _LOADING = Lock()
 
@@ -66,8 +67,8 @@ def make_part(exchange: str, kind: str, part: int) -> Finished | Failed:
     try:
         root = Path(exchange)
         workspace, order = _opened(root)
-        held = _held(workspace, order, kind)
-        writer = Writer(workspace, TABLES["pairs"], order["resume_key"])
+        held = _held(workspace, order, kind, number_of(part))
+        writer = Writer(workspace, TABLES["pairs"], "")
         return Finished(held.chunks.make(part, writer), held.said)
     except OperatorError as error:
         return Failed(type(error).__name__, str(error))
@@ -96,29 +97,29 @@ def _opened(root: Path) -> tuple[Workspace, dict[str, Any]]:
     return Workspace.open(root), order
 
 
-def _held(workspace: Workspace, order: dict[str, Any], kind: str) -> _Held:
-    place = (str(workspace.root), kind)
+def _held(workspace: Workspace, order: dict[str, Any], kind: str, strip: int) -> _Held:
+    place = (str(workspace.root), strip)
     with _LOADING:
         if place not in _HELD:
             _HELD.clear()  # first, so that two are never held
-            _HELD[place] = _loaded(workspace, order, kind)
+            _HELD[place] = _loaded(workspace, order, kind, strip)
         return _HELD[place]
 
 
-def _loaded(workspace: Workspace, order: dict[str, Any], kind: str) -> _Held:
+def _loaded(workspace: Workspace, order: dict[str, Any], kind: str, strip: int) -> _Held:
     settings = LinkSettings(**order["settings"], threads=_threads())
     identities = workspace.read("identities")
     leaked, charts = match_sides(workspace, identities)
     model, frequencies = frozen_model(workspace, settings, leaked, charts)
-    writer = Writer(workspace, TABLES["pairs"], order["resume_key"])
-    linking = Linking(
-        settings, model, frequencies, writer, leaked, charts, second_mentions(identities)
-    )
+    writer, seconds = Writer(workspace, TABLES["pairs"], ""), second_mentions(identities)
+    deliveries = Deliveries(tuple(order["deliveries"]["ends"]), tuple(order["deliveries"]["keys"]))
+    linking = Linking(settings, model, frequencies, writer, leaked, charts, seconds, deliveries)
+    mine = next(found for found in linking.strips(kind) if found.number == strip)
     lines = _Lines()
     log.addHandler(lines)
     log.setLevel(logging.INFO)
     try:
-        chunks = linking.chunks(kind, hold=False)
+        chunks = linking.chunks(mine, hold=False)
     finally:
         log.removeHandler(lines)
     return _Held(chunks, tuple(lines.said))

@@ -96,7 +96,7 @@ def _slices(sides: Sequence[Counted], values: pl.LazyFrame) -> int:
     """Into how many portions the values go, judged by the first rows: names repeat, chart numbers do not."""
     rows = sum(side.rows for side in sides)
     first = values.head(SAMPLE_ROWS).select(n=pl.col("value").n_unique(), of=pl.len()).collect()
-    distinct = rows * first["n"][0] / max(first["of"][0], 1)
+    distinct = rows * int(first["n"][0]) / max(int(first["of"][0]), 1)
     return max(1, math.ceil(distinct / SLICE_ROWS))
 
 

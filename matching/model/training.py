@@ -23,7 +23,7 @@ import polars as pl
 
 from matching.link.coding import Coder
 from matching.link.keys import slots
-from matching.link.limits import limited, sizes_across
+from matching.link.limits import limited, sizes_across, too_common
 from matching.link.matcher import Indexed, Matcher
 from matching.link.rows import connect, load_rows
 from matching.link.rules import TRAINING
@@ -151,7 +151,8 @@ def _candidates(
     )
     coded, index = index_side(sample.records, tools)
     sizes, _ = sizes_across(index, sample.others, tools)
-    index, widest = limited(sizes, rules=TRAINING, pair_budget=PAIR_BUDGET, step="train", threads=1)
+    common = too_common(sizes, rules=TRAINING, pair_budget=PAIR_BUDGET, step="train", threads=1)
+    index, widest = limited(sizes, common, rules=TRAINING, step="train", threads=1)
     matcher = Matcher(tools.coder, tools.connection(), tools.slots.rule, -math.inf)
     found = [pl.DataFrame(schema=SCORED)]
     for start, stop in sample.others.ranges():

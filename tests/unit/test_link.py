@@ -152,12 +152,12 @@ def test_a_killed_run_keeps_its_finished_parts(
     put, made_pairs = Writer.put, Matcher.pairs
     calls: list[int] = []
 
-    def dies(self: Writer, index: int, rows: pl.DataFrame) -> None:
+    def dies(self: Writer, index: int, rows: pl.DataFrame, **how: Any) -> None:
         if self.table.name == "pairs":
             if len(calls) == 2:
                 raise KeyboardInterrupt
             calls.append(index)
-        put(self, index, rows)
+        put(self, index, rows, **how)
 
     monkeypatch.setattr(Writer, "put", dies)
     with pytest.raises(KeyboardInterrupt):
@@ -182,13 +182,22 @@ def test_a_killed_run_keeps_its_finished_parts(
     )
 
 
-def test_an_exceeded_budget_leaves_the_largest_blocks_out(workspace: Workspace) -> None:
+def test_an_exceeded_budget_leaves_the_largest_blocks_out_for_good(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     everyone = people(300)
-    write_std(workspace, damaged(everyone, seed=1), damaged(everyone, seed=2))
-    run(workspace, AS_IT_IS)
-    full = workspace.rows("pairs")
+    leaked, charts = damaged(everyone, seed=1), damaged(everyone, seed=2)
+    write_std(workspace, leaked, charts)
     run(workspace, AS_IT_IS.model_copy(update={"pair_budget": 2_000}))
-    assert 0 < workspace.rows("pairs") < full
+    first = workspace.digest("pairs")
+    run(workspace, AS_IT_IS)
+    assert workspace.digest("pairs") == first
+    other, _ = Workspace.create(
+        tmp_path / "other", incident_id="t", synthetic=True, key_file=tmp_path / "k"
+    )
+    write_std(other, leaked, charts)
+    run(other, AS_IT_IS)
+    assert 0 < workspace.rows("pairs") < other.rows("pairs")
 
 
 FOUND_BY = {

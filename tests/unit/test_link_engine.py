@@ -20,7 +20,7 @@ from matching.link.coding import Coder
 from matching.link.hashing import Numbering, column_hashes
 from matching.link.kernel import Found
 from matching.link.keys import slots
-from matching.link.limits import Sizes, limited, sizes_across
+from matching.link.limits import Sizes, sizes_across
 from matching.link.matcher import Indexed, Matcher
 from matching.link.program import compile_model
 from matching.link.rules import Rule, rules_of
@@ -28,7 +28,7 @@ from matching.link.scorer import SCORED
 from matching.link.sides import Held, Tools, index_side
 from matching.model.files import load_model
 from matching.store import Workspace
-from tests.link_oracle import Case, level, model, null, plain_rules, sample
+from tests.link_oracle import Case, level, model, null, plain_rules, sample, within_budget
 from tests.link_people import damaged, people, write_std
 
 NAMES = model(
@@ -200,7 +200,7 @@ def kept_blocks(
     coded, index = index_side(Held(case.right), tools)
     sizes = sizes_across(index, Held(case.left), tools)[0]
     caplog.clear()
-    index, widest = limited(sizes, rules=case.rules, pair_budget=budget, step="s", threads=1)
+    index, widest = within_budget(sizes, case.rules, budget)
     streamed, keys = tools.coded(Held(case.left), 0, case.left.height)
     found = Matcher(tools.coder, tools.connection(), tools.slots.rule, float("-inf"))
     pieces = found.pairs(streamed, keys, Indexed(coded, index, widest))
@@ -272,7 +272,7 @@ def test_what_waits_for_texts_is_bounded_by_the_room(
     coded, index = index_side(Held(RIGHT), tools)
     streamed, keys = tools.coded(Held(LEFT), 0, LEFT.height)
     both = sizes_across(index, Held(LEFT), tools)[0]
-    index, widest = limited(both, rules=CROSSWISE, pair_budget=10**9, step="s", threads=1)
+    index, widest = within_budget(both, CROSSWISE, 10**9)
     pieces = list(
         Matcher(tools.coder, tools.connection(), tools.slots.rule, float("-inf"))
         .pairs(streamed, keys, Indexed(coded, index, widest))
@@ -512,7 +512,7 @@ def test_memory_follows_the_room_and_not_the_pairs(monkeypatch: pytest.MonkeyPat
         tools = tools_of(case, coded="city phone phone2 sex")
         coded, index = index_side(Held(many), tools)
         sizes = sizes_across(index, Held(many), tools)[0]
-        index, widest = limited(sizes, rules=case.rules, pair_budget=10**9, step="s", threads=1)
+        index, widest = within_budget(sizes, case.rules, 10**9)
         found = Matcher(tools.coder, tools.connection(), tools.slots.rule, float("-inf"))
         tracemalloc.start()
         pairs = sum(p.height for p in found.pairs(coded, tools.keys(Held(many), 0, 700), Indexed(coded, index, widest)))  # fmt: skip

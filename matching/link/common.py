@@ -1,0 +1,86 @@
+"""Keys that are too common for a rule, frozen at the first run: every later round leaves out the same.
+
+A key is kept as the values of one record that has it, because hashes are not the same for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from matching.link.blocks import Index, Shared, find_keys
+from matching.link.keys import KeyTable
+from matching.link.rules import columns_of_part
+from matching.link.sides import Side, Tools
+from matching.store import TryAgainLater, Workspace
+from matching.tables import TABLES
+
+__all__ = ["Common"]
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The frozen keys of one kind of pairs. `rules`: names in the order of their bits."""
+
+    workspace: Workspace
+    table: str
+    tools: Tools
+    rules: tuple[str, ...]
+
+    def freeze(self, left_out: Mapping[int, Shared], side: Side, index: Index) -> None:
+        """Write the keys that are left out, by rule; `side` is the indexed one."""
+        found = [TABLES[self.table].empty()]
+        for bit, shared in left_out.items():
+            rows = (index.entries[shared.at] & np.uint64((1 << index.row_bits) - 1)).astype(
+                np.int64
+            )
+            columns = self._columns(bit)
+            records = side.at(rows, columns)
+            keys = self._keys(records)
+            values = records.select(
+                pl.struct(columns).struct.json_encode().alias("record"),
+                rule=pl.lit(self.rules[bit]),
+                left_rows=pl.Series(shared.left), right_rows=pl.Series(shared.right),
+            )  # fmt: skip
+            for place, slot in enumerate(self._slots(bit)):
+                mine = pl.Series(find_keys(index, bit, keys[slot]).at == shared.at)
+                found.append(
+                    TABLES[self.table].complete(values.filter(mine).with_columns(key=pl.lit(place)))
+                )
+        try:
+            self.workspace.write(self.table, pl.concat(found).unique(list(TABLES[self.table].key)))
+        except TryAgainLater:
+            if not self.workspace.has(self.table):  # else another worker wrote the same meanwhile
+                raise
+
+    def within(self, index: Index) -> dict[int, Shared]:
+        """Where the frozen keys lie in an index, by rule."""
+        common, found = self.workspace.read(self.table), dict[int, Shared]()
+        for bit, rule in enumerate(self.rules):
+            schema = pl.Struct(dict.fromkeys(self._columns(bit), pl.String()))
+            hashes = []
+            for place, slot in enumerate(self._slots(bit)):
+                mine = common.filter(pl.col("rule") == rule, pl.col("key") == place)
+                if mine.height:
+                    values = mine.select(pl.col("record").str.json_decode(schema))
+                    hashes.append(self._keys(values.unnest("record"))[slot])
+            if hashes:
+                there = find_keys(index, bit, np.unique(np.concatenate(hashes)))
+                found[bit] = there.where(there.at >= 0)
+        return found
+
+    def _slots(self, bit: int) -> list[int]:
+        return [slot for slot, rule in enumerate(self.tools.slots.rule) if rule == bit]
+
+    def _columns(self, bit: int) -> list[str]:
+        parts = [part for slot in self._slots(bit) for part in self.tools.slots.keys[slot]]
+        return list(dict.fromkeys(c for part in parts for c in columns_of_part(part)))
+
+    def _keys(self, records: pl.DataFrame) -> KeyTable:
+        """Keys of records that have the columns of one rule only: the others are null."""
+        missing = [c for c in self.tools.slots.columns if c not in records.columns]
+        nulls = (pl.lit(None, pl.String).alias(c) for c in missing)
+        return self.tools.keys_of(records.with_columns(nulls))

@@ -1,0 +1,153 @@
+"""Late files: what one more file adds to the pairs is what a run over all files at once would have made."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from matching.link import LinkSettings, run
+from matching.link.chunks import Chunks
+from matching.link.strips import KINDS
+from matching.store import Workspace
+from matching.tables import REFERENCE, TABLES
+from tests.link_people import damaged, people
+
+SETTINGS = LinkSettings(model="dental", train="never", threads=2, memory_gib=2, chunk_rows=90)
+FILE = 1 << 40
+EVERYONE = people(360)
+LEAKED = {0: damaged(EVERYONE[:300], seed=1), 2: damaged(EVERYONE[240:], seed=2)}
+"""Rows by file; the late ones are of known people, of new ones, and repeat some rows exactly."""
+LEAKED[2] = pl.concat([LEAKED[2], LEAKED[0][:40], LEAKED[2][:5]])
+CHARTS = {1: damaged(EVERYONE[60:330], seed=3), 3: damaged(EVERYONE[:90], seed=4)}
+
+
+def table(name: str, files: dict[int, pl.DataFrame]) -> pl.DataFrame:
+    """One cleaned table of these files, with ids as intake gives them."""
+    key = TABLES[name].key[0]
+    flags = {"deceased": pl.lit(value=False), "confidential": pl.lit(value=False)}
+    return pl.concat(
+        TABLES[name].complete(
+            rows.with_columns((FILE * n + pl.int_range(pl.len(), dtype=pl.Int64) * 8).alias(key), **flags)
+        )
+        for n, rows in sorted(files.items())
+    )  # fmt: skip
+
+
+def deliver(workspace: Workspace, *files: int) -> None:
+    """One round's new files in the inbox, and the cleaned tables of all files that are there then."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = {"file_no": list(files), "file_sha256": [f"{n}" for n in files], "bytes": [1] * len(files)}  # fmt: skip
+    workspace.append("files", TABLES["files"].complete(pl.DataFrame(rows).with_columns(recorded_at=now)))  # fmt: skip
+    there = set(workspace.read("files")["file_no"])
+    for name, all_files in (("leaked_std", LEAKED), ("charts_std", CHARTS)):
+        with workspace.writer(name) as writer:
+            for n, rows in all_files.items():
+                if n in there:
+                    writer.put(n, table(name, {n: rows}))
+    workspace.write("nonidentifying", TABLES["nonidentifying"].empty())
+
+
+def made(root: Path) -> Workspace:
+    workspace, _ = Workspace.create(
+        root, incident_id="t", synthetic=True, key_file=root.parent / "k"
+    )
+    return workspace
+
+
+def at_once(root: Path, reference: Workspace, settings: LinkSettings) -> Workspace:
+    """A full run over all files on the reference of another workspace."""
+    workspace = made(root)
+    for name in (t.name for t in REFERENCE):
+        workspace.write(name, reference.read(name))
+    deliver(workspace, 0, 1, 2, 3)
+    run(workspace, settings)
+    return workspace
+
+
+def late(root: Path, settings: LinkSettings, *rounds: tuple[int, ...]) -> Workspace:
+    """The same files over several rounds."""
+    workspace = made(root)
+    for files in rounds:
+        deliver(workspace, *files)
+        run(workspace, settings)
+    return workspace
+
+
+ROUNDS = [
+    ((0, 1), (2,), (3,)),
+    ((0, 1), (2, 3)),
+    ((0,), (1,), (2,), (3,)),
+    ((1,), (0, 2), (3,)),
+]
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_late_files_make_the_pairs_that_all_files_at_once_make(
+    tmp_path: Path, rounds: tuple[tuple[int, ...], ...]
+) -> None:
+    rounds = tuple(tuple(sorted(r)) for r in rounds)
+    found = late(tmp_path / "late", SETTINGS, *rounds)
+    whole = at_once(tmp_path / "whole", found, SETTINGS)
+    assert found.digest("identities") == whole.digest("identities")
+    for kind in KINDS:
+        expected = whole.read("pairs").filter(pl.col("kind") == kind)
+        assert expected.height > 20
+        assert (
+            found.read("pairs")
+            .filter(pl.col("kind") == kind)
+            .sort("left", "right")
+            .equals(expected)
+        )
+    assert found.digest("pairs") == whole.digest("pairs")
+
+
+def test_a_late_file_compares_only_what_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = late(tmp_path / "late", SETTINGS, (0, 1))
+    before = {part.file for part in workspace.manifest("pairs").parts}  # type: ignore[union-attr]  # written
+    compared: list[int] = []
+    make = Chunks.make
+
+    def counted(self: Chunks, *what: Any) -> Any:
+        done = make(self, *what)
+        compared.append(done.compared)
+        return done
+
+    monkeypatch.setattr(Chunks, "make", counted)
+    deliver(workspace, 2)
+    run(workspace, SETTINGS)
+    after = {part.file for part in workspace.manifest("pairs").parts}  # type: ignore[union-attr]  # written
+    assert before < after
+    late_pairs = sum(compared)
+    compared.clear()
+    at_once(tmp_path / "whole", workspace, SETTINGS)
+    assert 0 < late_pairs < sum(compared) * 0.6
+
+
+@pytest.mark.parametrize("budget", [300, 2_000])
+def test_keys_that_were_too_common_stay_left_out(tmp_path: Path, budget: int) -> None:
+    settings = SETTINGS.model_copy(update={"pair_budget": budget})
+    found = late(tmp_path / "late", settings, (0, 1), (2, 3))
+    common = {kind: found.read(f"common_{kind}") for kind in KINDS}
+    assert common["leaked_master"].height > 0
+    assert (common["leaked_master"]["left_rows"] > 0).all()
+    whole = at_once(tmp_path / "whole", found, settings)
+    assert found.digest("pairs") == whole.digest("pairs")
+    free = at_once(tmp_path / "free", late(tmp_path / "other", SETTINGS, (0, 1)), SETTINGS)
+    assert np.greater(free.rows("pairs"), found.rows("pairs"))
+
+
+def test_a_changed_early_file_is_linked_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = late(tmp_path / "late", SETTINGS, (0, 1))
+    monkeypatch.setitem(LEAKED, 0, damaged(EVERYONE[:300], seed=8))
+    deliver(found, 2, 3)
+    run(found, SETTINGS)
+    assert found.digest("pairs") == at_once(tmp_path / "whole", found, SETTINGS).digest("pairs")
