@@ -123,8 +123,8 @@ class Linking:
         return limited(sizes, dropped, rules=self.rules, step=step, threads=threads)
 
     def _tools(self, strip: Strip) -> Tools:
-        larger = max(strip.streamed, strip.indexed, key=lambda side: side.rows)
-        sample = larger.frame(*next(larger.ranges(), (0, 0)))
+        both = (strip.streamed, strip.indexed)
+        sample = pl.concat(side.frame(*next(side.ranges(), (0, 0))) for side in both)
         coder = Coder(self.model, self.frequencies, sample=sample)
         return Tools(coder, slots(self.rules), threads=self.settings.threads)
 

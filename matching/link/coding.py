@@ -1,8 +1,9 @@
 """Records as numbers: one short row of 32-bit lanes each, so that a pair costs a few cache lines.
 
 A column that levels read as text and that repeats its values is numbered through a dictionary: one
-lane, and its text is found again by number. Any other column is a 64-bit hash in two lanes; where its
-text is needed all the same, that is kept beside. 0 is null in every lane.
+lane, and its text is found again by number. Any other column is a 64-bit hash in two lanes, with the
+six lanes of its shape behind where levels ask for likeness; where its text is needed all the same, that
+is kept beside. 0 is null in every lane.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from matching.link.conditions import Kind
-from matching.link.hashing import Hashes, Numbering, column_hashes
+from matching.link.hashing import Hashes, Numbering, column_hashes, shapes
 from matching.link.program import Program, compile_model, model_columns
 from matching.model.frequencies import OTHERS
 
@@ -31,7 +32,7 @@ Lanes = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Where a column lies in a row: first lane and number of lanes (1 or 2)."""
+    """Where a column lies in a row: first lane, and number of lanes (1, 2, or 8 with its shape)."""
 
     first: int
     width: int
@@ -104,9 +105,11 @@ class Coder:
 
     def _place(self) -> dict[str, Lane]:
         placed, at = {}, 0
+        likened = [a for a in self.program.atoms if a.kind >= Kind.JARO_WINKLER]
+        shaped = {column for atom in likened for column in (atom.left, atom.right)}
         for column in self.columns:
-            width = 1 if column in self._numberings else 2
-            if width == 2 and column not in self.program.compared_columns:
+            width = 1 if column in self._numberings else 8 if column in shaped else 2
+            if width > 1 and column not in self.program.compared_columns:
                 continue
             placed[column] = Lane(at, width)
             at += width
@@ -154,6 +157,9 @@ class Coder:
             else:
                 halves = hashes[column].view(np.uint32).reshape(-1, 2)
                 coded.lanes[:, lane.first : lane.first + 2] = halves
+                if lane.width > 2:
+                    shape = shapes(frame[column]).view(np.uint32)
+                    coded.lanes[:, lane.first + 2 : lane.first + lane.width] = shape
         for number, (column, shares) in enumerate(self._shares.items()):
             coded.shares[:, number] = shares.of(hashes[column])
         coded.texts = {column: frame[column] for column in self.text_beside}

@@ -40,7 +40,8 @@ class Kind(IntEnum):
     ANY = 6
     JARO_WINKLER = 7
     EDITS = 8
-    PLACES = 9
+    SWAPS = 9
+    PLACES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def parse(condition: str, coded: Collection[str]) -> Condition:
     """Take one condition apart; ELSE is always true.
 
     `coded`: columns with a dictionary, about whose values anything may be asked; of others only
-    equality and null are known.
+    equality, null and likeness are known.
     """
     if condition.strip().upper() == "ELSE":
         return Else()
@@ -152,7 +153,7 @@ def _node(tree: sql.Expr, coded: Collection[str]) -> Condition:
     if found is not None:
         return found
     texts = frozenset(name[:-2] for name in _names(tree))
-    maybe = _overlap(tree, coded) or _similarity(tree, coded)
+    maybe = _overlap(tree, coded) or _similarity(tree)
     return Open(f"({written(tree)})", texts, maybe)
 
 
@@ -299,14 +300,14 @@ _SIMILARITIES: dict[str, tuple[Kind, tuple[type[sql.Expr], ...]]] = {
     "jaro_winkler_similarity": (Kind.JARO_WINKLER, (sql.GTE, sql.GT)),
     "jaro_similarity": (Kind.JARO_WINKLER, (sql.GTE, sql.GT)),
     "levenshtein": (Kind.EDITS, (sql.LTE, sql.LT)),
-    "damerau_levenshtein": (Kind.EDITS, (sql.LTE, sql.LT)),
+    "damerau_levenshtein": (Kind.SWAPS, (sql.LTE, sql.LT)),
     "hamming": (Kind.PLACES, (sql.LTE, sql.LT)),
 }
 """Functions whose outcome letters alone can rule out, and the comparisons with a limit that do."""
 
 
-def _similarity(tree: sql.Expr, coded: Collection[str]) -> Atom | None:
-    """A similarity of two coded columns against a number; Jaro is never above Jaro-Winkler."""
+def _similarity(tree: sql.Expr) -> Atom | None:
+    """A similarity of two columns against a number; Jaro is never above Jaro-Winkler."""
     if not isinstance(tree, sql.Predicate) or not isinstance(tree, sql.Binary):
         return None
     function, number = tree.left, tree.right
@@ -319,7 +320,7 @@ def _similarity(tree: sql.Expr, coded: Collection[str]) -> Atom | None:
     if not isinstance(tree, comparisons) or len(function.expressions) != 2 or len(sides) != 2:
         return None
     one, two = sides
-    if one[1] == two[1] or not {one[0], two[0]} <= set(coded):
+    if one[1] == two[1]:
         return None
     left, right = (one, two) if one[1] == "l" else (two, one)
     return Atom(kind, left[0], right[0], limit=float(number.this))

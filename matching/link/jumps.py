@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from matching.link.coding import Coder, Features, Lane
 from matching.link.conditions import Atom, Condition, Else, Joined, Open, Test
-from matching.link.decide import ACCEPT, BIT, BY_JUMPS, FORGET, UNKNOWN, Code
+from matching.link.kernel import ACCEPT, BIT, BY_JUMPS, FORGET, UNKNOWN, Code
 from matching.link.program import CompiledComparison, Frequency, Program
 
 __all__ = ["assemble"]
@@ -58,13 +58,17 @@ class _Steps:
                 return second[0], first[1] + second[1]
             return first[0] + second[0], second[1]
         if isinstance(condition, Open):
-            kind = UNKNOWN if condition.maybe is None else int(condition.maybe.kind)
-            step = self.add(kind, atom=condition.maybe)
+            maybe = condition.maybe if condition.maybe and self._alike(condition.maybe) else None
+            step = self.add(UNKNOWN if maybe is None else int(maybe.kind), atom=maybe)
             return [(step, 4)], [(step, 5)]
         assert isinstance(condition, Test)  # ELSE stands alone
         step = self.add(BIT, x=bits[condition.atom])
         yes, no = [(step, 4)], [(step, 5)]
         return (yes, no) if condition.wanted else (no, yes)
+
+    def _alike(self, atom: Atom) -> bool:
+        """Both columns are coded in one way."""
+        return self.lanes[atom.left].width == self.lanes[atom.right].width
 
     def placed(self, features: Features) -> np.ndarray:
         """All steps, with where the answers about values lie."""

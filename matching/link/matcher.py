@@ -18,9 +18,19 @@ import polars as pl
 from matching.link.blocks import Index
 from matching.link.coding import Coded, Coder, Features, Lane
 from matching.link.conditions import Atom, Kind
-from matching.link.decide import BATCH, Batch, Code, Records, at_most, weigh
 from matching.link.jumps import assemble
-from matching.link.kernel import Found, Met, Window, meet
+from matching.link.kernel import (
+    BATCH,
+    Batch,
+    Code,
+    Found,
+    Met,
+    Records,
+    Window,
+    at_most,
+    meet,
+    weigh,
+)
 from matching.link.keys import KeyTable
 from matching.link.scorer import DECIMALS, SCORED
 from matching.link.vectors import BITS
@@ -158,7 +168,7 @@ class _Survivors:
 
     def _holds(self, atom: Atom, rows: Rows) -> npt.NDArray[np.bool_]:
         left, right = (
-            None if not name else side.lanes[mine[rows], lane.first : lane.first + lane.width]
+            None if not name else side.lanes[mine[rows], lane.first : lane.first + min(lane.width, 2)]
             for name, side, mine in zip((atom.left, atom.right), self.sides, self.rows, strict=True)
             for lane in [self.matcher.coder.lanes.get(name, Lane(0, 0))]
         )
