@@ -35,6 +35,8 @@ SAME_VALUES = "same_values"
 _SAME_VALUES_BIT = 62
 """Behind the bits of all rules; the sign bit stays free."""
 _PROBABILITY_DECIMALS = 9
+_TEXT_BYTES = 24
+"""16 for where a text is and its first bytes; most that are kept beside have 10 to 20."""
 _HELD_SHARE = 0.75
 """Of the step's memory for what is held; the rest is for frames, chunks in hand and libraries."""
 
@@ -131,6 +133,7 @@ class Linking:
     def _fits(self, tools: Tools, left: int, right: int) -> bool:
         """Both sides as numbers and the index stay within the step's memory."""
         record = 4 * tools.coder.width + 8 * len(tools.coder.program.frequency_columns)
+        record += _TEXT_BYTES * len(tools.coder.text_beside)
         keys = 8 * len(tools.slots.keys)
         # the right side's keys lie there twice while they are counted: index and counts
         needed = left * (record + keys) + right * (record + 1.5 * keys)

@@ -63,6 +63,8 @@ _LONG = 255
 _HEAD = 16
 """Bytes of a value that its shape holds."""
 _BYTE = np.uint64(255)
+_EACH = np.uint64(0x0101010101010101)
+"""Times a byte: that byte eight times."""
 
 
 class Records(NamedTuple):
@@ -442,12 +444,16 @@ def _by_jumps(count: int, c: int, batch: Batch, code: Code, floor: float) -> int
                         head, tail, rest = _shape(lefts, x, k, wide, known, r)
                         head_two, tail_two, rest_two = _shape(rights, y, k, wide, known, s)
                         if kind == _JARO_WINKLER:
-                            similar = _most_similar(head, tail, rest, head_two, tail_two, rest_two)
-                            holds = similar >= limit[at] - _EPSILON
+                            least = limit[at] - _EPSILON
+                            similar = _most_similar(
+                                head, tail, rest, head_two, tail_two, rest_two, least
+                            )
+                            holds = similar >= least
                         elif kind in (_EDITS, _SWAPS):
                             fewest = _fewest_edits(
-                                head, tail, rest, head_two, tail_two, rest_two, kind == _SWAPS
-                            )
+                                head, tail, rest, head_two, tail_two, rest_two,
+                                kind == _SWAPS, limit[at],
+                            )  # fmt: skip
                             holds = fewest <= limit[at]
                         else:
                             apart = _places(head ^ head_two) + _places(tail ^ tail_two)
@@ -557,29 +563,48 @@ def _byte(head: np.uint64, tail: np.uint64, place: int) -> np.uint64:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _where(head: np.uint64, tail: np.uint64, byte: np.uint64) -> np.uint64:
+    """A bit for each of 16 bytes that equals `byte`; also for those behind the end, where it is 0."""
+    low, high = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x0102040810204080)
+    one, two = head ^ (byte * _EACH), tail ^ (byte * _EACH)
+    # a byte's upper bit is set where the byte is 0: nothing is carried from one to the next
+    one = ~(((one & low) + low) | one | low) >> np.uint64(7)
+    two = ~(((two & low) + low) | two | low) >> np.uint64(7)
+    first, second = (one * high) >> np.uint64(56), (two * high) >> np.uint64(56)
+    return (first & _BYTE) | ((second & _BYTE) << np.uint64(8))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def _most_similar(
     head_a: np.uint64, tail_a: np.uint64, rest_a: np.uint64,
-    head_b: np.uint64, tail_b: np.uint64, rest_b: np.uint64,
+    head_b: np.uint64, tail_b: np.uint64, rest_b: np.uint64, limit: float,
 ) -> float:  # fmt: skip
-    """An upper bound of Jaro-Winkler, with the prefix counted whatever the similarity without it."""
+    """An upper bound of Jaro-Winkler, with the prefix counted whatever the similarity without it.
+
+    Exact for short values where the letters that they share do not rule out `limit`.
+    """
     long_a, long_b = _length(rest_a), _length(rest_b)
     if long_a == _LONG or long_b == _LONG or long_a == 0 or long_b == 0:
         return 1.0
-    letters_a, letters_b = rest_a >> np.uint64(8), rest_b >> np.uint64(8)
-    matches = min(long_a - _ones(letters_a & ~letters_b), long_b - _ones(letters_b & ~letters_a))
-    if matches <= 0:
-        return 0.0
-    turned = 0
-    if long_a <= _HEAD and long_b <= _HEAD:
-        matches, turned = _matching(head_a, tail_a, long_a, head_b, tail_b, long_b)
-        if matches == 0:
-            return 0.0
-    jaro = (matches / long_a + matches / long_b + (matches - turned) / matches) / 3.0
     differing, prefix = head_a ^ head_b, 0
     while prefix < 4 and prefix < min(long_a, long_b):
         if (differing >> np.uint64(8 * prefix)) & _BYTE != 0:
             break
         prefix += 1
+    letters_a, letters_b = rest_a >> np.uint64(8), rest_b >> np.uint64(8)
+    matches = min(long_a - _ones(letters_a & ~letters_b), long_b - _ones(letters_b & ~letters_a))
+    most = _winkler(matches, 0, long_a, long_b, prefix)
+    if most < limit or long_a > _HEAD or long_b > _HEAD:
+        return most
+    matches, turned = _matching(head_a, tail_a, long_a, head_b, tail_b, long_b)
+    return _winkler(matches, turned, long_a, long_b, prefix)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _winkler(matches: int, turned: int, long_a: int, long_b: int, prefix: int) -> float:
+    if matches <= 0:
+        return 0.0
+    jaro = (matches / long_a + matches / long_b + (matches - turned) / matches) / 3.0
     return jaro + prefix * 0.1 * (1.0 - jaro)
 
 
@@ -589,45 +614,45 @@ def _matching(
     head_b: np.uint64, tail_b: np.uint64, long_b: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Jaro's matching bytes, and half of those that match in another order."""
-    reach = max(max(long_a, long_b) // 2 - 1, 0)
-    taken_a, taken_b, matches = np.uint64(0), np.uint64(0), 0
+    one, reach = np.uint64(1), max(max(long_a, long_b) // 2 - 1, 0)
+    free, taken, matched = (one << np.uint64(long_a)) - one, np.uint64(0), np.uint64(0)
+    window = (one << np.uint64(reach + 1)) - one
     for j in range(long_b):
-        byte = _byte(head_b, tail_b, j)
-        for i in range(max(0, j - reach), min(long_a, j + reach + 1)):
-            if (taken_a >> np.uint64(i)) & np.uint64(1) == 0 and _byte(head_a, tail_a, i) == byte:
-                taken_a |= np.uint64(1) << np.uint64(i)
-                taken_b |= np.uint64(1) << np.uint64(j)
-                matches += 1
-                break
-    turned, i = 0, 0
+        near = _where(head_a, tail_a, _byte(head_b, tail_b, j)) & window & free
+        if near != 0:
+            lowest = near & (~near + one)
+            free, taken, matched = free ^ lowest, taken | lowest, matched | (one << np.uint64(j))
+        window <<= one
+        if j < reach:
+            window |= one
+    matches, turned = _ones(taken), 0
     for j in range(long_b):
-        if (taken_b >> np.uint64(j)) & np.uint64(1) != 0:
-            while (taken_a >> np.uint64(i)) & np.uint64(1) == 0:
-                i += 1
-            turned += _byte(head_a, tail_a, i) != _byte(head_b, tail_b, j)
-            i += 1
+        if (matched >> np.uint64(j)) & one != 0:
+            lowest = taken & (~taken + one)
+            turned += _where(head_a, tail_a, _byte(head_b, tail_b, j)) & lowest == 0
+            taken ^= lowest
     return matches, turned // 2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def _fewest_edits(
     head_a: np.uint64, tail_a: np.uint64, rest_a: np.uint64,
-    head_b: np.uint64, tail_b: np.uint64, rest_b: np.uint64, swaps: bool,
+    head_b: np.uint64, tail_b: np.uint64, rest_b: np.uint64, swaps: bool, limit: float,
 ) -> int:  # fmt: skip
     """A lower bound of Levenshtein's distance, or of Damerau's (`swaps`).
 
-    One edit removes one missing letter; one swap of neighbours is two edits of Levenshtein's.
+    One edit removes one missing letter; one swap of neighbours is two edits of Levenshtein's. Exact for
+    short values where the letters do not rule out `limit`, but for swaps.
     """
     long_a, long_b = _length(rest_a), _length(rest_b)
-    if 0 < long_a <= _HEAD and 0 < long_b <= _HEAD:
-        exact = _levenshtein(head_a, tail_a, long_a, head_b, tail_b, long_b)
-        if not swaps:
-            return exact
-        half = (exact + 1) // 2
-    else:
-        half = 0 if long_a == _LONG or long_b == _LONG else abs(long_a - long_b)
     letters_a, letters_b = rest_a >> np.uint64(8), rest_b >> np.uint64(8)
-    return max(half, _ones(letters_a & ~letters_b), _ones(letters_b & ~letters_a))
+    fewest = max(_ones(letters_a & ~letters_b), _ones(letters_b & ~letters_a))
+    if long_a != _LONG and long_b != _LONG:
+        fewest = max(fewest, abs(long_a - long_b))
+    if fewest > limit or not (0 < long_a <= _HEAD and 0 < long_b <= _HEAD):
+        return fewest
+    exact = _levenshtein(head_a, tail_a, long_a, head_b, tail_b, long_b)
+    return max(fewest, (exact + 1) // 2) if swaps else exact
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -636,20 +661,19 @@ def _levenshtein(
     head_b: np.uint64, tail_b: np.uint64, long_b: int,
 ) -> int:  # fmt: skip
     """Myers' bit-parallel algorithm in Hyyro's form: a column of the table is two words."""
-    up, down, distance = (np.uint64(1) << np.uint64(long_a)) - np.uint64(1), np.uint64(0), long_a
-    last = np.uint64(1) << np.uint64(long_a - 1)
+    one = np.uint64(1)
+    up, down, distance = (one << np.uint64(long_a)) - one, np.uint64(0), long_a
+    there, last = up, one << np.uint64(long_a - 1)
     for j in range(long_b):
-        byte, equal = _byte(head_b, tail_b, j), np.uint64(0)
-        for i in range(long_a):
-            equal |= np.uint64(_byte(head_a, tail_a, i) == byte) << np.uint64(i)
+        equal = _where(head_a, tail_a, _byte(head_b, tail_b, j)) & there
         diagonal = (((equal & up) + up) ^ up) | equal | down
         right, left = down | ~(diagonal | up), up & diagonal
         if right & last != 0:
             distance += 1
         if left & last != 0:
             distance -= 1
-        right = (right << np.uint64(1)) | np.uint64(1)
-        left <<= np.uint64(1)
+        right = (right << one) | one
+        left <<= one
         up, down = left | ~(diagonal | right), right & diagonal
     return distance
 

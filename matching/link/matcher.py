@@ -168,7 +168,9 @@ class _Survivors:
 
     def _holds(self, atom: Atom, rows: Rows) -> npt.NDArray[np.bool_]:
         left, right = (
-            None if not name else side.lanes[mine[rows], lane.first : lane.first + min(lane.width, 2)]
+            None
+            if not name
+            else side.lanes[mine[rows], lane.first : lane.first + min(lane.width, 2)]
             for name, side, mine in zip((atom.left, atom.right), self.sides, self.rows, strict=True)
             for lane in [self.matcher.coder.lanes.get(name, Lane(0, 0))]
         )
