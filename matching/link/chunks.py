@@ -96,7 +96,7 @@ class Linking:
     def chunks(self, strip: Strip, *, hold: bool = True) -> Chunks:
         """Everything that the parts of a strip have in common: one side coded and indexed.
 
-        `hold`: also the other side as numbers where memory allows, for who makes all of its parts.
+        `hold`: also what memory allows of the other side as numbers, for who makes all of its parts.
         """
         tools = self._tools(strip)
         coded, index = index_side(strip.indexed, tools)
@@ -104,7 +104,7 @@ class Linking:
         if not strip.within:
             sizes, held = sizes_across(
                 index, strip.streamed, tools, size=self.settings.chunk_rows,
-                hold=hold and self._fits(tools, strip.streamed.rows, strip.indexed.rows),
+                hold=self._room(tools, strip.indexed.rows) if hold else 0,
             )  # fmt: skip
         index, widest = self._without_common(strip, sizes, tools)
         return Chunks(self, strip, self.parts(strip), tools, Indexed(coded, index, widest), held)
@@ -130,14 +130,14 @@ class Linking:
         coder = Coder(self.model, self.frequencies, sample=sample)
         return Tools(coder, slots(self.rules), threads=self.settings.threads)
 
-    def _fits(self, tools: Tools, left: int, right: int) -> bool:
-        """Both sides as numbers and the index stay within the step's memory."""
+    def _room(self, tools: Tools, indexed: int) -> int:
+        """How many streamed records can be held as numbers beside the index in the step's memory."""
         record = 4 * tools.coder.width + 8 * len(tools.coder.program.frequency_columns)
         record += _TEXT_BYTES * len(tools.coder.text_beside)
         keys = 8 * len(tools.slots.keys)
-        # the right side's keys lie there twice while they are counted: index and counts
-        needed = left * (record + keys) + right * (record + 1.5 * keys)
-        return needed < _HELD_SHARE * self.settings.memory_gib * 2**30
+        # the indexed side's keys lie there half as often again while they are counted
+        left = _HELD_SHARE * self.settings.memory_gib * 2**30 - indexed * (record + 1.5 * keys)
+        return max(int(left / (record + keys)), 0)
 
     def _reached(self, delivery: int) -> pl.Series:
         """Charts that a leaked identity may be, at or above the include threshold, up to a delivery."""

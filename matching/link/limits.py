@@ -56,11 +56,12 @@ Streamed = tuple[Coded, KeyTable]
 
 
 def sizes_across(
-    index: Index, left: Records, tools: Tools, *, size: int = FRAME_ROWS, hold: bool = False
+    index: Index, left: Records, tools: Tools, *, size: int = FRAME_ROWS, hold: int = 0
 ) -> tuple[Sizes, dict[int, Streamed]]:
     """Count the left side's rows by key; reads it once, in ranges of about `size` records.
 
-    With `hold`, gives the ranges' records by their first number, so that nobody reads them again.
+    Gives the records of the first ranges, `hold` records at most, by their first number, so that nobody
+    reads them again.
     """
     counts = np.zeros(len(index.entries), dtype=np.uint32)
     held: dict[int, Streamed] = {}
@@ -69,7 +70,7 @@ def sizes_across(
     ]  # a rule has entries of its own
 
     def one(bounds: tuple[int, int]) -> None:
-        if hold:
+        if bounds[1] <= hold:
             held[bounds[0]] = tools.coded(left, *bounds)
             table = held[bounds[0]][1]
         else:
