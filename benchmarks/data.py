@@ -18,12 +18,13 @@ PEOPLE_PER_LEAKED_ROW = 1 / 1.15
 STANDARDISED = ("leaked_std", "charts_std", "nonidentifying")
 
 
-def folder_of(rows: int, profile: str, seed: int) -> Path:
+def folder_of(rows: int, profile: str, seed: int, charts: int | None = None) -> Path:
     """Where an incident of that size lies: below AFFECTED_BENCHMARKS, else the user's cache."""
+    size = f"{rows}x{charts}" if charts and charts != rows else f"{rows}"
     home = os.environ.get("AFFECTED_BENCHMARKS") or str(
         Path.home() / ".cache" / "affected-benchmarks"
     )
-    return Path(home) / f"{profile}-{rows}-{seed}"
+    return Path(home) / f"{profile}-{size}-{seed}"
 
 
 def incident(
@@ -32,7 +33,7 @@ def incident(
     """The incident file with `rows` leaked rows and as many charts; made where it is not there yet."""
     from flows.rehearse import rehearse
 
-    folder = folder_of(rows, profile, seed)
+    folder = folder_of(rows, profile, seed, charts)
     if not (folder / "incident.toml").exists():
         rehearse(
             folder, people=round(rows * PEOPLE_PER_LEAKED_ROW), seed=seed, profile=profile,  # type: ignore[arg-type]  # checked by it

@@ -18,9 +18,10 @@ PAGES: dict[str, str] = {
     "docs/tables.md": "flows.docs.tables:tables_page",
     "docs/commands.md": "flows.docs.commands:commands_page",
     "docs/configuration.md": "flows.docs.configuration:configuration_page",
+    "docs/performance.md": "flows.docs.performance:performance_page",
     "README.md": "flows.docs.figures:readme_page",
 }
-"""Every generated page and the function that makes it; of README.md only the region of figures."""
+"""Every generated page and the function that makes it; of the last two only the region of figures."""
 
 
 def page(name: str) -> str:

@@ -163,8 +163,10 @@ def _comparison(comparison: Comparison, coded: Collection[str]) -> CompiledCompa
         raise OperatorError(
             f"model: comparison '{name}' has {len(levels)} levels; at most {MAX_LEVELS} fit a vector"
         )
-    if not any(level.sql_condition.strip().upper() == "ELSE" for level in levels):
-        raise OperatorError(f"model: comparison '{name}' has no ELSE level; add one")
+    if levels[-1].sql_condition.strip().upper() != "ELSE":
+        raise OperatorError(
+            f"model: comparison '{name}': its last level is not ELSE; put one there"
+        )
     compiled = CompiledComparison(name, tuple(_level(comparison, level, coded) for level in levels))
     if len(compiled.exact) > MAX_ATOMS:
         raise OperatorError(

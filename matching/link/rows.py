@@ -46,7 +46,7 @@ def connect(
 def without_nonidentifying(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> pl.LazyFrame:
     """Null for matching what too many people share: a practice's own telephone, a shelter.
 
-    Columns that `rows` does not have are passed over; street parts need `street` beside them.
+    Columns that `rows` does not have are passed over; street parts need `street` and `zip5` beside them.
     """
     there = set(rows.collect_schema().names())
     listed = {field: rows["value"] for (field,), rows in nonidentifying.group_by("field")}
@@ -76,8 +76,9 @@ def matching_columns(
     wanted = dict.fromkeys(c for c in columns if c in CLEANED_COLUMNS)
     if "place" in columns:
         wanted |= dict.fromkeys(("street_number", "street_name"))
-    beside = ("street",) if {"street_number", "street_name"} & set(wanted) else ()
-    cleaned = without_nonidentifying(rows.select(*beside, *wanted), nonidentifying)
+    if set(_STREET_PARTS) & set(wanted):  # a shared street is known by itself and its ZIP
+        wanted |= dict.fromkeys(("street", "zip5"))
+    cleaned = without_nonidentifying(rows.select(list(wanted)), nonidentifying)
     place = (pl.col("street_number") + " " + pl.col("street_name")).alias("place")
     return cleaned.select(place if c == "place" else c for c in columns)
 

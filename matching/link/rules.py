@@ -133,10 +133,11 @@ TRAINING: dict[str, Rule] = {
 def rules_of(settings: dict[str, Any]) -> dict[str, Rule]:
     """The model's own blocking rules where it has some, else BLOCKING.
 
-    Raises OperatorError naming a rule that is no conjunction of `l.x = r.x`, or its unknown column.
+    Raises OperatorError naming a rule that is no conjunction of `l.x = r.x`, one that explodes arrays, or
+    an unknown column.
     """
     given = settings.get("blocking_rules_to_generate_predictions") or []
-    texts = [rule if isinstance(rule, str) else rule["blocking_rule"] for rule in given]
+    texts = [_text_of(rule) for rule in given]
     if len(texts) > MAX_RULES:
         raise OperatorError(f"model: {len(texts)} blocking rules; at most {MAX_RULES}")
     rules = [_rule(text) for text in texts]
@@ -146,6 +147,21 @@ def rules_of(settings: dict[str, Any]) -> dict[str, Rule]:
         if unknown:
             raise OperatorError(f"model: blocking rule '{rule.name}': no column '{min(unknown)}'")
     return {rule.name: rule for rule in rules} or BLOCKING
+
+
+def _text_of(rule: str | dict[str, Any]) -> str:
+    if isinstance(rule, str):
+        return rule
+    text = str(rule.get("blocking_rule", rule.get("sql", "")))
+    if not text:
+        raise OperatorError(
+            "model: a blocking rule without `blocking_rule`; give it or take it out"
+        )
+    if rule.get("arrays_to_explode"):
+        raise OperatorError(
+            f"model: blocking rule '{text}' explodes arrays, which is not done here; rewrite it"
+        )
+    return text
 
 
 def columns_of_part(part: str) -> tuple[str, ...]:

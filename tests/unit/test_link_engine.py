@@ -313,7 +313,9 @@ def test_the_largest_model_that_fits_agrees() -> None:
 
 def test_comparisons_without_an_end_are_refused_by_name() -> None:
     endless = [level("city_l = city_r", 0.9, 0.1), level("city_l <> city_r", 0.1, 0.9)]
-    assert "'c1' has no ELSE" in refused([TWO, endless])
+    early = [level("ELSE", 0.1, 0.9), level("city_l = city_r", 0.9, 0.1)]
+    for wrong in (endless, early):
+        assert "'c1': its last level is not ELSE" in refused([TWO, wrong])
 
 
 @pytest.mark.parametrize("rule", [
@@ -325,6 +327,20 @@ def test_a_blocking_rule_that_is_no_equality_is_refused_by_name(rule: str) -> No
     with pytest.raises(OperatorError, match="is no conjunction of equalities") as caught:
         rules_of({"blocking_rules_to_generate_predictions": [{"blocking_rule": rule}]})
     assert rule in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"blocking_rule": "l.city = r.city", "arrays_to_explode": ["city"]}, "explodes arrays"),
+        ({"sql_dialect": "duckdb"}, "without `blocking_rule`"),
+    ],
+)
+def test_what_a_blocking_rule_asks_beyond_equality_is_refused(
+    rule: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(OperatorError, match=said):
+        rules_of({"blocking_rules_to_generate_predictions": [rule]})
 
 
 def test_a_models_own_rules_are_read_in_any_spelling() -> None:
