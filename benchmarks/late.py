@@ -23,11 +23,10 @@ import polars as pl
 from benchmarks.data import folder_of, linked_copy, standardised
 from benchmarks.results import record
 from matching.store import Workspace
-from matching.tables import REFERENCE, TABLES
+from matching.tables import FILE_STEP, REFERENCE, TABLES
 
 EARLY, LATE = 900, 901
 """Numbers of the last early file and of the late one, above those of the incident."""
-FILE_STEP = 1 << 40
 ONE_IN = 100
 WHEN = datetime(2026, 3, 21, tzinfo=UTC)
 

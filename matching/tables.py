@@ -13,7 +13,12 @@ import polars as pl
 from matching.fields import CANONICAL_FIELDS
 from matching.schema import Column, Kind, Privacy, Table
 
-__all__ = ["INBOX", "MAIL_V1", "REFERENCE", "ROLE_NUMBER", "STEP_TABLES", "TABLES", "UNOWNED"]
+__all__ = [
+    "FILE_STEP", "INBOX", "MAIL_V1", "REFERENCE", "ROLE_NUMBER", "STEP_TABLES", "TABLES", "UNOWNED",
+]  # fmt: skip
+
+FILE_STEP = 1 << 40
+"""Ids of file n lie from n times this on: rows and roles of one file fit below it, 2**37 rows of 8 roles."""
 
 UNOWNED = "UNOWNED"
 """The entity id of people whom no evidence gives to a covered entity."""

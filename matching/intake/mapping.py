@@ -11,12 +11,10 @@ import polars as pl
 from matching.fields import CANONICAL_FIELDS, ROLES
 from matching.intake.blocks import ROW_NO
 from matching.sources import Source
-from matching.tables import ROLE_NUMBER
+from matching.tables import FILE_STEP, ROLE_NUMBER
 
 __all__ = ["canonical", "guarantors", "mapped_columns", "role_of", "with_id"]
 
-FILE_STEP: Final = 1 << 40
-"""Rows and roles of one file fit below it: 2**37 rows of 8 roles."""
 ROLE_STEP: Final = 8
 
 ROLE_WORDS: Final = {

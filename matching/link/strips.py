@@ -1,9 +1,9 @@
 """What is compared with what: records of one delivery of files with those before, and among themselves.
 
-A delivery is the files that one round brought. Pairs of earlier deliveries stand; a later delivery adds the pairs in
-which one of its records takes part, so that all deliveries together make the same pairs as all files at
-once. A strip is one such comparison: records that stream past an indexed side. The smaller side is the
-indexed one, because it is held.
+A delivery is the files that one round brought. Pairs of earlier deliveries stand; a later one adds the
+pairs in which one of its records takes part, so that all deliveries together make the same pairs as all
+files at once. A strip is one such comparison: records that stream past an indexed side. What came last
+is the indexed side, because it is the smaller one and is held.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ import polars as pl
 from matching.link.kernel import Window
 from matching.link.sides import Side
 from matching.store import Workspace
+from matching.tables import FILE_STEP
 
 __all__ = ["KINDS", "Deliveries", "Strip", "deliveries_of", "number_of", "strips"]
 
 KINDS = ("leaked_master", "leaked_leaked", "master_master")
 """In the order in which they are made: the first says which charts are compared with each other."""
-FILE_STEP = 1 << 40
-"""Ids of file n lie from n times this on (see `matching.tables`)."""
 _PARTS = 100_000
 """Most parts of a strip: 40 billion records at the usual size."""
 _WAYS = 10
