@@ -94,7 +94,7 @@ def total_hash(hashes: Iterable[str]) -> str:
 
 
 def _remixed(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """murmur3's finaliser: rows whose hashes have the same sum have another sum of these."""
+    """The first round of murmur3's finaliser: hashes of the same sum have another sum of these."""
     mixed = hashes ^ (hashes >> np.uint64(33))
     mixed *= np.uint64(0xFF51AFD7ED558CCD)
     mixed ^= mixed >> np.uint64(33)

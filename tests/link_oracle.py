@@ -50,12 +50,10 @@ group by all
 """
 
 
-def within_budget(
-    sizes: Sizes, rules: Mapping[str, Rule], budget: int, step: str = "s"
-) -> tuple[Index, int]:
+def within_budget(sizes: Sizes, rules: Mapping[str, Rule], budget: int) -> tuple[Index, int]:
     """The index without what is too common now, and the most candidates of a record."""
-    common = too_common(sizes, rules=rules, pair_budget=budget, step=step, threads=1)
-    return limited(sizes, common, rules=rules, step=step, threads=1)
+    common = too_common(sizes, rules=rules, pair_budget=budget, step="s", threads=1)
+    return limited(sizes, common, rules=rules, step="s", threads=1)
 
 
 def plain_rules(*keys: Sequence[str]) -> dict[str, Rule]:

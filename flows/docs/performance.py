@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from flows.docs import ROOT
-from flows.docs.figures import with_region
+from flows.docs.figures import MILLION, NO_RESULTS, documents_of, with_region
 from flows.docs.markdown import grid
 
 __all__ = ["performance_page", "tables_of"]
 
 Documents = dict[str, dict[str, Any]]
-MILLION = 1_000_000
 
 
 def performance_page() -> str:
@@ -26,9 +24,9 @@ def performance_page() -> str:
 
 def tables_of(results: Path) -> str:
     """Whole incidents, links beside Splink, what follows people; growth where two sizes are there."""
-    documents = {path.stem: json.loads(path.read_text()) for path in sorted(results.glob("*.json"))}
+    documents = documents_of(results)
     parts = [*_incidents(documents), *_links(documents), *_tuning(documents), *_mail(documents)]
-    return "\n\n".join(parts) + "\n" if parts else "No results are committed yet.\n"
+    return "\n\n".join(parts) + "\n" if parts else NO_RESULTS
 
 
 def _of(documents: Documents, begin: str) -> list[dict[str, Any]]:

@@ -92,7 +92,7 @@ def assemble(coder: Coder, features: Features) -> Code:
         exact.add(int(atom.kind), atom=atom)
     begin = [_comparison(steps, *each) for each in zip(program.comparisons, words, strict=True)]
     tables = [_table(*each) for each in zip(program.comparisons, words, strict=True)]
-    weight, most, share = _tables(program)
+    weight, most, share = _weights(program)
     frequencies = _frequencies(program)
     columns = program.frequency_columns
     return Code(
@@ -187,7 +187,7 @@ def _has_open(condition: Condition) -> bool:
     return isinstance(condition, Open)
 
 
-def _tables(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _weights(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`weight`, `most` and `share` of Code."""
     size = max(x.number for c in program.comparisons for x in c.levels) + 2
     shape = (len(program.comparisons), size)

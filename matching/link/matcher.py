@@ -95,13 +95,14 @@ class Matcher:
         batch = _batch(self.coder.width, len(code.begin))
         begin, rows = 0, keys.shape[1]
         own = np.full(rows, -1) if own is None else own
-        whole = Window(np.zeros(rows, dtype=np.int64), np.full(rows, side.coded.rows))
+        if window is None:
+            window = Window(np.zeros(rows, dtype=np.int64), np.full(rows, side.coded.rows))
         here, there = (Records(c.lanes, c.shares) for c in (streamed, side.coded))
         sides = (side.coded, streamed) if flipped else (streamed, side.coded)
         while begin < rows:
             begin, pairs, compared = meet(
                 begin, rows, self._turn, here, keys, self.rule, side.index, there, code, met, batch, found,
-                flipped, window or whole, own, own_bit, self.floor_bits - _SLACK_BITS,
+                flipped, window, own, own_bit, self.floor_bits - _SLACK_BITS,
             )  # fmt: skip
             self._turn += rows + 1
             self.compared += compared

@@ -187,21 +187,18 @@ class Tools:
         """Blocking keys of records start..stop - 1."""
         return self.keys_of(side.frame(start, stop, self._key_columns))
 
-    def keys_of(self, frame: pl.DataFrame) -> KeyTable:
-        """Blocking keys of a frame's rows."""
-        return self._keys(frame, {})
-
     def coded(self, side: Records, start: int, stop: int) -> tuple[Coded, KeyTable]:
         """Records start..stop - 1 as numbers, and their blocking keys."""
         frame = side.frame(start, stop, self._columns)
         hashes: dict[str, Hashes] = {}
         coded = self.coder.code(frame, hashes)
-        return coded, self._keys(frame, hashes)
+        return coded, self.keys_of(frame, hashes)
 
-    def _keys(self, frame: pl.DataFrame, hashes: dict[str, Hashes]) -> KeyTable:
+    def keys_of(self, frame: pl.DataFrame, hashes: dict[str, Hashes] | None = None) -> KeyTable:
+        """Blocking keys of a frame's rows; `hashes`: those of its columns that are there already."""
         con = self.connection()
         try:
-            return self.slots.table(con, frame, hashes)
+            return self.slots.table(con, frame, {} if hashes is None else hashes)
         finally:
             self.back(con)
 

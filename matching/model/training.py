@@ -22,6 +22,7 @@ import numpy.typing as npt
 import polars as pl
 
 from matching.link.coding import Coder
+from matching.link.hashing import GOLDEN
 from matching.link.keys import slots
 from matching.link.limits import limited, sizes_across, too_common
 from matching.link.matcher import Indexed, Matcher
@@ -113,14 +114,14 @@ class _Sampled:
         self.others = others
         self.content = _content(others, _CONTENT_SEED)
         mine = self.content if left is others else _content(left, _CONTENT_SEED)
-        drawn = mine ^ np.uint64(seed * 0x9E3779B97F4A7C15 & _ALL_BITS)
+        drawn = mine ^ np.uint64(seed * int(GOLDEN) & _ALL_BITS)
         self.numbers = _lowest(drawn, SAMPLE_ROWS)
         self.records = Held(left.at(self.numbers))
         self.space = float(len(self.numbers)) * max(others.rows - (left is others), 1)
 
     def by_chance(self, seed: int) -> tuple[Numbers, Numbers]:
         """Two small samples: places in the sample, and records of the other side."""
-        drawn = self.content ^ np.uint64((seed + 2) * 0x9E3779B97F4A7C15 & _ALL_BITS)
+        drawn = self.content ^ np.uint64((seed + 2) * int(GOLDEN) & _ALL_BITS)
         return np.arange(len(self.numbers))[-RANDOM_ROWS:], _lowest(drawn, RANDOM_ROWS)
 
 

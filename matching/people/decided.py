@@ -9,7 +9,7 @@ import polars as pl
 
 from matching.people.partition import Ints
 from matching.store import Workspace
-from matching.tables import ROLE_NUMBER
+from matching.tables import FILE_STEP, ROLE_NUMBER
 
 __all__ = ["Decided", "read_decided", "record_number"]
 
@@ -26,7 +26,7 @@ class Decided:
 def record_number(row: str, role: str) -> pl.Expr:
     """mention_id or chart_id from `file_no`, a row and a role column (`chart` for charts)."""
     number = pl.col(role).replace_strict(ROLE_NUMBER, default=0, return_dtype=pl.Int64)
-    return pl.col("file_no").cast(pl.Int64) * 2**40 + pl.col(row) * 8 + number
+    return pl.col("file_no").cast(pl.Int64) * FILE_STEP + pl.col(row) * 8 + number
 
 
 def read_decided(workspace: Workspace) -> Decided:
