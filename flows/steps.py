@@ -82,7 +82,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "link", matching.link.run, step_settings.link, 4,
         reads=("files", "leaked_std", "charts_std", "nonidentifying"),
-        writes=("identities", "pairs"),
+        writes=("identities", "pairs", "over_budget"),
     ),
     Step(
         "people", matching.people.run, step_settings.people, 2,

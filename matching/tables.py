@@ -779,26 +779,33 @@ FROZEN_NONIDENTIFYING = Table(
     columns=NONIDENTIFYING.columns,
 )
 
+_BLOCK = {
+    "rule": _text("Blocking rule."),
+    "key": _count("Which of the rule's alternatives, from 0."),
+    "record": _person_text("The values that make the key, as JSON.", ""),
+    "left_rows": _count("Records of the left side that had it when it was found."),
+    "right_rows": _count("Records of the right side that had it then."),
+}
+OVER_BUDGET = Table(
+    name="over_budget",
+    grain="one of the commonest keys of a blocking rule that was refused; empty where none was",
+    key=("rule", "key", "record"),
+    columns=_BLOCK,
+)
 _COMMON = {
     f"common_{kind}": Table(
         name=f"common_{kind}",
         grain=f"one key that is too common for a blocking rule of {kind}, left out in every round",
-        key=("rule", "key", "record"),
+        key=OVER_BUDGET.key,
         kind=Kind.REFERENCE,
-        columns={
-            "rule": _text("Blocking rule."),
-            "key": _count("Which of the rule's alternatives, from 0."),
-            "record": _person_text("The values that make the key, as JSON.", ""),
-            "left_rows": _count("Records of the left side that had it when it was found."),
-            "right_rows": _count("Records of the right side that had it then."),
-        },
+        columns=_BLOCK,
     )
     for kind in ("leaked_master", "leaked_leaked", "master_master")
 }
 
 STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
-    LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, PAIRS,
+    LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, PAIRS, OVER_BUDGET,
     MEMBERS, PERSONS, AFFECTED, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS,
     COUNTS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from matching.link.blocks import Index
+from matching.link.blocks import Index, places
 from matching.link.coding import Coder
 from matching.link.kernel import Window
 from matching.link.keys import slots
@@ -173,7 +173,7 @@ class Case:
             made += [
                 piece.with_columns(shift)
                 for piece in matcher.pairs(
-                    coded_part, keys, Indexed(numbers, index, widest), flipped=flipped,
+                    coded_part, places(index, tools.slots.rule, keys), Indexed(numbers, index, widest), flipped=flipped,
                     window=Window(rows[start:stop] + 1, np.full(stop - start, len(rows)))
                     if self.within else None,
                     own=itself[start:stop], own_bit=own_bit,

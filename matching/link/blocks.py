@@ -2,8 +2,9 @@
 
 Entries of a rule lie by the upper bits of the key (a bucket), then by the rest of the key and the row
 number, packed into one 64-bit word: a look-up touches one place in memory, and equal keys are
-neighbours. Bucket and word together hold about 62 bits of the key: once in a thousand runs of 15
-million rows a record is found under a key that it does not have, and is then weighed like any other.
+neighbours. Bucket and word together hold about 60 bits of the key: once in 250 runs of 15 million
+rows a record is found under a key that it does not have, and is then weighed like any other. Two bits
+of a word are flags: the first entry of a key, and a key that is too common to be looked up.
 """
 
 from __future__ import annotations
@@ -17,12 +18,24 @@ import numpy.typing as npt
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.link.hashing import Hashes
+from matching.link.keys import KeyTable
+from matching.link.prefetch import prefetch
 
-__all__ = ["Index", "Shared", "build_index", "find_keys", "left_counts", "shared_keys", "without"]
+__all__ = [
+    "NOWHERE", "Index", "PlaceTable", "Places", "Shared",
+    "build_index", "count_places", "find", "found_keys", "leave_out", "places", "shared_keys",
+]  # fmt: skip
 
 Words = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.uint32]
+Places = npt.NDArray[np.uint32]
+"""Where the entries of keys begin in an index; NOWHERE for those that it does not have."""
+PlaceTable = Places
+"""keys x rows, as KeyTable."""
+NOWHERE = 2**32 - 1
+_FLAGS = 2
+"""Bits of an entry above the row number: the first entry of its key, then a key that is left out."""
 _ENTRIES_PER_BUCKET = 8
 """64 bytes: a bucket is a cache line."""
 _AHEAD = 64
@@ -35,7 +48,7 @@ class Index(NamedTuple):
     """All rules' entries in one array.
 
     Bucket b of rule r is `entries[starts[first[r] + b] : starts[first[r] + b + 1]]`, one of
-    2 ** `bits[r]`.
+    2 ** `bits[r]`. Behind the last entry is one that begins no key.
     """
 
     entries: Words
@@ -43,6 +56,10 @@ class Index(NamedTuple):
     first: Positions
     bits: Positions
     row_bits: int
+
+    def rows(self, at: Positions) -> Positions:
+        """Row numbers of these entries."""
+        return (self.entries[at] & np.uint64((1 << self.row_bits) - 1)).astype(np.int64)
 
 
 def build_index(
@@ -55,7 +72,8 @@ def build_index(
         sizes[rule[number]] += np.count_nonzero(hashes)  # type: ignore[arg-type]  # still there
     bits = np.array([max(int(size) // _ENTRIES_PER_BUCKET, 2).bit_length() for size in sizes])
     row_bits = max(int(rows).bit_length(), 1)
-    entries = np.empty(int(sizes.sum()), dtype=np.uint64)
+    entries = np.empty(int(sizes.sum()) + 1, dtype=np.uint64)
+    entries[-1] = 1 << row_bits
     starts = np.zeros(int((2**bits + 1).sum()), dtype=np.uint32)
     first = np.concatenate([[0], np.cumsum(2**bits + 1)[:-1]]).astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -73,7 +91,7 @@ def build_index(
         # scattering moved every start to the next one
         mine[1:] = mine[:-1]
         mine[0] = offsets[number]
-        _sort_buckets(entries, mine)
+        _sort_buckets(entries, mine, row_bits)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one_rule, range(rules)))
@@ -98,70 +116,87 @@ def _count(keys: Hashes, bits: int, starts: Counts) -> None:
 def _scatter(keys: Hashes, bits: int, row_bits: int, starts: Counts, entries: Words) -> None:
     """Put each row behind its bucket's start and move the start on."""
     shift = np.uint64(64 - bits)
-    rows = np.uint64((1 << row_bits) - 1)
+    low = np.uint64((1 << (row_bits + _FLAGS)) - 1)
     for i in range(len(keys)):
         if keys[i] != 0:
             bucket = np.int64(keys[i] >> shift)
-            entries[starts[bucket]] = ((keys[i] << np.uint64(bits)) & ~rows) | np.uint64(i)
+            entries[starts[bucket]] = ((keys[i] << np.uint64(bits)) & ~low) | np.uint64(i)
             starts[bucket] += 1
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _sort_buckets(entries: Words, starts: Counts) -> None:
+def _sort_buckets(entries: Words, starts: Counts, row_bits: int) -> None:
+    """Sort each bucket and mark the first entry of each key."""
+    first, key = np.uint64(1 << row_bits), ~np.uint64((1 << (row_bits + _FLAGS)) - 1)
     for b in range(len(starts) - 1):
         low, high = np.int64(starts[b]), np.int64(starts[b + 1])
         if high - low > _SMALL:
             entries[low:high].sort()
-            continue
-        for i in range(low + 1, high):
-            word, j = entries[i], i
-            while j > low and entries[j - 1] > word:
-                entries[j] = entries[j - 1]
-                j -= 1
-            entries[j] = word
+        else:
+            for i in range(low + 1, high):
+                word, j = entries[i], i
+                while j > low and entries[j - 1] > word:
+                    entries[j] = entries[j - 1]
+                    j -= 1
+                entries[j] = word
+        for i in range(high - 1, low, -1):
+            if entries[i] & key != entries[i - 1] & key:
+                entries[i] |= first
+        if low < high:
+            entries[low] |= first
 
 
-def left_counts(index: Index, rule: int, keys: Hashes, counts: Counts) -> None:
-    """Add to `counts` (one per entry) how many of these keys begin at each entry."""
-    _left_counts(
+def places(index: Index, rule: npt.NDArray[np.int64], keys: KeyTable) -> PlaceTable:
+    """Where each key of a table begins; `rule`: the rule of each of its rows."""
+    found = np.empty(keys.shape, dtype=np.uint32)
+    for slot, number in enumerate(rule):
+        find(index, int(number), keys[slot], found[slot])
+    return found
+
+
+def find(index: Index, rule: int, keys: Hashes, found: Places) -> None:
+    """Where these keys of one rule begin."""
+    _find(
         index.entries, index.starts, int(index.first[rule]), int(index.bits[rule]), index.row_bits,
-        keys, counts,
+        keys, found,
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _left_counts(
-    entries: Words,
-    starts: Counts,
-    first: int,
-    bits: int,
-    row_bits: int,
-    keys: Hashes,
-    counts: Counts,
-) -> None:
-    rows = (np.uint64(1) << np.uint64(row_bits)) - np.uint64(1)
-    shift, touched = np.uint64(bits), np.uint64(0)
+def _find(
+    entries: Words, starts: Counts, first: int, bits: int, row_bits: int, keys: Hashes, found: Places
+) -> None:  # fmt: skip
+    key_bits = ~np.uint64((1 << (row_bits + _FLAGS)) - 1)
+    shift = np.uint64(bits)
     begins, ends = np.empty(_AHEAD, dtype=np.int64), np.empty(_AHEAD, dtype=np.int64)
     for begin in range(0, len(keys), _AHEAD):
         mine = keys[begin : begin + _AHEAD]
         for i in range(len(mine)):
             bucket = first + np.int64(mine[i] >> (np.uint64(64) - shift))
             begins[i], ends[i] = starts[bucket], starts[bucket + 1]
+            prefetch(entries, (begins[i] + ends[i]) // 2)
         for i in range(len(mine)):
-            if begins[i] < ends[i]:
-                touched ^= entries[begins[i]]
-        for i in range(len(mine)):
-            wanted = (mine[i] << shift) & ~rows
-            at, high = begins[i], ends[i]
-            while at < high:
+            wanted, at, high = (mine[i] << shift) & key_bits, begins[i], ends[i]
+            while high - at > _ENTRIES_PER_BUCKET:
                 middle = (at + high) // 2
-                if entries[middle] < wanted:
+                if entries[middle] & key_bits < wanted:
                     at = middle + 1
                 else:
                     high = middle
-            if mine[i] != 0 and at < ends[i] and entries[at] & ~rows == wanted:
-                counts[at] += 1
-    begins[0] = np.int64(touched)  # keeps the touching loop from being optimised away
+            lower = 0  # counting a few is faster than jumping among them
+            for place in range(at, high):
+                lower += entries[place] & key_bits < wanted
+            at += lower
+            there = mine[i] != 0 and at < ends[i] and entries[at] & key_bits == wanted
+            found[begin + i] = at if there else NOWHERE
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def count_places(found: Places, counts: Counts) -> None:
+    """Add to `counts` (one per entry) how many keys begin at each entry."""
+    for i in range(len(found)):
+        if found[i] != NOWHERE:
+            counts[found[i]] += 1
 
 
 class Shared(NamedTuple):
@@ -185,7 +220,7 @@ class Shared(NamedTuple):
 
 
 def shared_keys(index: Index, rule: int, counts: Counts) -> Shared:
-    """The rule's keys that `left_counts` found."""
+    """The rule's keys that `count_places` counted."""
     low = int(index.starts[index.first[rule]])
     high = int(index.starts[index.first[rule] + 2 ** index.bits[rule]])
     found = int(np.count_nonzero(counts[low:high]))
@@ -206,12 +241,12 @@ def _shared(
     entries: Words, starts: Counts, first: int, bits: int, row_bits: int, counts: Counts,
     found_at: Positions, left: Counts, right: Counts,
 ) -> int:  # fmt: skip
-    rows, n = (np.uint64(1) << np.uint64(row_bits)) - np.uint64(1), 0
+    begins, n = np.uint64(1 << row_bits), 0
     for b in range(first, first + (1 << bits)):
         at, high = np.int64(starts[b]), np.int64(starts[b + 1])
         while at < high:
             stop = at + 1
-            while stop < high and entries[stop] & ~rows == entries[at] & ~rows:
+            while stop < high and entries[stop] & begins == 0:
                 stop += 1
             if counts[at] != 0:
                 found_at[n], left[n], right[n] = at, counts[at], stop - at
@@ -220,47 +255,28 @@ def _shared(
     return n
 
 
-def find_keys(index: Index, rule: int, keys: Hashes) -> Shared:
+def found_keys(index: Index, rule: int, keys: Hashes) -> Shared:
     """Where these keys of a rule begin (-1: nowhere), and how many entries each has; `left` is 0."""
-    found = Shared(
-        np.empty(len(keys), dtype=np.int64),
-        np.zeros(len(keys), dtype=np.uint32),
-        np.zeros(len(keys), dtype=np.uint32),
-    )
-    _find_keys(
-        index.entries, index.starts, int(index.first[rule]), int(index.bits[rule]), index.row_bits,
-        keys, found.at, found.right,
-    )  # fmt: skip
-    return found
+    found = np.empty(len(keys), dtype=np.uint32)
+    find(index, rule, keys, found)
+    at = np.where(found == NOWHERE, -1, found.astype(np.int64))
+    sizes = np.zeros(len(keys), dtype=np.uint32)
+    _sizes(index.entries, index.row_bits, at, sizes)
+    return Shared(at, np.zeros(len(keys), dtype=np.uint32), sizes)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _find_keys(
-    entries: Words, starts: Counts, first: int, bits: int, row_bits: int, keys: Hashes,
-    found_at: Positions, sizes: Counts,
-) -> None:  # fmt: skip
-    rows, shift = (np.uint64(1) << np.uint64(row_bits)) - np.uint64(1), np.uint64(bits)
-    for i in range(len(keys)):
-        bucket = first + np.int64(keys[i] >> (np.uint64(64) - shift))
-        wanted, found_at[i] = (keys[i] << shift) & ~rows, -1
-        for at in range(starts[bucket], starts[bucket + 1]):
-            if keys[i] != 0 and entries[at] & ~rows == wanted:
-                sizes[i] += 1
-                if found_at[i] < 0:
-                    found_at[i] = at
+def _sizes(entries: Words, row_bits: int, found_at: Positions, sizes: Counts) -> None:
+    begins = np.uint64(1 << row_bits)
+    for i in range(len(found_at)):
+        if found_at[i] >= 0:
+            stop = found_at[i] + 1
+            while entries[stop] & begins == 0:
+                stop += 1
+            sizes[i] = stop - found_at[i]
 
 
-def without(index: Index, dropped: Sequence[Shared]) -> Index:
-    """The index without these keys' entries."""
-    keep = np.ones(len(index.entries), dtype=np.bool_)
-    for shared in dropped:
-        _drop(shared.at, shared.right, keep)
-    before = np.zeros(len(keep) + 1, dtype=np.uint32)
-    np.cumsum(keep, out=before[1:])
-    return index._replace(entries=index.entries[keep], starts=before[index.starts])
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _drop(at: Positions, sizes: Counts, keep: npt.NDArray[np.bool_]) -> None:
-    for i in range(len(at)):
-        keep[at[i] : at[i] + sizes[i]] = False
+def leave_out(index: Index, left_out: Sequence[Shared]) -> None:
+    """Mark these keys, so that nobody looks them up."""
+    for shared in left_out:
+        index.entries[shared.at] |= np.uint64(1 << (index.row_bits + 1))

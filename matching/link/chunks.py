@@ -13,11 +13,18 @@ from typing import Any
 import polars as pl
 
 from matching.files import digest_of
-from matching.link.blocks import Index
+from matching.link.blocks import Index, places
 from matching.link.coding import Coder
 from matching.link.common import Common
 from matching.link.keys import slots
-from matching.link.limits import Sizes, Streamed, limited, sizes_across, too_common
+from matching.link.limits import (
+    Sizes,
+    Streamed,
+    TooManyPairs,
+    limited,
+    sizes_across,
+    too_common,
+)  # fmt: skip
 from matching.link.matcher import Indexed, Matcher
 from matching.link.rules import Rule, rule_names, rules_of
 from matching.link.settings import LinkSettings
@@ -117,10 +124,14 @@ class Linking:
         if workspace.has(table):
             dropped = common.within(sizes.index)
         else:
-            budget = self.settings.pair_budget
-            dropped = too_common(
-                sizes, rules=self.rules, pair_budget=budget, step=step, threads=threads
-            )
+            try:
+                dropped = too_common(
+                    sizes, rules=self.rules, pair_budget=self.settings.pair_budget, step=step,
+                    threads=threads, refuse=self.settings.over_budget == "refuse",
+                )  # fmt: skip
+            except TooManyPairs as refused:
+                common.show(refused.worst, strip.indexed, sizes.index)
+                raise
             common.freeze(dropped, strip.indexed, sizes.index)
         return limited(sizes, dropped, rules=self.rules, step=step, threads=threads)
 
@@ -134,10 +145,10 @@ class Linking:
         """How many streamed records can be held as numbers beside the index in the step's memory."""
         record = 4 * tools.coder.width + 8 * len(tools.coder.program.frequency_columns)
         record += _TEXT_BYTES * len(tools.coder.text_beside)
-        keys = 8 * len(tools.slots.keys)
-        # the indexed side's keys lie there half as often again while they are counted
-        left = _HELD_SHARE * self.settings.memory_gib * 2**30 - indexed * (record + 1.5 * keys)
-        return max(int(left / (record + keys)), 0)
+        keys = len(tools.slots.keys)
+        # 8 bytes for an entry and 4 for its count; 4 for the place of a streamed record's key
+        left = _HELD_SHARE * self.settings.memory_gib * 2**30 - indexed * (record + 12 * keys)
+        return max(int(left / (record + 4 * keys)), 0)
 
     def _reached(self, delivery: int) -> pl.Series:
         """Charts that a leaked identity may be, at or above the include threshold, up to a delivery."""
@@ -167,7 +178,7 @@ class Chunks:
     def make(self, part: int, writer: Writer) -> Made:
         """Write one part."""
         start, stop = self.parts[part]
-        coded, keys = self._streamed(start, stop)
+        coded, found = self._streamed(start, stop)
         con = self.tools.connection()
         floor = self.linking.settings.floor_bits
         matcher = Matcher(self.tools.coder, con, self.tools.slots.rule, floor)
@@ -175,7 +186,7 @@ class Chunks:
         pieces = [
             self._rows(piece.with_columns(pl.col(number) + start))
             for piece in matcher.pairs(
-                coded, keys, self.indexed, flipped=self.strip.flipped,
+                coded, found, self.indexed, flipped=self.strip.flipped,
                 window=self.strip.window(start, stop), own=self.strip.itself(start, stop),
                 own_bit=_SAME_VALUES_BIT,
             )
@@ -188,13 +199,15 @@ class Chunks:
         return Made(matcher.compared, rows.height, writer.size(part))
 
     def _streamed(self, start: int, stop: int) -> Streamed:
-        """The chunk's records as numbers and their keys, from where they are."""
+        """The chunk's records as numbers and the places of their keys, from where they are."""
         if start in self.held:
             return self.held.pop(start)
-        side = self.strip.streamed
+        side, tools = self.strip.streamed, self.tools
         if self.strip.within:
-            return self.indexed.coded.part(start, stop), self.tools.keys(side, start, stop)
-        return self.tools.coded(side, start, stop)
+            coded, keys = self.indexed.coded.part(start, stop), tools.keys(side, start, stop)
+        else:
+            coded, keys = tools.coded(side, start, stop)
+        return coded, places(self.indexed.index, tools.slots.rule, keys)
 
     def _rows(self, scored: pl.DataFrame) -> pl.DataFrame:
         left, right = self.strip.streamed, self.strip.indexed

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from matching.link.blocks import Index, Shared, find_keys
+from matching.link.blocks import Index, Shared, found_keys
 from matching.link.keys import KeyTable
 from matching.link.rules import columns_of_part
 from matching.link.sides import Side, Tools
 from matching.store import TryAgainLater, Workspace
 from matching.tables import TABLES
 
-__all__ = ["Common"]
+__all__ = ["OVER_BUDGET", "Common"]
+
+OVER_BUDGET = "over_budget"
+"""Table of the commonest keys of a refused rule; has the columns of the frozen tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +35,37 @@ class Common:
 
     def freeze(self, left_out: Mapping[int, Shared], side: Side, index: Index) -> None:
         """Write the keys that are left out, by rule; `side` is the indexed one."""
-        found = [TABLES[self.table].empty()]
-        for bit, shared in left_out.items():
-            rows = (index.entries[shared.at] & np.uint64((1 << index.row_bits) - 1)).astype(
-                np.int64
-            )
+        rows = self._rows(left_out, side, index)
+        try:
+            self.workspace.write(self.table, rows)
+        except TryAgainLater:
+            if not self.workspace.has(self.table):  # else another worker wrote the same meanwhile
+                raise
+
+    def show(self, worst: Mapping[int, Shared], side: Side, index: Index) -> None:
+        """Write the commonest keys of a rule that is refused."""
+        self.workspace.write(OVER_BUDGET, self._rows(worst, side, index))
+
+    def _rows(self, keys: Mapping[int, Shared], side: Side, index: Index) -> pl.DataFrame:
+        """A row for each key, by rule: values of one record that has it."""
+        found = [TABLES[OVER_BUDGET].empty()]
+        for bit, shared in keys.items():
             columns = self._columns(bit)
-            records = side.at(rows, columns)
-            keys = self._keys(records)
+            records = side.at(index.rows(shared.at), columns)
+            hashes = self._keys(records)
             values = records.select(
                 pl.struct(columns).struct.json_encode().alias("record"),
                 rule=pl.lit(self.rules[bit]),
                 left_rows=pl.Series(shared.left), right_rows=pl.Series(shared.right),
             )  # fmt: skip
             for place, slot in enumerate(self._slots(bit)):
-                mine = pl.Series(find_keys(index, bit, keys[slot]).at == shared.at)
+                mine = pl.Series(found_keys(index, bit, hashes[slot]).at == shared.at)
                 found.append(
-                    TABLES[self.table].complete(values.filter(mine).with_columns(key=pl.lit(place)))
+                    TABLES[OVER_BUDGET].complete(
+                        values.filter(mine).with_columns(key=pl.lit(place))
+                    )
                 )
-        try:
-            self.workspace.write(self.table, pl.concat(found).unique(list(TABLES[self.table].key)))
-        except TryAgainLater:
-            if not self.workspace.has(self.table):  # else another worker wrote the same meanwhile
-                raise
+        return pl.concat(found).unique(list(TABLES[OVER_BUDGET].key))
 
     def within(self, index: Index) -> dict[int, Shared]:
         """Where the frozen keys lie in an index, by rule."""
@@ -68,7 +79,7 @@ class Common:
                     values = mine.select(pl.col("record").str.json_decode(schema))
                     hashes.append(self._keys(values.unnest("record"))[slot])
             if hashes:
-                there = find_keys(index, bit, np.unique(np.concatenate(hashes)))
+                there = found_keys(index, bit, np.unique(np.concatenate(hashes)))
                 found[bit] = there.where(there.at >= 0)
         return found
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.link.coding import Coder, Features, Lane
-from matching.link.conditions import Atom, Condition, Else, Joined, Open, Test
+from matching.link.conditions import Atom, Condition, Else, Joined, Kind, Open, Test
 from matching.link.kernel import ACCEPT, BIT, BY_JUMPS, FORGET, UNKNOWN, Code
 from matching.link.program import CompiledComparison, Frequency, Program
 
@@ -20,6 +20,8 @@ Levels = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float64]
 _TABLE_BITS = 12
 """Exact atoms up to which a comparison gets a table: 4 kB, within reach of the processor."""
+_EPSILON = 1e-9
+"""Similarities are sums of a few fractions: their rounding is far below this."""
 _FIELDS = 10
 """Numbers of a step: see kernel.Code."""
 
@@ -42,7 +44,7 @@ class _Steps:
             row[3] = int(self.lanes[atom.left or atom.right].width > 1)
         self.rows.append(row)
         self.atoms.append(atom)
-        self.limits.append(atom.limit if atom else 0.0)
+        self.limits.append(_farthest(atom) if atom else 0.0)
         return len(self.rows) - 1
 
     def condition(
@@ -70,6 +72,18 @@ class _Steps:
         """Both columns are coded in one way."""
         return self.lanes[atom.left].width == self.lanes[atom.right].width
 
+    def behind(self, begin: int, words: int) -> np.ndarray:
+        """For every word, the first step from `begin` on that it does not tell."""
+        word, at = np.arange(words), np.full(words, begin, dtype=np.int64)
+        for number in range(begin, len(self.rows) if words else begin):
+            kind, bit, _, _, yes, no, *_ = self.rows[number]
+            here = at == number
+            if kind == BIT:
+                at[here] = np.where(word[here] >> bit & 1, yes, no)
+            elif kind == FORGET:
+                at[here] = no
+        return at
+
     def placed(self, features: Features) -> np.ndarray:
         """All steps, with where the answers about values lie."""
         for row, atom in zip(self.rows, self.atoms, strict=True):
@@ -83,6 +97,11 @@ class _Steps:
             self.rows[step][place] = target
 
 
+def _farthest(atom: Atom) -> float:
+    """How far two values may be apart for a likeness to hold."""
+    return 1.0 - atom.limit + _EPSILON if atom.kind == Kind.JARO_WINKLER else atom.limit
+
+
 def assemble(coder: Coder, features: Features) -> Code:
     """The program of a coder with what is known about values."""
     program = coder.program
@@ -92,6 +111,7 @@ def assemble(coder: Coder, features: Features) -> Code:
         exact.add(int(atom.kind), atom=atom)
     begin = [_comparison(steps, *each) for each in zip(program.comparisons, words, strict=True)]
     tables = [_table(*each) for each in zip(program.comparisons, words, strict=True)]
+    starts = [steps.behind(a, len(level)) for a, (level, _) in zip(begin, tables, strict=True)]
     weight, most, share = _weights(program)
     frequencies = _frequencies(program)
     columns = program.frequency_columns
@@ -100,6 +120,7 @@ def assemble(coder: Coder, features: Features) -> Code:
         first=_begins(words),
         table=np.concatenate([level for level, _ in tables]),
         table_most=np.concatenate([top for _, top in tables]),
+        table_start=np.concatenate(starts),
         table_begin=np.where(
             [len(level) for level, _ in tables], _begins([x for x, _ in tables])[:-1], -1
         ),

@@ -12,9 +12,9 @@ Of values of up to 16 bytes a shape (see `hashing.shapes`) holds everything: Jar
 are then exact, up to rounding. Of longer ones it holds the length and the set of letters, which give
 bounds. DuckDB has the last word all the same, on the pairs that these let through.
 
-Arrays are taken out of their tuples before the loops, because numba counts references at every access,
-and words of the next steps are touched in loops of their own, so that their ways to memory overlap.
-Longer than most modules: numba's cache of compiled code notices changes of this file only, so that
+Arrays are taken out of their tuples before the loops, and what is called for each record or pair gets
+none or is inlined, because numba counts references at every access and call. What the next steps need
+is fetched ahead, so that its ways to memory overlap. Longer than most modules: numba's cache of compiled code notices changes of this file only, so that
 compiled functions may not call those of another.
 """
 
@@ -26,9 +26,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-from matching.link.blocks import Index
+from matching.link.blocks import NOWHERE, Index, PlaceTable
 from matching.link.conditions import Kind
 from matching.link.hashing import GOLDEN
+from matching.link.prefetch import prefetch
 
 __all__ = [
     "ACCEPT", "BATCH", "BIT", "BY_JUMPS", "FORGET", "UNKNOWN",
@@ -54,15 +55,19 @@ BIT = 103
 """Instead of an atom's kind: bit `x` of the word of exact atoms."""
 BY_JUMPS = -128
 """Instead of a level in the table: exact atoms alone do not tell."""
-BATCH = 1024
-"""Pairs at a time: their lanes and words stay in the processor's second cache, about 200 kB."""
-_EPSILON = 1e-9
-"""Similarities are sums of a few fractions: their rounding is far below this."""
+BATCH = 512
+"""Pairs at a time: they stay in the second cache, and columns 2 kB apart do not contend for one line of the first."""
 _LONG = 255
 """Length of values whose length is not known exactly."""
 _HEAD = 16
 """Bytes of a value that its shape holds."""
 _BYTE = np.uint64(255)
+_AHEAD = 8
+"""Records whose entries are fetched before they are read: some 50 are on their way at a time."""
+_FEW = 32
+"""Candidates up to which insertion sort beats sorting numbers of places."""
+_LINE = 16
+"""Lanes of a cache line."""
 _EACH = np.uint64(0x0101010101010101)
 """Times a byte: that byte eight times."""
 
@@ -81,7 +86,8 @@ class Code(NamedTuple):
     true, if false, then begin and stride of what is `known` about the left value and about the right
     one. The exact atoms of comparison c are `exact[first[c] : first[c + 1]]`, in the order of their bits;
     `table[table_begin[c] + word]` is the level, `table_most` the most that it can weigh. Without a table
-    (`table_begin[c]` < 0) and where it says BY_JUMPS, the code of c begins at `steps[begin[c]]`.
+    (`table_begin[c]` < 0) the code of c begins at `steps[begin[c]]`; where a table says BY_JUMPS, it goes on
+    at `steps[table_start[table_begin[c] + word]]`, behind what the word tells.
     Tables by comparison and level + 1: `weight`, `most` (the weight with the largest term-frequency
     adjustment) and `share` (number of its adjustment or -1).
     """
@@ -90,6 +96,7 @@ class Code(NamedTuple):
     first: Int64s
     table: Int8s
     table_most: Floats
+    table_start: Int64s
     table_begin: Int64s
     steps: Int64s
     limit: Floats
@@ -131,19 +138,13 @@ class Window(NamedTuple):
 
 
 class Met(NamedTuple):
-    """A small set of the rows that one record has met.
-
-    `stamp` says for which record a slot counts. `at`, `end`, `wanted`: the record's place in each key's bucket.
-    """
+    """A small set of the rows that one record has met. `stamp` says for which record a slot counts."""
 
     stamp: Int64s
     row: Uint32s
     number: Uint32s
     rules: Words
     rows: Uint32s
-    at: Int64s
-    end: Int64s
-    wanted: Words
 
 
 class Found(NamedTuple):
@@ -162,32 +163,33 @@ class Found(NamedTuple):
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def meet(
-    begin: int, stop: int, turn: int, streamed: Records, keys: Words, rule: Int64s, index: Index,
-    other: Records, code: Code, met: Met, batch: Batch, found: Found,
+    begin: int, stop: int, turn: int, streamed: Records, places: PlaceTable, rule: Int64s,
+    index: Index, other: Records, code: Code, met: Met, batch: Batch, found: Found,
     flipped: bool, window: Window, own: Int64s, own_bit: int, floor: float,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Pairs of streamed records from `begin` to `stop`, until all are done or the room is used up.
 
-    `turn`: larger than any stamp of `met`. `flipped`: the streamed side is the right one. `own`: for
-    records that are also compared with themselves, under rule `own_bit`, their row of the indexed side,
-    else -1. Gives the next record, the number of pairs found and the number of pairs compared.
+    `turn`: larger than any stamp of `met`. `places`: where the keys of the streamed records begin in the
+    index. `flipped`: the streamed side is the right one. `own`: for records that are also compared with
+    themselves, under rule `own_bit`, their row of the indexed side, else -1. Gives the next record, the
+    number of pairs found and the number of pairs compared.
     """
-    lowest, highest = window.low, window.high
-    entries, starts, first, bits = index.entries, index.starts, index.first, index.bits
-    row_bits = np.uint64(index.row_bits)
+    lowest, highest, entries, row_bits = window.low, window.high, index.entries, index.row_bits
     stamp, met_row, number, rules, rows = met.stamp, met.row, met.number, met.rules, met.rows
-    met_at, met_end, met_wanted = met.at, met.end, met.wanted
     mine, others, batch_rules = batch.left, batch.right, batch.rules
     left, right = streamed, other
     if flipped:
         mine, others, left, right = batch.right, batch.left, other, streamed
-    lanes, shares, last = other.lanes, other.shares, other.lanes.shape[1] - 1
-    has_shares = shares.shape[1] > 0
-    n, compared, waiting, touched, touched_share = 0, 0, 0, np.uint32(0), 0.0
+    width, lanes = other.lanes.shape[1], other.lanes.reshape(-1)
+    columns, shares = other.shares.shape[1], other.shares.reshape(-1)
+    n, compared, waiting, last = 0, 0, 0, len(entries) - 1
     for i in range(begin, stop):
+        if i + _AHEAD < stop:
+            for slot in range(places.shape[0]):
+                prefetch(entries, min(np.int64(places[slot, i + _AHEAD]), last))
         candidates = _gather(
-            i, turn + i, keys, rule, entries, starts, first, bits, row_bits, lowest[i], highest[i],
-            stamp, met_row, number, rules, rows, met_at, met_end, met_wanted,
+            i, turn + i, places, rule, entries, row_bits, lowest[i], highest[i],
+            stamp, met_row, number, rules, rows,
         )  # fmt: skip
         if own[i] >= 0:
             rows[candidates], rules[candidates] = own[i], np.uint64(1) << np.uint64(own_bit)
@@ -195,20 +197,39 @@ def meet(
         if n + waiting + candidates > len(found.left):
             n = _kept(waiting, batch, left, right, code, floor, found, n)
             return i, n, compared
+        _in_order(rows, rules, candidates)
         for k in range(candidates):
-            touched ^= lanes[rows[k], 0] ^ lanes[rows[k], last]
-            if has_shares:
-                touched_share = max(touched_share, shares[rows[k], 0])
-        for k in range(candidates):
+            row = np.int64(rows[k])
+            for x in range(0, width + _LINE - 1, _LINE):
+                prefetch(lanes, row * width + min(x, width - 1))
+            prefetch(shares, row * columns)
             mine[waiting], others[waiting], batch_rules[waiting] = i, rows[k], rules[k]
             waiting += 1
             if waiting == len(mine):
                 n = _kept(waiting, batch, left, right, code, floor, found, n)
                 waiting = 0
         compared += candidates
-    n = _kept(waiting, batch, left, right, code, floor, found, n)
-    met_at[0] = touched + np.int64(touched_share)  # keeps the touching from being optimised away
-    return stop, n, compared
+    return stop, _kept(waiting, batch, left, right, code, floor, found, n), compared
+
+
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _in_order(rows: Uint32s, rules: Words, count: int) -> None:
+    """Sort one record's candidates by row: a few at a time, seldom hundreds."""
+    if count > _FEW:
+        _sorted(rows, rules, count)
+    else:
+        for k in range(1, count):
+            row, rule, j = rows[k], rules[k], k
+            while j > 0 and rows[j - 1] > row:
+                rows[j], rules[j] = rows[j - 1], rules[j - 1]
+                j -= 1
+            rows[j], rules[j] = row, rule
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _sorted(rows: Uint32s, rules: Words, count: int) -> None:
+    order = np.argsort(rows[:count])
+    rows[:count], rules[:count] = rows[order], rules[order]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -232,36 +253,24 @@ def _kept(
 
 @njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def _gather(
-    i: int, turn: int, keys: Words, rule: Int64s, entries: Words, starts: Uint32s, first: Int64s,
-    bits: Int64s, row_bits: np.uint64, lowest: int, highest: int,
-    stamp: Int64s, met_row: Uint32s, number: Uint32s, rules: Words, rows: Uint32s,
-    met_at: Int64s, met_end: Int64s, met_wanted: Words,
+    i: int, turn: int, places: PlaceTable, rule: Int64s, entries: Words, row_bits: int,
+    lowest: int, highest: int, stamp: Int64s, met_row: Uint32s, number: Uint32s, rules: Words,
+    rows: Uint32s,
 ) -> int:  # fmt: skip
     """All rows that share a key with record i, each once with its rules; gives their number."""
-    low_bits = (np.uint64(1) << row_bits) - np.uint64(1)
-    mask, candidates, touched = np.uint64(len(stamp) - 1), 0, np.uint64(0)
-    for slot in range(keys.shape[0]):
-        key, shift = keys[slot, i], np.uint64(bits[rule[slot]])
-        bucket = first[rule[slot]] + np.int64(key >> (np.uint64(64) - shift))
-        met_at[slot] = np.int64(starts[bucket])
-        met_end[slot] = np.int64(starts[bucket + 1]) if key != 0 else met_at[slot]
-        met_wanted[slot] = (key << shift) & ~low_bits
-    for slot in range(keys.shape[0]):
-        if met_at[slot] < met_end[slot]:
-            touched ^= entries[met_at[slot]]
-    for slot in range(keys.shape[0]):
-        at, end, wanted = met_at[slot], met_end[slot], met_wanted[slot]
-        high = end
-        while at < high:
-            middle = (at + high) // 2
-            if entries[middle] < wanted:
-                at = middle + 1
-            else:
-                high = middle
-        bit = np.uint64(1) << np.uint64(rule[slot])
-        while at < end and entries[at] & ~low_bits == wanted:
-            j = np.uint32(entries[at] & low_bits)
+    begins = np.uint64(1) << np.uint64(row_bits)
+    low_bits, left_out = begins - np.uint64(1), begins << np.uint64(1)
+    mask, candidates = np.uint64(len(stamp) - 1), 0
+    for slot in range(places.shape[0]):
+        if places[slot, i] == NOWHERE:
+            continue
+        at, bit = np.int64(places[slot, i]), np.uint64(1) << np.uint64(rule[slot])
+        word, going = entries[at], entries[at] & left_out == 0
+        while going:
+            j = np.uint32(word & low_bits)
             at += 1
+            word = entries[at]
+            going = word & begins == 0
             if np.int64(j) < lowest or np.int64(j) >= highest:
                 continue
             place = ((np.uint64(j) * GOLDEN) >> np.uint64(32)) & mask
@@ -273,7 +282,6 @@ def _gather(
                 stamp[place], met_row[place], number[place] = turn, j, candidates
                 rows[candidates], rules[candidates] = j, bit
                 candidates += 1
-    met_wanted[0] = touched
     return candidates
 
 
@@ -384,7 +392,7 @@ def _adjusted(
                 best[k] += times * found - highest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def _shape(
     lanes: Uint32s, x: int, k: int, beside: bool, known: Words, place: int
 ) -> tuple[np.uint64, np.uint64, np.uint64]:
@@ -400,6 +408,22 @@ def _shape(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _fetch_likened(count: int, c: int, batch: Batch, code: Code) -> None:
+    """Begin to fetch what is known about the values whose likeness the pairs' first steps ask for."""
+    steps, known, start = code.steps, code.known, code.table_start[code.table_begin[c] :]
+    alive, words, levels = batch.alive, batch.words[c], batch.levels[c]
+    lefts, rights = batch.left_lanes, batch.right_lanes
+    for n in range(count):
+        k = alive[n]
+        if levels[k] == BY_JUMPS:
+            at = start[words[k]]
+            if _JARO_WINKLER <= steps[at, 0] < UNKNOWN and steps[at, 3] == 0:
+                one, two = np.int64(lefts[steps[at, 1], k]), np.int64(rights[steps[at, 2], k])
+                prefetch(known, steps[at, 6] + steps[at, 7] * one)
+                prefetch(known, steps[at, 8] + steps[at, 9] * two)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def _by_jumps(count: int, c: int, batch: Batch, code: Code, floor: float) -> int:
     """One comparison of the pairs still alive where no table decides it; gives how many are left.
 
@@ -408,11 +432,17 @@ def _by_jumps(count: int, c: int, batch: Batch, code: Code, floor: float) -> int
     steps, limit, known, begin = code.steps, code.limit, code.known, code.begin[c]
     most, words, levels = code.most[c], batch.words[c], batch.levels[c]
     lefts, rights, alive, best = batch.left_lanes, batch.right_lanes, batch.alive, batch.best
-    table_begin, table_most = code.table_begin[c], code.table_most
+    table_begin, table_most, table_start = code.table_begin[c], code.table_most, code.table_start
     ceiling, left_over = most.max(), 0
+    if table_begin >= 0:
+        _fetch_likened(count, c, batch, code)
     for n in range(count):
         k = alive[n]
         at, unsure, likely, level = begin, False, -2, np.int64(levels[k])
+        if table_begin >= 0:
+            at = table_start[table_begin + words[k]]
+        likened, exact, apart = -1, False, 0.0
+        head = tail = rest = head_two = tail_two = rest_two = np.uint64(0)
         while level == BY_JUMPS:
             kind, x = steps[at, 0], steps[at, 1]
             holds = False
@@ -441,27 +471,21 @@ def _by_jumps(count: int, c: int, batch: Batch, code: Code, floor: float) -> int
                     if kind == _ANY:
                         holds = known[r] & known[s] != 0
                     else:
-                        head, tail, rest = _shape(lefts, x, k, wide, known, r)
-                        head_two, tail_two, rest_two = _shape(rights, y, k, wide, known, s)
-                        if kind == _JARO_WINKLER:
-                            least = limit[at] - _EPSILON
-                            similar = _most_similar(
-                                head, tail, rest, head_two, tail_two, rest_two, least
+                        # levels of one comparison ask for the same likeness with other limits
+                        what = (kind << 32) | (x << 16) | y
+                        if what != likened:
+                            head, tail, rest = _shape(lefts, x, k, wide, known, r)
+                            head_two, tail_two, rest_two = _shape(rights, y, k, wide, known, s)
+                            apart = _apart_at_least(
+                                kind, head, tail, rest, head_two, tail_two, rest_two
                             )
-                            holds = similar >= least
-                        elif kind in (_EDITS, _SWAPS):
-                            fewest = _fewest_edits(
-                                head, tail, rest, head_two, tail_two, rest_two,
-                                kind == _SWAPS, limit[at],
-                            )  # fmt: skip
-                            holds = fewest <= limit[at]
-                        else:
-                            apart = _places(head ^ head_two) + _places(tail ^ tail_two)
-                            holds = (
-                                _length(rest) != _length(rest_two)
-                                or _length(rest) > _HEAD
-                                or apart <= limit[at]
+                            likened, exact = what, False
+                        if apart <= limit[at] and not exact:
+                            apart = _apart(
+                                kind, apart, head, tail, rest, head_two, tail_two, rest_two
                             )
+                            exact = True
+                        holds = apart <= limit[at]
                     unsure = unsure or holds
             at = steps[at, 4] if holds else steps[at, 5]
         if levels[k] == BY_JUMPS:
@@ -521,7 +545,10 @@ def weigh(
     column, log2_u, share_weight, minimum = (
         code.share_column, code.share_log2_u, code.share_weight, code.share_log2_minimum,
     )  # fmt: skip
+    columns, ahead, rights = right_shares.shape[1], 4 * _AHEAD, right_shares.reshape(-1)
     for n in range(len(pairs)):
+        if n + ahead < len(pairs):
+            prefetch(rights, np.int64(right[pairs[n + ahead]]) * columns)
         k = pairs[n]
         total = prior
         for c in range(levels.shape[1]):
@@ -575,29 +602,58 @@ def _where(head: np.uint64, tail: np.uint64, byte: np.uint64) -> np.uint64:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _most_similar(
-    head_a: np.uint64, tail_a: np.uint64, rest_a: np.uint64,
-    head_b: np.uint64, tail_b: np.uint64, rest_b: np.uint64, limit: float,
+def _apart_at_least(
+    kind: int, head_a: np.uint64, tail_a: np.uint64, rest_a: np.uint64,
+    head_b: np.uint64, tail_b: np.uint64, rest_b: np.uint64,
 ) -> float:  # fmt: skip
-    """An upper bound of Jaro-Winkler, with the prefix counted whatever the similarity without it.
+    """How far two values are apart at least, by their lengths, their letters and their beginnings.
 
-    Exact for short values where the letters that they share do not rule out `limit`.
+    For Jaro-Winkler 1 - similarity, with the prefix counted whatever the similarity without it; else a
+    number of edits or places. One edit removes one missing letter; one swap of neighbours is two edits
+    of Levenshtein's, and adds none.
     """
     long_a, long_b = _length(rest_a), _length(rest_b)
-    if long_a == _LONG or long_b == _LONG or long_a == 0 or long_b == 0:
-        return 1.0
-    differing, prefix = head_a ^ head_b, 0
-    while prefix < 4 and prefix < min(long_a, long_b):
-        if (differing >> np.uint64(8 * prefix)) & _BYTE != 0:
-            break
-        prefix += 1
+    unknown = long_a == _LONG or long_b == _LONG
     letters_a, letters_b = rest_a >> np.uint64(8), rest_b >> np.uint64(8)
-    matches = min(long_a - _ones(letters_a & ~letters_b), long_b - _ones(letters_b & ~letters_a))
-    most = _winkler(matches, 0, long_a, long_b, prefix)
-    if most < limit or long_a > _HEAD or long_b > _HEAD:
-        return most
-    matches, turned = _matching(head_a, tail_a, long_a, head_b, tail_b, long_b)
-    return _winkler(matches, turned, long_a, long_b, prefix)
+    missing_a, missing_b = _ones(letters_a & ~letters_b), _ones(letters_b & ~letters_a)
+    if kind == _JARO_WINKLER:
+        if unknown or long_a == 0 or long_b == 0:
+            return 0.0
+        matches = min(long_a - missing_a, long_b - missing_b)
+        return 1.0 - _winkler(matches, 0, long_a, long_b, _prefix(head_a ^ head_b, long_a, long_b))
+    if kind in (_EDITS, _SWAPS):
+        return float(max(missing_a, missing_b, 0 if unknown else abs(long_a - long_b)))
+    if long_a != long_b or long_a > _HEAD:
+        return 0.0
+    return float(_places(head_a ^ head_b) + _places(tail_a ^ tail_b))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _apart(
+    kind: int, at_least: float, head_a: np.uint64, tail_a: np.uint64, rest_a: np.uint64,
+    head_b: np.uint64, tail_b: np.uint64, rest_b: np.uint64,
+) -> float:  # fmt: skip
+    """How far two values of up to 16 bytes are apart; of longer ones, and by swaps, at least."""
+    long_a, long_b = _length(rest_a), _length(rest_b)
+    if not (0 < long_a <= _HEAD and 0 < long_b <= _HEAD):
+        return at_least
+    if kind == _JARO_WINKLER:
+        matches, turned = _matching(head_a, tail_a, long_a, head_b, tail_b, long_b)
+        prefix = _prefix(head_a ^ head_b, long_a, long_b)
+        return 1.0 - _winkler(matches, turned, long_a, long_b, prefix)
+    if kind in (_EDITS, _SWAPS):
+        edits = _levenshtein(head_a, tail_a, long_a, head_b, tail_b, long_b)
+        return max(at_least, float((edits + 1) // 2)) if kind == _SWAPS else float(edits)
+    return at_least
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _prefix(differing: np.uint64, long_a: int, long_b: int) -> int:
+    """Winkler's common prefix, 4 bytes at most."""
+    prefix, most = 0, min(4, long_a, long_b)
+    while prefix < most and (differing >> np.uint64(8 * prefix)) & _BYTE == 0:
+        prefix += 1
+    return prefix
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -632,27 +688,6 @@ def _matching(
             turned += _where(head_a, tail_a, _byte(head_b, tail_b, j)) & lowest == 0
             taken ^= lowest
     return matches, turned // 2
-
-
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _fewest_edits(
-    head_a: np.uint64, tail_a: np.uint64, rest_a: np.uint64,
-    head_b: np.uint64, tail_b: np.uint64, rest_b: np.uint64, swaps: bool, limit: float,
-) -> int:  # fmt: skip
-    """A lower bound of Levenshtein's distance, or of Damerau's (`swaps`).
-
-    One edit removes one missing letter; one swap of neighbours is two edits of Levenshtein's. Exact for
-    short values where the letters do not rule out `limit`, but for swaps.
-    """
-    long_a, long_b = _length(rest_a), _length(rest_b)
-    letters_a, letters_b = rest_a >> np.uint64(8), rest_b >> np.uint64(8)
-    fewest = max(_ones(letters_a & ~letters_b), _ones(letters_b & ~letters_a))
-    if long_a != _LONG and long_b != _LONG:
-        fewest = max(fewest, abs(long_a - long_b))
-    if fewest > limit or not (0 < long_a <= _HEAD and 0 < long_b <= _HEAD):
-        return fewest
-    exact = _levenshtein(head_a, tail_a, long_a, head_b, tail_b, long_b)
-    return max(fewest, (exact + 1) // 2) if swaps else exact
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba

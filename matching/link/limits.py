@@ -17,18 +17,35 @@ import numpy.typing as npt
 import polars as pl
 
 from matching.errors import OperatorError
-from matching.link.blocks import Index, Shared, left_counts, shared_keys, without
+from matching.link.blocks import (
+    Index,
+    PlaceTable,
+    Shared,
+    count_places,
+    leave_out,
+    places,
+    shared_keys,
+)  # fmt: skip
 from matching.link.coding import Coded
-from matching.link.keys import KeyTable
 from matching.link.rules import Rule
 from matching.link.sides import FRAME_ROWS, Records, Tools
 from matching.log import log_counts
 
-__all__ = ["REFUSED_OVER", "Sizes", "limited", "sizes_across", "too_common"]
+__all__ = ["REFUSED_OVER", "Sizes", "TooManyPairs", "limited", "sizes_across", "too_common"]
 
 REFUSED_OVER = 1e11
 """Pairs of one rule. No plausible data make as many: a column was mapped wrongly, or a placeholder
 fills it."""
+_WORST = 20
+"""Commonest keys that are shown of a refused rule."""
+
+
+class TooManyPairs(OperatorError):
+    """A blocking rule is refused. `worst`: its commonest keys, by the rule's bit."""
+
+    def __init__(self, message: str, worst: Mapping[int, Shared]) -> None:
+        super().__init__(message)
+        self.worst = worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +68,8 @@ class Sizes:
         return Shared(own.at[several], own.right[several], own.right[several])
 
 
-Streamed = tuple[Coded, KeyTable]
-"""Records of a range as numbers, and their keys."""
+Streamed = tuple[Coded, PlaceTable]
+"""Records of a range as numbers, and where their keys begin in the index."""
 
 
 def sizes_across(
@@ -65,19 +82,19 @@ def sizes_across(
     """
     counts = np.zeros(len(index.entries), dtype=np.uint32)
     held: dict[int, Streamed] = {}
-    counting = [
-        Lock() for _ in range(int(tools.slots.rule.max()) + 1)
-    ]  # a rule has entries of its own
+    rules = tools.slots.rule
+    counting = [Lock() for _ in range(int(rules.max()) + 1)]  # a rule has entries of its own
 
     def one(bounds: tuple[int, int]) -> None:
         if bounds[1] <= hold:
-            held[bounds[0]] = tools.coded(left, *bounds)
-            table = held[bounds[0]][1]
+            coded, keys = tools.coded(left, *bounds)
+            found = places(index, rules, keys)
+            held[bounds[0]] = coded, found
         else:
-            table = tools.keys(left, *bounds)
-        for slot, rule in enumerate(tools.slots.rule):
+            found = places(index, rules, tools.keys(left, *bounds))
+        for slot, rule in enumerate(rules):
             with counting[rule]:
-                left_counts(index, int(rule), table[slot], counts)
+                count_places(found[slot], counts)
 
     with ThreadPoolExecutor(tools.threads) as pool:
         list(pool.map(one, left.ranges(size)))
@@ -85,15 +102,24 @@ def sizes_across(
 
 
 def too_common(
-    sizes: Sizes, *, rules: Mapping[str, Rule], pair_budget: int, step: str, threads: int
-) -> dict[int, Shared]:
+    sizes: Sizes, *, rules: Mapping[str, Rule], pair_budget: int, step: str, threads: int,
+    refuse: bool = False,
+) -> dict[int, Shared]:  # fmt: skip
     """Keys by rule that are to be left out.
 
-    Raises OperatorError naming a rule that would make more than REFUSED_OVER pairs.
+    Raises TooManyPairs naming a rule that would make more than REFUSED_OVER pairs, or with `refuse` one
+    that would make more than its share of the budget.
     """
     with ThreadPoolExecutor(threads) as pool:
         blocks = list(pool.map(lambda bit: _blocks(sizes.shared(bit)), range(len(rules))))
-    caps = _caps(blocks, pair_budget, rules)
+    caps = [rule.block_pairs_max for rule in rules.values()]
+    totals = [_pairs(b.filter(pl.col("pairs") <= cap)) for b, cap in zip(blocks, caps, strict=True)]
+    shares = _shares(totals, pair_budget)
+    for bit, name in enumerate(rules):
+        if totals[bit] > (shares[bit] if refuse else REFUSED_OVER):
+            raise _refused(sizes.shared(bit), bit, name, totals[bit])
+        if totals[bit] > shares[bit]:
+            caps[bit] = min(caps[bit], _cap(blocks[bit], shares[bit]))
     dropped = {}
     for bit, name in enumerate(rules):
         over = blocks[bit].filter(pl.col("pairs") > caps[bit])
@@ -111,6 +137,17 @@ def too_common(
     return dropped
 
 
+def _refused(keys: Shared, bit: int, name: str, total: int) -> TooManyPairs:
+    """`keys`: all of the rule's."""
+    worst = np.sort(np.argsort(-keys.pairs, kind="stable")[:_WORST])
+    return TooManyPairs(
+        f"blocking rule '{name}' would make {total:.1e} pairs, {keys.pairs.max():.1e} of them by one"
+        " value: look for a placeholder in its columns, or for one that is mapped wrongly; `affected"
+        " table WS over_budget --out FILE.csv` writes its commonest values",
+        {bit: Shared(keys.at[worst], keys.left[worst], keys.right[worst])},
+    )
+
+
 def limited(
     sizes: Sizes,
     dropped: Mapping[int, Shared],
@@ -119,7 +156,7 @@ def limited(
     step: str,
     threads: int,
 ) -> tuple[Index, int]:
-    """The index without these keys, and the most candidates one record can meet."""
+    """The index, in which these keys are now left out, and the most candidates one record can meet."""
 
     def one(bit: int) -> tuple[int, int]:
         keys = sizes.shared(bit)
@@ -135,7 +172,8 @@ def limited(
     widest = sum(
         most * len(rule.keys) for rule, (_, most) in zip(rules.values(), made, strict=True)
     )
-    return (without(sizes.index, list(dropped.values())) if dropped else sizes.index), widest
+    leave_out(sizes.index, list(dropped.values()))
+    return sizes.index, widest
 
 
 def _blocks(shared: Shared) -> pl.DataFrame:
@@ -148,27 +186,13 @@ def _pairs(blocks: pl.DataFrame) -> int:
     return int((blocks["pairs"] * blocks["blocks"]).sum())
 
 
-def _caps(blocks: list[pl.DataFrame], pair_budget: int, rules: Mapping[str, Rule]) -> list[float]:
-    """Largest block that each rule may keep, smallest rules served first."""
-    caps = [rule.block_pairs_max for rule in rules.values()]
-    totals = {
-        bit: _pairs(found.filter(pl.col("pairs") <= caps[bit])) for bit, found in enumerate(blocks)
-    }
-    for bit, name in enumerate(rules):
-        if totals[bit] > REFUSED_OVER:
-            largest = float(blocks[bit]["pairs"][-1])
-            raise OperatorError(
-                f"blocking rule '{name}' would make {totals[bit]:.1e} pairs, {largest:.1e} of them by"
-                " one value: look for a placeholder in its columns, or for one that is mapped wrongly"
-            )
-    left, waiting = float(pair_budget), len(caps)
-    for bit in sorted(totals, key=lambda b: (totals[b], b)):
-        share = left / waiting
-        if totals[bit] > share:
-            caps[bit] = min(caps[bit], _cap(blocks[bit], share))
-        left -= min(totals[bit], share)
-        waiting -= 1
-    return caps
+def _shares(totals: list[int], pair_budget: int) -> list[float]:
+    """Pairs that each rule may make, smallest rules served first."""
+    shares, left = [0.0] * len(totals), float(pair_budget)
+    for served, bit in enumerate(sorted(range(len(totals)), key=lambda b: (totals[b], b))):
+        shares[bit] = left / (len(totals) - served)
+        left -= min(totals[bit], shares[bit])
+    return shares
 
 
 def _cap(blocks: pl.DataFrame, share: float) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from matching.link.blocks import Index
+from matching.link.blocks import Index, PlaceTable
 from matching.link.coding import Coded, Coder, Features, Lane
 from matching.link.conditions import Atom, Kind
 from matching.link.jumps import assemble
@@ -31,7 +31,6 @@ from matching.link.kernel import (
     meet,
     weigh,
 )
-from matching.link.keys import KeyTable
 from matching.link.scorer import DECIMALS, SCORED
 from matching.link.vectors import BITS
 
@@ -76,7 +75,7 @@ class Matcher:
     def pairs(
         self,
         streamed: Coded,
-        keys: KeyTable,
+        places: PlaceTable,
         side: Indexed,
         *,
         flipped: bool = False,
@@ -86,14 +85,16 @@ class Matcher:
     ) -> Iterator[pl.DataFrame]:
         """Columns SCORED of pairs at or above the floor, in pieces; row numbers are those in the sides.
 
-        For `flipped`, `window`, `own` see `kernel.meet`.
+        In order: by streamed record, then by indexed one.
+
+        For `places`, `flipped`, `window`, `own` see `kernel.meet`.
         """
         features = self.coder.features()
         code = assemble(self.coder, features)
         found = _room(max(ROOM, side.widest + 1), len(code.begin))
-        met = _met(side.widest, len(self.rule))
+        met = _met(side.widest)
         batch = _batch(self.coder.width, len(code.begin))
-        begin, rows = 0, keys.shape[1]
+        begin, rows = 0, places.shape[1]
         own = np.full(rows, -1) if own is None else own
         if window is None:
             window = Window(np.zeros(rows, dtype=np.int64), np.full(rows, side.coded.rows))
@@ -101,8 +102,8 @@ class Matcher:
         sides = (side.coded, streamed) if flipped else (streamed, side.coded)
         while begin < rows:
             begin, pairs, compared = meet(
-                begin, rows, self._turn, here, keys, self.rule, side.index, there, code, met, batch, found,
-                flipped, window, own, own_bit, self.floor_bits - _SLACK_BITS,
+                begin, rows, self._turn, here, places, self.rule, side.index, there, code, met, batch,
+                found, flipped, window, own, own_bit, self.floor_bits - _SLACK_BITS,
             )  # fmt: skip
             self._turn += rows + 1
             self.compared += compared
@@ -126,7 +127,7 @@ class _Survivors:
         self.floor = matcher.floor_bits
 
     def weighed(self) -> pl.DataFrame:
-        """Columns SCORED of those at or above the floor, by left and right row number."""
+        """Columns SCORED of those at or above the floor, by streamed and indexed row number."""
         alive = np.arange(len(self.rules))
         for c in self._telling():
             rows = alive[self.levels[alive, c] < _NULL]
@@ -195,7 +196,6 @@ class _Survivors:
 
     def _exactly(self, rows: Rows) -> pl.DataFrame:
         left, right = self.rows
-        rows = rows[np.argsort((left[rows].astype(np.uint64) << np.uint64(32)) | right[rows])]
         weight, tf_bits, vector = weigh(
             rows, self.levels, left, right, self.sides[0].shares, self.sides[1].shares,
             self.code, BITS,
@@ -235,7 +235,7 @@ def _batch(lanes: int, comparisons: int) -> Batch:
     )
 
 
-def _met(widest: int, keys: int) -> Met:
+def _met(widest: int) -> Met:
     slots = 1 << (2 * widest + 16).bit_length()
     return Met(
         stamp=np.full(slots, -1, dtype=np.int64),
@@ -243,7 +243,4 @@ def _met(widest: int, keys: int) -> Met:
         number=np.empty(slots, dtype=np.uint32),
         rules=np.empty(widest + 2, dtype=np.uint64),
         rows=np.empty(widest + 2, dtype=np.uint32),
-        at=np.empty(keys, dtype=np.int64),
-        end=np.empty(keys, dtype=np.int64),
-        wanted=np.empty(keys, dtype=np.uint64),
     )

@@ -53,7 +53,9 @@ def _freeze(workspace: Workspace, settings: LinkSettings, leaked: Records, chart
     base = load_model(settings.model)
     check_model(base)
     given = load_frequencies(settings.model) if settings.train == "never" else None
-    frequencies = count_frequencies([leaked, charts], base) if given is None else given
+    frequencies = given
+    if frequencies is None:
+        frequencies = count_frequencies([leaked, charts], base, threads=settings.threads)
     if not workspace.has("model"):
         made = base
         if settings.train != "never" and leaked.rows:

@@ -58,9 +58,17 @@ def without_nonidentifying(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> 
             )
     parts = [c for c in _STREET_PARTS if c in there]
     if "street" in listed and parts:
-        shared = shared_value("street").is_in(listed["street"].implode()).fill_null(value=False)
-        rows = rows.with_columns(pl.when(~shared).then(c).alias(c) for c in parts)
+        rows = rows.with_columns(_is_shared_street(listed["street"]).alias("_shared"))
+        rows = rows.with_columns(pl.when(~pl.col("_shared")).then(c).alias(c) for c in parts)
+        rows = rows.drop("_shared")
     return rows
+
+
+def _is_shared_street(listed: pl.Series) -> pl.Expr:
+    """Whether street and ZIP are listed; the few rows of a listed street are put together with theirs."""
+    streets = listed.str.replace(r"\|[^|]*$", "").unique().implode()
+    there = pl.when(pl.col("street").is_in(streets)).then("street")
+    return shared_value("street", street=there).is_in(listed.implode()).fill_null(value=False)
 
 
 def numbered(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> pl.LazyFrame:

@@ -36,7 +36,12 @@ class Matching(BaseModel):
     pair_budget: int = Field(
         default=400_000_000,
         gt=0,
-        description="Most candidate pairs of a kind; larger blocks are left out for good, at the first run.",
+        description="Most candidate pairs of a kind. Counts at the first run.",
+    )
+    over_budget: Literal["leave_out", "refuse"] = Field(
+        default="leave_out",
+        description="A blocking rule above its share of the budget: its commonest keys are left out for"
+        " good (see tables common_*), or the run is refused (see table over_budget).",
     )
 
     @model_validator(mode="after")

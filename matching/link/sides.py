@@ -20,7 +20,6 @@ from matching.link.keys import KeyTable, Slots
 from matching.link.rows import matching_columns
 from matching.model.definition import MATCH_COLUMNS
 from matching.store import Workspace
-from matching.tables import TABLES
 
 __all__ = ["FRAME_ROWS", "Held", "Records", "Side", "Tools", "index_side"]
 
@@ -49,10 +48,6 @@ class Records(Protocol):
 
     def at(self, numbers: Numbers, columns: Sequence[str] = MATCH_COLUMNS) -> pl.DataFrame:
         """Matching columns of these records, in the order of `numbers`."""
-        ...
-
-    def lazy(self) -> pl.LazyFrame:
-        """All records in any order, to be read by columns."""
         ...
 
 
@@ -92,7 +87,11 @@ class Side:
         if not len(mine):
             return self._read(0, 0, columns).collect()
         found = self._read(int(mine[0]), int(mine[-1]) + 1, columns).collect()
-        return found if found.height == len(mine) else found[mine - mine[0]]
+        if found.height == len(mine):
+            return found
+        there = np.zeros(found.height, dtype=np.bool_)
+        there[mine - mine[0]] = True
+        return found.filter(pl.Series(there))
 
     def at(self, numbers: Numbers, columns: Sequence[str] = MATCH_COLUMNS) -> pl.DataFrame:
         """See Records."""
@@ -103,14 +102,6 @@ class Side:
             if low < high:
                 found.append(self.frame(start, stop, columns)[distinct[low:high] - start])
         return pl.concat(found)[np.searchsorted(distinct, numbers)]
-
-    def lazy(self) -> pl.LazyFrame:
-        """See Records."""
-        rows = self.workspace.scan(self.table)
-        if self.positions is not None:
-            ids = self.ids.to_frame("id").lazy()
-            rows = rows.join(ids, left_on=TABLES[self.table].key[0], right_on="id", how="semi")
-        return matching_columns(rows, MATCH_COLUMNS, self.nonidentifying)
 
     def only(self, ids: pl.Series) -> Side:
         """Some of the records, `ids` ascending."""
@@ -155,10 +146,6 @@ class Held:
     def at(self, numbers: Numbers, columns: Sequence[str] = MATCH_COLUMNS) -> pl.DataFrame:
         """See Records."""
         return self.records.select(columns)[numbers]
-
-    def lazy(self) -> pl.LazyFrame:
-        """See Records."""
-        return self.records.lazy()
 
 
 class Tools:

@@ -17,6 +17,7 @@ import polars as pl
 
 from matching.files import digest_of
 from matching.link.chunks import VERSION, Linking
+from matching.link.common import OVER_BUDGET
 from matching.link.identities import collapse, second_mentions
 from matching.link.progress import Progress, pairs_bytes, require_free
 from matching.link.reference import frozen_model, match_sides
@@ -24,11 +25,15 @@ from matching.link.settings import LinkSettings
 from matching.link.strips import KINDS, Strip, deliveries_of
 from matching.log import log_counts
 from matching.store import Workspace
+from matching.tables import TABLES
 
 __all__ = ["KINDS", "run"]
 
-NOT_IN_RESUME_KEY = {"memory_gib", "threads", "cluster", "model", "train", "seed"}
-"""Change how the step works, never a row; the model is frozen and known by its digest."""
+NOT_IN_RESUME_KEY = {
+    "memory_gib", "threads", "cluster", "model", "train", "seed", "pair_budget", "over_budget",
+}  # fmt: skip
+"""Change how the step works, never a row: the model is frozen and known by its digest, and what is left
+out for the budget is frozen before the first pair."""
 Make = Callable[[Strip, Sequence[int]], Progress]
 """Has the given parts of a strip made; gives what was counted."""
 
@@ -41,6 +46,7 @@ def run(workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] 
     """
     identities = collapse(workspace, threads=settings.threads)
     workspace.write("identities", identities)
+    workspace.write(OVER_BUDGET, TABLES[OVER_BUDGET].empty())
     leaked, charts = match_sides(workspace, identities)
     model, frequencies = frozen_model(workspace, settings, leaked, charts)
     log_counts("link", mentions=identities.height, identities=leaked.rows, charts=charts.rows)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import polars as pl
@@ -18,8 +19,8 @@ DECIMALS = 12
 SLICE_ROWS = 8_000_000
 """Distinct values that are counted at a time: at most 1 GB of chart numbers."""
 _SLICE_SEED = 29
-SAMPLE_ROWS = 1 << 18
-"""Rows that show how often a column repeats its values."""
+_MERGE_ROWS = 4_000_000
+"""Counts of ranges that wait to be added up: 200 MB with their values."""
 
 
 OTHERS = "*"
@@ -29,13 +30,12 @@ OTHERS = "*"
 class Counted(Protocol):
     """Records whose values are counted."""
 
-    @property
-    def rows(self) -> int:
-        """Number of records."""
+    def ranges(self) -> Iterator[tuple[int, int]]:
+        """Consecutive ranges of records that can be held."""
         ...
 
-    def lazy(self) -> pl.LazyFrame:
-        """All records in any order."""
+    def frame(self, start: int, stop: int, columns: Sequence[str]) -> pl.DataFrame:
+        """Columns of records start..stop - 1."""
         ...
 
 
@@ -50,15 +50,24 @@ def tf_columns(settings: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def count_frequencies(sides: Sequence[Counted], settings: dict[str, Any]) -> pl.DataFrame:
+Range = tuple[Counted, int, int]
+"""Records start..stop - 1 of a side."""
+
+
+def count_frequencies(
+    sides: Sequence[Counted], settings: dict[str, Any], *, threads: int = 1
+) -> pl.DataFrame:
     """Share of each value among the non-null rows of all sides together, sorted by field and value.
 
     Where the model sets a smallest share, values below it are left out and the row OTHERS says that
     share for all of them. Memory: the values of one slice of one column.
     """
-    counted = [
-        _one_column(sides, column, least) for column, least in _smallest_shares(settings).items()
-    ]
+    ranges = [(side, *bounds) for side in sides for bounds in side.ranges()]
+    with ThreadPoolExecutor(threads) as pool:
+        counted = [
+            _one_column(ranges, column, least, pool)
+            for column, least in _smallest_shares(settings).items()
+        ]
     return pl.concat([pl.DataFrame(schema=TF_SCHEMA), *counted])
 
 
@@ -74,14 +83,15 @@ def _smallest_shares(settings: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def _one_column(sides: Sequence[Counted], column: str, least: float) -> pl.DataFrame:
-    values = pl.concat([side.lazy().select(pl.col(column).alias("value")) for side in sides])
-    known, slices = values.drop_nulls(), _slices(sides, values)
-    place = pl.col("value").hash(_SLICE_SEED) % slices
-    counted = []
-    for number in range(slices):
-        mine = known.filter(place == number) if slices > 1 else known
-        counted.append(mine.group_by("value").agg(pl.len()).collect(engine="streaming"))
+def _one_column(
+    ranges: Sequence[Range], column: str, least: float, pool: ThreadPoolExecutor
+) -> pl.DataFrame:
+    slices = _slices(ranges, column)
+
+    def of(number: int) -> pl.DataFrame:
+        return _added(pool.map(lambda place: _counts(place, column, number, slices), ranges))
+
+    counted = [of(number) for number in range(slices)]
     total = sum(int(part["len"].sum()) for part in counted)
     share = (pl.col("len") / total).round(DECIMALS).alias("frequency")
     rare = share <= least
@@ -92,11 +102,38 @@ def _one_column(sides: Sequence[Counted], column: str, least: float) -> pl.DataF
     return named.cast(TF_SCHEMA)  # type: ignore[arg-type]  # a plain dict
 
 
-def _slices(sides: Sequence[Counted], values: pl.LazyFrame) -> int:
-    """Into how many portions the values go, judged by the first rows: names repeat, chart numbers do not."""
-    rows = sum(side.rows for side in sides)
-    first = values.head(SAMPLE_ROWS).select(n=pl.col("value").n_unique(), of=pl.len()).collect()
-    distinct = rows * int(first["n"][0]) / max(int(first["of"][0]), 1)
+def _counts(place: Range, column: str, number: int, slices: int) -> pl.DataFrame:
+    """Columns value, len: how often the values of one slice occur in a range."""
+    side, start, stop = place
+    values = side.frame(start, stop, [column])[column].alias("value").drop_nulls()
+    if slices > 1:
+        values = values.filter(values.hash(_SLICE_SEED) % slices == number)
+    return values.to_frame().group_by("value").len()
+
+
+def _added(counts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Counts of all ranges together."""
+    total = pl.DataFrame(schema={"value": pl.String(), "len": pl.UInt32()})
+    waiting: list[pl.DataFrame] = []
+    for part in counts:
+        waiting.append(part)
+        if sum(w.height for w in waiting) > _MERGE_ROWS + total.height:
+            total, waiting = _together([total, *waiting]), []
+    return _together([total, *waiting])
+
+
+def _together(counts: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(counts).group_by("value").agg(pl.col("len").sum())
+
+
+def _slices(ranges: Sequence[Range], column: str) -> int:
+    """Into how many portions the values go, judged by a first range: names repeat, chart numbers do not."""
+    if not ranges:
+        return 1
+    side, start, stop = ranges[0]
+    values = side.frame(start, stop, [column])[column]
+    rows = sum(end - begin for _, begin, end in ranges)
+    distinct = rows * values.n_unique() / max(len(values), 1)
     return max(1, math.ceil(distinct / SLICE_ROWS))
 
 

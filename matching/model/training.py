@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from matching.link.blocks import places
 from matching.link.coding import Coder
 from matching.link.hashing import GOLDEN
 from matching.link.keys import slots
@@ -158,7 +159,8 @@ def _candidates(
     found = [pl.DataFrame(schema=SCORED)]
     for start, stop in sample.others.ranges():
         streamed, keys = tools.coded(sample.others, start, stop)
-        pieces = matcher.pairs(streamed, keys, Indexed(coded, index, widest), flipped=True)
+        found_at = places(index, tools.slots.rule, keys)
+        pieces = matcher.pairs(streamed, found_at, Indexed(coded, index, widest), flipped=True)
         found += [piece.with_columns(pl.col("right_rid") + start) for piece in pieces]
     pairs = pl.concat(found)
     if within:

@@ -33,10 +33,13 @@ _Counters = np.ndarray[Any, np.dtype[np.uint8]]
 _Result = TypeVar("_Result")
 
 
-def shared_value(field: str) -> pl.Expr:
-    """The value of a field as `nonidentifying` lists it: a street is one with its ZIP, `street|zip5`."""
+def shared_value(field: str, *, street: pl.Expr | None = None) -> pl.Expr:
+    """The value of a field as `nonidentifying` lists it: a street is one with its ZIP, `street|zip5`.
+
+    `street`: instead of the column of that name.
+    """
     if field == "street":
-        return pl.col("street") + "|" + pl.col("zip5").fill_null("")
+        return (pl.col("street") if street is None else street) + "|" + pl.col("zip5").fill_null("")
     return pl.col(field)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from matching.errors import OperatorError
 from matching.link import LinkSettings, run
 from matching.link.chunks import Chunks
 from matching.link.strips import KINDS
@@ -155,3 +156,22 @@ def test_a_changed_early_file_is_linked_anew(
     deliver(found, 2, 3)
     run(found, SETTINGS)
     assert found.digest("pairs") == at_once(tmp_path / "whole", found, SETTINGS).digest("pairs")
+
+
+def test_a_rule_above_its_share_is_refused_with_its_commonest_values(tmp_path: Path) -> None:
+    workspace = made(tmp_path / "ws")
+    deliver(workspace, 0, 1)
+    strict = SETTINGS.model_copy(update={"pair_budget": 2_000, "over_budget": "refuse"})
+    with pytest.raises(OperatorError, match=r"blocking rule '\w+' would make .* over_budget"):
+        run(workspace, strict)
+    worst = workspace.read("over_budget")
+    assert 0 < worst.height <= 20
+    assert worst["rule"].n_unique() == 1
+    sizes = (worst["left_rows"] * worst["right_rows"]).to_list()
+    lenient = strict.model_copy(update={"over_budget": "leave_out"})
+    run(workspace, lenient)
+    assert workspace.rows("over_budget") == 0
+    left_out = workspace.read("common_leaked_master").filter(pl.col("rule") == worst["rule"][0])
+    assert left_out.join(worst, on=["key", "record"]).height > 0
+    assert max(sizes) == (left_out["left_rows"] * left_out["right_rows"]).max()
+    run(workspace, strict)  # what is left out is frozen: nothing is counted again

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.plain import plain_model
 from matching.errors import OperatorError
 from matching.link import LinkSettings, limits, matcher, run
-from matching.link.blocks import build_index, left_counts, shared_keys
+from matching.link.blocks import build_index, count_places, places, shared_keys
 from matching.link.coding import Coder
 from matching.link.hashing import Numbering, column_hashes
 from matching.link.kernel import Found
@@ -185,9 +185,10 @@ def test_keys_that_collide_in_their_bucket_are_told_apart() -> None:
     keys = np.array(
         [5 << 40, 6 << 40, 7 << 40, 5 << 40, 1 << 63, (1 << 64) - 1, 0], dtype=np.uint64
     )
-    index = build_index([keys.copy()], np.zeros(1, dtype=np.int64), rows=len(keys), threads=1)
+    rule = np.zeros(1, dtype=np.int64)
+    index = build_index([keys.copy()], rule, rows=len(keys), threads=1)
     counts = np.zeros(len(index.entries), dtype=np.uint32)
-    left_counts(index, 0, keys, counts)
+    count_places(places(index, rule, keys[None])[0], counts)
     shared = shared_keys(index, 0, counts)
     assert sorted(shared.pairs) == [1, 1, 1, 1, 4]
 
@@ -203,7 +204,8 @@ def kept_blocks(
     index, widest = within_budget(sizes, case.rules, budget)
     streamed, keys = tools.coded(Held(case.left), 0, case.left.height)
     found = Matcher(tools.coder, tools.connection(), tools.slots.rule, float("-inf"))
-    pieces = found.pairs(streamed, keys, Indexed(coded, index, widest))
+    at = places(index, tools.slots.rule, keys)
+    pieces = found.pairs(streamed, at, Indexed(coded, index, widest))
     rows = pl.concat([pl.DataFrame(schema=SCORED), *pieces])
     return rows, widest
 
@@ -275,7 +277,7 @@ def test_what_waits_for_texts_is_bounded_by_the_room(
     index, widest = within_budget(both, CROSSWISE, 10**9)
     pieces = list(
         Matcher(tools.coder, tools.connection(), tools.slots.rule, float("-inf"))
-        .pairs(streamed, keys, Indexed(coded, index, widest))
+        .pairs(streamed, places(index, tools.slots.rule, keys), Indexed(coded, index, widest))
     )  # fmt: skip
     most = max(Case(NAMES, CROSSWISE, LEFT, RIGHT).expected().group_by("left_rid").len()["len"])
     assert most <= widest < most * 6
@@ -530,8 +532,9 @@ def test_memory_follows_the_room_and_not_the_pairs(monkeypatch: pytest.MonkeyPat
         sizes = sizes_across(index, Held(many), tools)[0]
         index, widest = within_budget(sizes, case.rules, 10**9)
         found = Matcher(tools.coder, tools.connection(), tools.slots.rule, float("-inf"))
+        at = places(index, tools.slots.rule, tools.keys(Held(many), 0, 700))
         tracemalloc.start()
-        pairs = sum(p.height for p in found.pairs(coded, tools.keys(Held(many), 0, 700), Indexed(coded, index, widest)))  # fmt: skip
+        pairs = sum(p.height for p in found.pairs(coded, at, Indexed(coded, index, widest)))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert pairs > 200_000

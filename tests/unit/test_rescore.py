@@ -1,7 +1,6 @@
 """Re-scoring kept pairs: equal to the stored weights, and to scoring the strings afresh."""
 
 import copy
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -17,6 +16,7 @@ from matching.link.rescore import (
 )
 from matching.link.rows import connect, load_rows
 from matching.link.scorer import SplinkScorer
+from matching.link.sides import Held
 from matching.model.definition import definition
 from matching.model.frequencies import count_frequencies
 from matching.store import Workspace
@@ -25,20 +25,6 @@ from tests.link_people import damaged, people, rows_for_matching
 
 COUNT = 60
 FLOOR, INCLUDE, MERGE = -3.0, 3.0, 12.0
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A frame as the counting of frequencies takes it."""
-
-    frame: pl.DataFrame
-
-    @property
-    def rows(self):
-        return self.frame.height
-
-    def lazy(self):
-        return self.frame.lazy()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +37,7 @@ def scored(settings):
     """Every pair of two small sides by SplinkScorer, for any model; some chart numbers uncounted."""
     base = people(COUNT)
     sides = {"leaked": rows_for_matching(damaged(base, seed=3)), "charts": rows_for_matching(base)}
-    counted = count_frequencies([Rows(rows) for rows in sides.values()], settings)
+    counted = count_frequencies([Held(rows) for rows in sides.values()], settings)
     counted = counted.filter((pl.col("field") != "mrn") | (pl.col("value") > "1010"))
     rid = pl.DataFrame({"rid": np.arange(COUNT, dtype=np.int32)})
     pairs = rid.select(left_rid="rid").join(rid.select(right_rid="rid"), how="cross")
