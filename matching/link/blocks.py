@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.errors import OperatorError
 from matching.link.hashing import Hashes
 from matching.link.keys import KeyTable
 from matching.link.prefetch import prefetch
@@ -65,11 +66,19 @@ class Index(NamedTuple):
 def build_index(
     keys: list[Hashes | None], rule: npt.NDArray[np.int64], *, rows: int, threads: int
 ) -> Index:
-    """Index one side by its keys, one array of `rows` hashes each; they are dropped as they are used."""
+    """Index one side by its keys, one array of `rows` hashes each; they are dropped as they are used.
+
+    Raises OperatorError where the keys are more than places can name (four billion).
+    """
     rules = int(rule.max()) + 1
     sizes = np.zeros(rules, dtype=np.int64)
     for number, hashes in enumerate(keys):
         sizes[rule[number]] += np.count_nonzero(hashes)  # type: ignore[arg-type]  # still there
+    if int(sizes.sum()) >= NOWHERE:
+        raise OperatorError(
+            f"{sizes.sum():.1e} blocking keys: one index takes {NOWHERE:.1e}; use fewer rules, or deliver"
+            " the files in several rounds"
+        )
     bits = np.array([max(int(size) // _ENTRIES_PER_BUCKET, 2).bit_length() for size in sizes])
     row_bits = max(int(rows).bit_length(), 1)
     entries = np.empty(int(sizes.sum()) + 1, dtype=np.uint64)

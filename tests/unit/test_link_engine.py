@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.plain import plain_model
 from matching.errors import OperatorError
-from matching.link import LinkSettings, limits, matcher, run
+from matching.link import LinkSettings, blocks, limits, matcher, run
 from matching.link.blocks import build_index, count_places, places, shared_keys
 from matching.link.coding import Coder
 from matching.link.hashing import Numbering, column_hashes
@@ -540,3 +540,10 @@ def test_memory_follows_the_room_and_not_the_pairs(monkeypatch: pytest.MonkeyPat
         assert pairs > 200_000
     assert peaks[0] < peaks[1] / 10
     assert peaks[0] < 1_000_000
+
+
+def test_more_keys_than_places_can_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "NOWHERE", 5)
+    keys = np.arange(1, 8, dtype=np.uint64) << np.uint64(40)
+    with pytest.raises(OperatorError, match="blocking keys"):
+        build_index([keys], np.zeros(1, dtype=np.int64), rows=len(keys), threads=1)
