@@ -116,8 +116,9 @@ def too_common(
     totals = [_pairs(b.filter(pl.col("pairs") <= cap)) for b, cap in zip(blocks, caps, strict=True)]
     shares = _shares(totals, pair_budget)
     for bit, name in enumerate(rules):
-        if totals[bit] > (shares[bit] if refuse else REFUSED_OVER):
-            raise _refused(sizes.shared(bit), bit, name, totals[bit])
+        if totals[bit] > (min(shares[bit], REFUSED_OVER) if refuse else REFUSED_OVER):
+            keys = sizes.shared(bit)
+            raise _refused(keys.where(keys.pairs <= caps[bit]), bit, name, totals[bit])
         if totals[bit] > shares[bit]:
             caps[bit] = min(caps[bit], _cap(blocks[bit], shares[bit]))
     dropped = {}
@@ -138,7 +139,7 @@ def too_common(
 
 
 def _refused(keys: Shared, bit: int, name: str, total: int) -> TooManyPairs:
-    """`keys`: all of the rule's."""
+    """`keys`: those of the rule that are not over its own cap."""
     worst = np.sort(np.argsort(-keys.pairs, kind="stable")[:_WORST])
     return TooManyPairs(
         f"blocking rule '{name}' would make {total:.1e} pairs, {keys.pairs.max():.1e} of them by one"

@@ -31,6 +31,8 @@ from matching import errors
 from matching.errors import OperatorError, TryAgainLater, WorkerFailed
 from matching.files import digest_of, locked, replacing
 from matching.link.chunks import VERSION, Linking
+from matching.link.common import OVER_BUDGET
+from matching.link.limits import TooManyPairs
 from matching.link.progress import Progress, pairs_bytes, require_free
 from matching.link.settings import Cluster
 from matching.link.strips import KINDS, Strip
@@ -51,6 +53,7 @@ ATTEMPTS = 3
 LENT = ("leaked_std", "charts_std", "identities", "frozen_nonidentifying", "model", "term_frequencies")  # fmt: skip
 _DIGITS = 12
 _OPERATORS = {name: getattr(errors, name) for name in ("IntegrityError", "OperatorError", "TryAgainLater")}  # fmt: skip
+_OPERATORS[TooManyPairs.__name__] = OperatorError  # what it carries stayed in the exchange
 
 
 @contextmanager
@@ -97,21 +100,21 @@ class _Workers:
                 self._say(finished.said)
             left = self._not_there(strip, left)
             if not left:
-                self._take_common(strip.kind)
                 return progress
         raise TryAgainLater(f"{self.theirs.workspace.root}: parts do not arrive whole; run again")
 
-    def _take_common(self, kind: str) -> None:
-        """What the first worker of a kind found too common counts from now on."""
-        home, name = self.linking.writer.workspace, f"common_{kind}"
-        if not home.has(name) and self.theirs.workspace.has(name):
-            self.theirs.workspace.lend(name, home)
+    def _take_table(self, name: str) -> None:
+        """Have a table that a worker wrote beside the parts."""
+        if self.theirs.workspace.has(name):
+            self.theirs.workspace.lend(name, self.linking.writer.workspace)
 
     def _not_there(self, strip: Strip, parts: Sequence[int]) -> list[int]:
         return [part for part in parts if not self._taken(strip, part)]
 
     def _taken(self, strip: Strip, part: int) -> bool:
-        linking = self.linking
+        linking, common = self.linking, f"common_{strip.kind}"
+        if not linking.writer.workspace.has(common):  # first: it counts for whoever makes the rest
+            self._take_table(common)
         return linking.writer.take(part, self.theirs, key=linking.key(strip, part))
 
     def _finished(self, strip: Strip, parts: Sequence[int]) -> Iterator[Finished]:
@@ -159,6 +162,8 @@ class _Workers:
             )
         result = future.result()
         if isinstance(result, Failed):
+            if result.kind == TooManyPairs.__name__:
+                self._take_table(OVER_BUDGET)
             raise _raised(result)
         assert isinstance(result, Finished)
         return result

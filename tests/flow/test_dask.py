@@ -172,6 +172,32 @@ def test_what_a_stopped_run_had_made_is_not_made_again(
     assert workspace.digest("pairs") == digest
 
 
+def test_a_rule_that_a_worker_refuses_is_told_with_its_commonest_values(
+    workspace: Workspace, shared: Path, two_workers: TwoWorkers
+) -> None:
+    strict = {"pair_budget": 2_000, "over_budget": "refuse"}
+    with pytest.raises(OperatorError, match=r"on a worker: blocking rule .* over_budget"):
+        run(workspace, two_workers.settings(shared).model_copy(update=strict), kinds=KINDS)
+    assert workspace.rows("over_budget") > 0
+    assert not workspace.has("common_leaked_master")
+
+
+def test_what_is_too_common_comes_home_before_the_first_part(
+    workspace: Workspace,
+    shared: Path,
+    two_workers: TwoWorkers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stops(self: progress.Progress, made: Made) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(progress.Progress, "done", stops)
+    few = {"pair_budget": 2_000}
+    with pytest.raises(KeyboardInterrupt):
+        run(workspace, two_workers.settings(shared).model_copy(update=few), kinds=KINDS)
+    assert workspace.rows("common_leaked_master") > 0
+
+
 def test_a_part_is_taken_once_it_is_whole(workspace: Workspace, shared: Path) -> None:
     branch = workspace.branch(shared / "t-0")
     here, there = (Writer(of, TABLES["pairs"], "k" * 64) for of in (workspace, branch))

@@ -254,6 +254,13 @@ def test_a_rule_that_no_data_can_justify_is_refused_by_name(
     with pytest.raises(OperatorError, match=r"blocking rule 'sex' would make .* by one value"):
         case.found()
     assert OperatorError.exit_code == 3
+    tools = tools_of(case)
+    sizes = sizes_across(index_side(Held(RIGHT), tools)[1], Held(LEFT), tools)[0]
+    for refuse in (False, True):  # a budget above it allows no more
+        with pytest.raises(limits.TooManyPairs, match="'sex'"):
+            limits.too_common(
+                sizes, rules=case.rules, pair_budget=10**15, step="s", threads=1, refuse=refuse
+            )
 
 
 @pytest.mark.parametrize("room", [1, 500])
