@@ -173,7 +173,8 @@ class Case:
             made += [
                 piece.with_columns(shift)
                 for piece in matcher.pairs(
-                    coded_part, places(index, tools.slots.rule, keys), Indexed(numbers, index, widest), flipped=flipped,
+                    coded_part, places(index, tools.slots.rule, keys),
+                    Indexed(numbers, index, widest), flipped=flipped,
                     window=Window(rows[start:stop] + 1, np.full(stop - start, len(rows)))
                     if self.within else None,
                     own=itself[start:stop], own_bit=own_bit,

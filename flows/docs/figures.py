@@ -13,6 +13,7 @@ __all__ = [
     "MILLION",
     "NO_RESULTS",
     "documents_of",
+    "machine_of",
     "readme_page",
     "readme_with_figures",
     "with_region",
@@ -130,10 +131,12 @@ def _pipelines(documents: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def machine_of(document: dict[str, Any]) -> str:
+    """What a result was measured on."""
+    machine = document["machine"]
+    return f"{machine['cores']} cores, {machine['memory_gib']:.0f} GiB, Python {machine['python']}"
+
+
 def _machine(documents: dict[str, Any]) -> str:
-    machines = {
-        f"{m['cores']} cores, {m['memory_gib']:.0f} GiB, Python {m['python']}"
-        for document in documents.values()
-        if (m := document.get("machine"))
-    }
+    machines = {machine_of(document) for document in documents.values() if document.get("machine")}
     return f"Measured on: {'; '.join(sorted(machines)) or 'not recorded'}."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.docs import ROOT
-from flows.docs.figures import MILLION, NO_RESULTS, documents_of, with_region
+from flows.docs.figures import MILLION, NO_RESULTS, documents_of, machine_of, with_region
 from flows.docs.markdown import grid
 
 __all__ = ["performance_page", "tables_of"]
@@ -39,12 +39,9 @@ def _millions(rows: int) -> str:
 
 
 def _surroundings(document: dict[str, Any]) -> str:
-    machine, versions = document["machine"], document["versions"]
+    versions = document["versions"]
     libraries = ", ".join(f"{name} {versions[name]}" for name in sorted(versions))
-    return (
-        f"{machine['cores']} cores, {machine['memory_gib']:.0f} GiB, Python {machine['python']};"
-        f" {libraries}."
-    )
+    return f"{machine_of(document)}; {libraries}."
 
 
 def _incidents(documents: Documents) -> Iterator[str]:

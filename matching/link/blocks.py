@@ -24,7 +24,7 @@ from matching.link.prefetch import prefetch
 
 __all__ = [
     "NOWHERE", "Index", "PlaceTable", "Places", "Shared",
-    "build_index", "count_places", "find", "found_keys", "leave_out", "places", "shared_keys",
+    "build_index", "count_places", "found_keys", "leave_out", "places", "shared_keys",
 ]  # fmt: skip
 
 Words = npt.NDArray[np.uint64]
@@ -49,7 +49,7 @@ class Index(NamedTuple):
     """All rules' entries in one array.
 
     Bucket b of rule r is `entries[starts[first[r] + b] : starts[first[r] + b + 1]]`, one of
-    2 ** `bits[r]`. Behind the last entry is one that begins no key.
+    2 ** `bits[r]`. Behind the last entry stands a mark, so that its key ends.
     """
 
     entries: Words
@@ -159,11 +159,11 @@ def places(index: Index, rule: npt.NDArray[np.int64], keys: KeyTable) -> PlaceTa
     """Where each key of a table begins; `rule`: the rule of each of its rows."""
     found = np.empty(keys.shape, dtype=np.uint32)
     for slot, number in enumerate(rule):
-        find(index, int(number), keys[slot], found[slot])
+        _look_up(index, int(number), keys[slot], found[slot])
     return found
 
 
-def find(index: Index, rule: int, keys: Hashes, found: Places) -> None:
+def _look_up(index: Index, rule: int, keys: Hashes, found: Places) -> None:
     """Where these keys of one rule begin."""
     _find(
         index.entries, index.starts, int(index.first[rule]), int(index.bits[rule]), index.row_bits,
@@ -255,7 +255,7 @@ def _shared(
         at, high = np.int64(starts[b]), np.int64(starts[b + 1])
         while at < high:
             stop = at + 1
-            while stop < high and entries[stop] & begins == 0:
+            while entries[stop] & begins == 0:
                 stop += 1
             if counts[at] != 0:
                 found_at[n], left[n], right[n] = at, counts[at], stop - at
@@ -267,7 +267,7 @@ def _shared(
 def found_keys(index: Index, rule: int, keys: Hashes) -> Shared:
     """Where these keys of a rule begin (-1: nowhere), and how many entries each has; `left` is 0."""
     found = np.empty(len(keys), dtype=np.uint32)
-    find(index, rule, keys, found)
+    _look_up(index, rule, keys, found)
     at = np.where(found == NOWHERE, -1, found.astype(np.int64))
     sizes = np.zeros(len(keys), dtype=np.uint32)
     _sizes(index.entries, index.row_bits, at, sizes)

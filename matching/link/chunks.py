@@ -24,7 +24,7 @@ from matching.link.limits import (
     limited,
     sizes_across,
     too_common,
-)  # fmt: skip
+)
 from matching.link.matcher import Indexed, Matcher
 from matching.link.rules import Rule, rule_names, rules_of
 from matching.link.settings import LinkSettings

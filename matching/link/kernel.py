@@ -14,8 +14,8 @@ bounds. DuckDB has the last word all the same, on the pairs that these let throu
 
 Arrays are taken out of their tuples before the loops, and what is called for each record or pair gets
 none or is inlined, because numba counts references at every access and call. What the next steps need
-is fetched ahead, so that its ways to memory overlap. Longer than most modules: numba's cache of compiled code notices changes of this file only, so that
-compiled functions may not call those of another.
+is fetched ahead, so that its ways to memory overlap. Longer than most modules: numba's cache of compiled
+code notices changes of this file only, so that compiled functions may not call those of another.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ BIT = 103
 BY_JUMPS = -128
 """Instead of a level in the table: exact atoms alone do not tell."""
 BATCH = 512
-"""Pairs at a time: they stay in the second cache, and columns 2 kB apart do not contend for one line of the first."""
+"""Pairs at a time: they stay in the second cache, and columns 2 kB apart do not contend for the same
+lines of the first."""
 _LONG = 255
 """Length of values whose length is not known exactly."""
 _HEAD = 16

@@ -25,7 +25,7 @@ from matching.link.blocks import (
     leave_out,
     places,
     shared_keys,
-)  # fmt: skip
+)
 from matching.link.coding import Coded
 from matching.link.rules import Rule
 from matching.link.sides import FRAME_ROWS, Records, Tools

@@ -12,7 +12,7 @@ import polars as pl
 
 from matching.model.definition import CLEANED_COLUMNS, MATCH_COLUMNS
 from matching.model.frequencies import tf_columns, with_frequencies
-from matching.standardise import shared_value
+from matching.standardise import is_shared_street
 
 __all__ = ["connect", "load_rows", "matching_columns", "numbered", "without_nonidentifying"]
 
@@ -58,17 +58,10 @@ def without_nonidentifying(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> 
             )
     parts = [c for c in _STREET_PARTS if c in there]
     if "street" in listed and parts:
-        rows = rows.with_columns(_is_shared_street(listed["street"]).alias("_shared"))
+        rows = rows.with_columns(is_shared_street(listed["street"]).alias("_shared"))
         rows = rows.with_columns(pl.when(~pl.col("_shared")).then(c).alias(c) for c in parts)
         rows = rows.drop("_shared")
     return rows
-
-
-def _is_shared_street(listed: pl.Series) -> pl.Expr:
-    """Whether street and ZIP are listed; the few rows of a listed street are put together with theirs."""
-    streets = listed.str.replace(r"\|[^|]*$", "").unique().implode()
-    there = pl.when(pl.col("street").is_in(streets)).then("street")
-    return shared_value("street", street=there).is_in(listed.implode()).fill_null(value=False)
 
 
 def numbered(rows: pl.LazyFrame, nonidentifying: pl.DataFrame) -> pl.LazyFrame:

@@ -4,8 +4,8 @@ Writes `leaked_std`, `charts_std`, `changes` (rows each rule changed) and `nonid
 that too many people share). Placeholders are null, oddities are flags of the row.
 """
 
-from matching.standardise.nonidentifying import shared_value
+from matching.standardise.nonidentifying import is_shared_street, shared_value
 from matching.standardise.settings import StandardiseSettings
 from matching.standardise.step import run
 
-__all__ = ["StandardiseSettings", "run", "shared_value"]
+__all__ = ["StandardiseSettings", "is_shared_street", "run", "shared_value"]

@@ -18,7 +18,7 @@ from numba import njit  # type: ignore[import-untyped,unused-ignore]
 from matching.store import Workspace
 from matching.tables import TABLES
 
-__all__ = ["FIELDS", "shared_value", "shared_values"]
+__all__ = ["FIELDS", "is_shared_street", "shared_value", "shared_values"]
 
 FIELDS = ("phone", "email", "street", "ssn", "member_id")
 PERSON = ("first_name", "last_name", "date_of_birth")
@@ -33,14 +33,20 @@ _Counters = np.ndarray[Any, np.dtype[np.uint8]]
 _Result = TypeVar("_Result")
 
 
-def shared_value(field: str, *, street: pl.Expr | None = None) -> pl.Expr:
-    """The value of a field as `nonidentifying` lists it: a street is one with its ZIP, `street|zip5`.
+def shared_value(field: str) -> pl.Expr:
+    """The value of a field as `nonidentifying` lists it: a street is one with its ZIP, `street|zip5`."""
+    return _with_zip(pl.col(field)) if field == "street" else pl.col(field)
 
-    `street`: instead of the column of that name.
-    """
-    if field == "street":
-        return (pl.col("street") if street is None else street) + "|" + pl.col("zip5").fill_null("")
-    return pl.col(field)
+
+def is_shared_street(listed: pl.Series) -> pl.Expr:
+    """Whether `street` and `zip5` are listed; only rows of a listed street are put together with theirs."""
+    streets = listed.str.replace(r"\|[^|]*$", "").unique().implode()
+    there = pl.when(pl.col("street").is_in(streets)).then("street")
+    return _with_zip(there).is_in(listed.implode()).fill_null(value=False)
+
+
+def _with_zip(street: pl.Expr) -> pl.Expr:
+    return street + "|" + pl.col("zip5").fill_null("")
 
 
 def shared_values(workspace: Workspace, *, over: int) -> pl.DataFrame:
