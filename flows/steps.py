@@ -80,9 +80,9 @@ STEPS: tuple[Step, ...] = (
         writes=("leaked_std", "charts_std", "nonidentifying", "changes"),
     ),
     Step(
-        "link", matching.link.run, step_settings.link, 4,
+        "link", matching.link.run, step_settings.link, 5,
         reads=("files", "leaked_std", "charts_std", "nonidentifying"),
-        writes=("identities", "pairs", "over_budget"),
+        writes=("identities", "kept_hashes", "pairs", "over_budget"),
     ),
     Step(
         "people", matching.people.run, step_settings.people, 2,

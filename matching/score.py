@@ -24,7 +24,7 @@ from matching.given import (
     take_columns,
 )
 from matching.link.chunks import band, probability
-from matching.link.keys import KeyTable, slots
+from matching.link.keys import KeyMaker, KeyTable, slots
 from matching.link.rows import connect, load_rows, numbered
 from matching.link.rules import BLOCKING, rule_names
 from matching.link.scorer import SplinkScorer
@@ -63,7 +63,7 @@ def score(
             records = clean_records(take_columns(rows, mapped, source=f"{pairs} ({side})"))
             loaded = numbered(records.lazy(), nothing).collect()
             load_rows(con, side, loaded, settings=settings, frequencies=frequencies)
-            keys.append(slots(BLOCKING).table(con, loaded, {}))
+            keys.append(KeyMaker(slots(BLOCKING)).table(con, loaded, {}))
         scored = _scored(con, settings, _shared_rules(*keys))
     _write(out, pl.concat([_as_given(pairs, rows), scored], how="horizontal"))
     return {"pairs": rows.height, "model": Path(chosen).stem}

@@ -309,6 +309,20 @@ IDENTITIES = Table(
         "identity_id": Column(INT, "Lowest mention_id of the group.", privacy=Privacy.ID),
     },
 )
+KEPT_HASHES = Table(
+    name="kept_hashes",
+    grain="one kind of hash of one range of records, so that later rounds need not read them again",
+    key=("of", "start", "number"),
+    columns={
+        "of": _text("mentions (their cleaned values), leaked_std or charts_std (their blocking keys)."),
+        "start": _count("Number of the first record, from 0."),
+        "number": Column(INT, "Which hash, or which blocking key, from 0."),
+        "hashes": Column(
+            pl.Binary(), "One little-endian word a record: 64 bits of mentions, else 32.",
+            privacy=Privacy.PERSON,
+        ),
+    },
+)  # fmt: skip
 PAIRS = Table(
     name="pairs",
     grain="one compared pair of records at or above the floor (leaked side: identities)",
@@ -805,7 +819,7 @@ _COMMON = {
 
 STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
-    LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, PAIRS, OVER_BUDGET,
+    LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, KEPT_HASHES, PAIRS, OVER_BUDGET,
     MEMBERS, PERSONS, AFFECTED, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS,
     COUNTS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip

@@ -16,7 +16,8 @@ from matching.files import digest_of
 from matching.link.blocks import Index, places
 from matching.link.coding import Coder
 from matching.link.common import Common
-from matching.link.keys import slots
+from matching.link.kept import Fingerprints, Kept, Sieve
+from matching.link.keys import KeyTable, slots
 from matching.link.limits import (
     Sizes,
     Streamed,
@@ -29,13 +30,13 @@ from matching.link.matcher import Indexed, Matcher
 from matching.link.rules import Rule, rule_names, rules_of
 from matching.link.settings import LinkSettings
 from matching.link.sides import Side, Tools, index_side
-from matching.link.strips import KINDS, Deliveries, Strip, strips
+from matching.link.strips import KINDS, Deliveries, Ranges, Strip, strips
 from matching.store import TryAgainLater, Writer
 from matching.tables import TABLES
 
 __all__ = ["KINDS", "VERSION", "Chunks", "Linking", "Made", "band", "probability"]
 
-VERSION = 3
+VERSION = 4
 """Raise when the same inputs give other rows: parts of a killed run are then made anew."""
 SAME_VALUES = "same_values"
 """Reason of a group's pair with itself: is the agreement of these values enough?"""
@@ -65,6 +66,7 @@ class Linking:
     model: dict[str, Any]
     frequencies: pl.DataFrame
     writer: Writer
+    kept: Kept
     leaked: Side
     charts: Side
     seconds: pl.DataFrame
@@ -72,10 +74,13 @@ class Linking:
     deliveries: Deliveries
     rules: dict[str, Rule] = field(init=False, repr=False)
     """Blocking rules by name."""
+    fingerprints: Fingerprints = field(init=False, repr=False)
     _strips: dict[str, list[Strip]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.rules = rules_of(self.model)
+        sides = {side.table: side for side in (self.leaked, self.charts)}
+        self.fingerprints = Fingerprints(self.kept, self.deliveries, sides)
 
     def strips(self, kind: str) -> list[Strip]:
         """All strips of a kind. Those of the last kind are known when the parts of the first are there."""
@@ -88,8 +93,8 @@ class Linking:
             )  # fmt: skip
         return self._strips[kind]
 
-    def parts(self, strip: Strip) -> dict[int, tuple[int, int]]:
-        """Parts of a strip and the streamed records that each is made of."""
+    def parts(self, strip: Strip) -> Ranges:
+        """Parts of a strip and the ranges of streamed records that each is made of."""
         return strip.parts(self.settings.chunk_rows)
 
     def key(self, strip: Strip, part: int) -> str:
@@ -106,7 +111,16 @@ class Linking:
         `hold`: also what memory allows of the other side as numbers, for who makes all of its parts.
         """
         tools = self._tools(strip)
-        coded, index = index_side(strip.indexed, tools)
+        sieve = Sieve() if strip.delivery and not strip.within else None
+
+        def seen(start: int, keys: KeyTable) -> None:
+            self.fingerprints.keep(strip, start, keys)
+            if sieve:
+                sieve.add(keys)
+
+        coded, index = index_side(strip.indexed, tools, seen=seen)
+        if sieve:
+            strip = self.fingerprints.near(strip, sieve, threads=tools.threads)
         sizes, held = Sizes(index, None), dict[int, Streamed]()
         if not strip.within:
             sizes, held = sizes_across(
@@ -166,18 +180,29 @@ class Linking:
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """The parts of one strip, to be made in any order and by several threads at once."""
+    """The parts of one strip, to be made in any order and by several threads at once.
+
+    `strip` streams only what may meet a record; parts that are not in `parts` stay empty.
+    """
 
     linking: Linking
     strip: Strip
-    parts: dict[int, tuple[int, int]]
+    parts: Ranges
     tools: Tools
     indexed: Indexed
     held: dict[int, Streamed]
 
     def make(self, part: int, writer: Writer) -> Made:
         """Write one part."""
-        start, stop = self.parts[part]
+        made = [self._pairs(start, stop) for start, stop in self.parts.get(part, ())]
+        rows = pl.concat([TABLES["pairs"].empty(), *(pairs for pairs, _ in made)])
+        if self.strip.flipped:
+            rows = rows.sort("left", "right")
+        writer.put(part, rows, key=self.linking.key(self.strip, part))
+        return Made(sum(compared for _, compared in made), rows.height, writer.size(part))
+
+    def _pairs(self, start: int, stop: int) -> tuple[pl.DataFrame, int]:
+        """Pairs of a range of streamed records, and how many were compared."""
         coded, found = self._streamed(start, stop)
         con = self.tools.connection()
         floor = self.linking.settings.floor_bits
@@ -192,11 +217,7 @@ class Chunks:
             )
         ]  # fmt: skip
         self.tools.back(con)
-        rows = pl.concat([TABLES["pairs"].empty(), *pieces])
-        if self.strip.flipped:
-            rows = rows.sort("left", "right")
-        writer.put(part, rows, key=self.linking.key(self.strip, part))
-        return Made(matcher.compared, rows.height, writer.size(part))
+        return pl.concat([TABLES["pairs"].empty(), *pieces]), matcher.compared
 
     def _streamed(self, start: int, stop: int) -> Streamed:
         """The chunk's records as numbers and the places of their keys, from where they are."""

@@ -93,7 +93,7 @@ class Coder:
         self, settings: dict[str, Any], frequencies: pl.DataFrame, *, sample: pl.DataFrame
     ) -> None:
         """`sample` rows show which columns repeat their values."""
-        coded = _repeating(settings, sample)
+        coded = self.repeating = _repeating(settings, sample)
         self.program = compile_model(settings, coded=coded)
         program = self.program
         self.columns = tuple(dict.fromkeys((*program.compared_columns, *program.text_columns)))

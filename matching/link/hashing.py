@@ -72,12 +72,16 @@ class Numbering:
     """Numbers 1, 2, ... for values by their hashes in order of first sight; 0 for null.
 
     Safe to use from several threads. `texts` has the value of number n at index n; row n of `known`
-    the values of the given expressions (SQL over `value`, 64-bit unsigned, 0 where null) and, if
+    the values of the given expressions (SQL, 64-bit unsigned, 0 where null) and, if
     wanted, the three words of its shape (see `shapes`).
     """
 
-    def __init__(self, expressions: tuple[str, ...] = (), *, shaped: bool = False) -> None:
+    def __init__(
+        self, expressions: tuple[str, ...] = (), *, shaped: bool = False, column: str = "value"
+    ) -> None:
+        """`column`: the name by which the expressions know a value."""
         self.expressions = expressions
+        self._column = column
         self.known = np.zeros((1, len(expressions) + 3 * shaped), dtype=np.uint64)
         self.texts = pl.Series([None], dtype=pl.String)
         self._shaped = shaped
@@ -110,7 +114,8 @@ class Numbering:
 
     def _learn(self, fresh: pl.Series) -> None:
         """Texts, expressions and shapes of values that were not known before."""
-        answers = _evaluated(self._con, fresh, self.expressions) if self._con else []
+        named = fresh.alias(self._column)
+        answers = _evaluated(self._con, named, self.expressions) if self._con else []
         if self._shaped:
             answers += list(shapes(fresh).T)
         if answers:
@@ -131,11 +136,11 @@ class Numbering:
 def _evaluated(
     con: duckdb.DuckDBPyConnection, values: pl.Series, expressions: tuple[str, ...]
 ) -> list[Hashes]:
-    """Each expression over `value`, as 64-bit unsigned numbers; 0 where null."""
+    """Each expression over the values by their name, as 64-bit unsigned numbers; 0 where null."""
     each = ", ".join(
         f"coalesce(({e})::ubigint, 0::ubigint) as e{n}" for n, e in enumerate(expressions)
     )
-    con.register("distinct_values", values.alias("value").to_frame().to_arrow())
+    con.register("distinct_values", values.to_frame().to_arrow())
     found = con.sql(f"select {each} from distinct_values").fetchnumpy()
     con.unregister("distinct_values")
     return [np.asarray(found[f"e{n}"], dtype=np.uint64) for n in range(len(expressions))]

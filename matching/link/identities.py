@@ -10,9 +10,9 @@ import polars as pl
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.link.hashing import GOLDEN, Hashes, chain
-from matching.link.sides import FRAME_ROWS
+from matching.link.kept import Kept
 from matching.model.definition import CLEANED_COLUMNS
-from matching.store import Workspace
+from matching.store import Part, Workspace
 
 __all__ = ["Identities", "collapse", "second_mentions"]
 
@@ -23,14 +23,16 @@ _ODD = (GOLDEN, np.uint64(0xC2B2AE3D27D4EB4F))
 """Two chains of the columns' hashes: among 15 million identities no two differ and meet in both."""
 
 
-def collapse(workspace: Workspace, *, threads: int = 1) -> Identities:
+def collapse(workspace: Workspace, *, threads: int = 1, kept: Kept | None = None) -> Identities:
     """Each mention with the lowest mention of its group; roles do not matter.
 
-    40 bytes a mention: its id, two hashes, and a place among the distinct ones.
+    40 bytes a mention: its id, two hashes, and a place among the distinct ones. `kept`: where hashes of
+    earlier rounds are, and stay for the next.
     """
-    begins = range(0, workspace.rows("leaked_std"), FRAME_ROWS)
+    found = workspace.lazy_parts("leaked_std")
+    begins = np.cumsum([0, *(part.rows for part, _ in found)])
     with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(lambda start: _hashed(workspace, start), begins))
+        parts = list(pool.map(lambda f, begin: _known(f[0], f[1], int(begin), kept), found, begins))
     mentions = pl.concat([pl.Series("mention_id", [], dtype=pl.Int64), *(p[0] for p in parts)])
     assert mentions.is_sorted(), "parts of leaked_std are not in the order of their mentions"
     hashes = np.concatenate([np.empty((2, 0), dtype=np.uint64), *(p[1] for p in parts)], axis=1)
@@ -38,9 +40,21 @@ def collapse(workspace: Workspace, *, threads: int = 1) -> Identities:
     return pl.DataFrame({"mention_id": mentions, "identity_id": mentions.gather(first)})
 
 
-def _hashed(workspace: Workspace, start: int) -> tuple[pl.Series, npt.NDArray[np.uint64]]:
-    """Ids of a range of mentions, and two hashes of their cleaned values."""
-    rows = workspace.rows_between("leaked_std", start, start + FRAME_ROWS)
+def _known(
+    part: Part, rows: pl.LazyFrame, begin: int, kept: Kept | None
+) -> tuple[pl.Series, npt.NDArray[np.uint64]]:
+    """Ids of a part's mentions, and two hashes of their cleaned values."""
+    if kept is None:
+        return _hashed(rows)
+    if kept.has("mentions", begin, part.rows_hash):
+        ids = rows.select("mention_id").collect()["mention_id"]
+        return ids, kept.read("mentions", begin, np.uint64)
+    ids, both = _hashed(rows)
+    kept.put("mentions", begin, part.rows_hash, both)
+    return ids, both
+
+
+def _hashed(rows: pl.LazyFrame) -> tuple[pl.Series, npt.NDArray[np.uint64]]:
     frame = rows.select("mention_id", *CLEANED_COLUMNS).collect()
     both = np.zeros((2, frame.height), dtype=np.uint64)
     for name in CLEANED_COLUMNS:

@@ -1,12 +1,13 @@
 """Blocking keys as 64-bit hashes: what records share, without touching a string twice.
 
-Parts that are bare columns use the column's hash; any other part is evaluated once by DuckDB,
-whatever the number of keys it takes part in.
+Parts that are bare columns use the column's hash; any other part is evaluated once by DuckDB, whatever
+the number of keys it takes part in: for each distinct value where it reads one column that repeats its
+values, else row by row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -14,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from matching.link.hashing import Hashes, column_hashes, mixed
+from matching.link.hashing import Hashes, Numbering, column_hashes, mixed
 from matching.link.rules import Key, Rule, columns_of_part
 
-__all__ = ["KeyTable", "Slots", "slots"]
+__all__ = ["KeyMaker", "KeyTable", "Slots", "slots"]
 
 KeyTable = npt.NDArray[np.uint64]
 """keys x rows; 0 where a record has no such key."""
@@ -41,17 +42,44 @@ class Slots:
         """Every part once."""
         return tuple(dict.fromkeys(part for key in self.keys for part in key))
 
+
+class KeyMaker:
+    """Makes the keys of any number of frames. Safe to use from several threads.
+
+    `repeating`: columns of which each distinct value is looked at once.
+    """
+
+    def __init__(self, slots: Slots, *, repeating: Collection[str] = ()) -> None:
+        self._slots, self._by_row = slots, list[str]()
+        self._by_value: dict[str, list[str]] = {}
+        for part in slots.parts:
+            columns = columns_of_part(part)
+            if part in columns:
+                continue
+            if len(columns) == 1 and columns[0] in repeating:
+                self._by_value.setdefault(columns[0], []).append(part)
+            else:
+                self._by_row.append(part)
+        self._numberings = {
+            column: Numbering(tuple(map(_hash_of, parts)), column=column)
+            for column, parts in self._by_value.items()
+        }
+        self._hashed = {*self._by_value, *(p for p in slots.parts if p in slots.columns)}
+
     def table(
         self, con: duckdb.DuckDBPyConnection, frame: pl.DataFrame, hashes: dict[str, Hashes]
     ) -> KeyTable:
         """Keys of a frame's rows. Hashes of columns are taken from `hashes` and left there."""
-        for part in self.parts:
-            if part in frame.columns and part not in hashes:
-                hashes[part] = column_hashes(frame[part])
-        derived = [part for part in self.parts if part not in frame.columns]
-        parts = {**hashes, **_evaluated(con, frame, derived)}
-        table = np.empty((len(self.keys), frame.height), dtype=np.uint64)
-        for number, key in enumerate(self.keys):
+        for column in self._hashed:
+            if column not in hashes:
+                hashes[column] = column_hashes(frame[column])
+        parts = {**hashes, **_evaluated(con, frame, self._by_row)}
+        for column, numbering in self._numberings.items():
+            numbers = numbering.number(hashes[column], frame[column])
+            for place, part in enumerate(self._by_value[column]):
+                parts[part] = numbering.known[:, place][numbers]
+        table = np.empty((len(self._slots.keys), frame.height), dtype=np.uint64)
+        for number, key in enumerate(self._slots.keys):
             table[number] = mixed([parts[part] for part in key])
         return table
 
@@ -68,11 +96,13 @@ def _evaluated(
 ) -> dict[str, Hashes]:
     if not parts:
         return {}
-    con.register("frame", frame.to_arrow())
-    each = ", ".join(
-        f"(case when ({part}) is null then 0 else hash({part}) end)::ubigint as p{n}"
-        for n, part in enumerate(parts)
-    )
+    each = ", ".join(f"coalesce({_hash_of(part)}, 0) as p{n}" for n, part in enumerate(parts))
+    columns = dict.fromkeys(column for part in parts for column in columns_of_part(part))
+    con.register("frame", frame.select(list(columns) or frame.columns[:1]).to_arrow())
     found = con.sql(f"select {each} from frame").fetchnumpy()
     con.unregister("frame")
     return {part: np.asarray(found[f"p{n}"]) for n, part in enumerate(parts)}
+
+
+def _hash_of(part: str) -> str:
+    return f"(case when ({part}) is not null then hash({part}) end)"

@@ -32,6 +32,7 @@ from matching.errors import OperatorError, TryAgainLater, WorkerFailed
 from matching.files import digest_of, locked, replacing
 from matching.link.chunks import VERSION, Linking
 from matching.link.common import OVER_BUDGET
+from matching.link.kept import KEPT, Kept
 from matching.link.limits import TooManyPairs
 from matching.link.progress import Progress, pairs_bytes, require_free
 from matching.link.settings import Cluster
@@ -67,8 +68,9 @@ def workers_of(
     """
     try:
         with _client(cluster) as client, _exchange(cluster.shared, linking) as branch:
-            theirs = Writer(branch, TABLES["pairs"], "")
-            yield _Workers(client, cluster.scheduler, linking, theirs).make
+            theirs, kept = (Writer(branch, TABLES[name], "") for name in ("pairs", KEPT))
+            linking.fingerprints.copy(linking.kept, Kept(kept))
+            yield _Workers(client, cluster.scheduler, linking, theirs, Kept(kept)).make
     except (CancelledError, ClosedClientError, CommClosedError):
         raise TryAgainLater(f"{cluster.scheduler}: went away; start it and run again") from None
 
@@ -81,6 +83,7 @@ class _Workers:
     scheduler: str
     linking: Linking
     theirs: Writer
+    their_kept: Kept
     said: set[str] = field(default_factory=set)
 
     def make(self, strip: Strip, waiting: Sequence[int]) -> Progress:
@@ -100,6 +103,7 @@ class _Workers:
                 self._say(finished.said)
             left = self._not_there(strip, left)
             if not left:
+                linking.fingerprints.copy(self.their_kept, linking.kept)
                 return progress
         raise TryAgainLater(f"{self.theirs.workspace.root}: parts do not arrive whole; run again")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -16,7 +16,7 @@ import polars as pl
 from matching.link.blocks import Index, build_index
 from matching.link.coding import Coded, Coder
 from matching.link.hashing import Hashes
-from matching.link.keys import KeyTable, Slots
+from matching.link.keys import KeyMaker, KeyTable, Slots
 from matching.link.rows import matching_columns
 from matching.model.definition import MATCH_COLUMNS
 from matching.store import Workspace
@@ -25,8 +25,8 @@ __all__ = ["FRAME_ROWS", "Held", "Records", "Side", "Tools", "index_side"]
 
 FRAME_ROWS = 1 << 18
 """Records read at a time: a row group of the store's Parquet files, about 100 MB with all texts."""
-
-
+_FEW = 0.25
+"""Share of a range's rows below which picking them by id is faster than reading all."""
 Numbers = npt.NDArray[np.int64]
 
 
@@ -72,12 +72,16 @@ class Side:
 
     def ranges(self, size: int = FRAME_ROWS) -> Iterator[tuple[int, int]]:
         """Ranges that begin at multiples of `size` rows of the table, so that none is read twice."""
-        for low in range(0, self.workspace.rows(self.table), size):
+        return ((start, stop) for _, start, stop in self.numbered_ranges(size))
+
+    def numbered_ranges(self, size: int) -> Iterator[tuple[int, int, int]]:
+        """The same, with the number that a range has in the whole table."""
+        for number, low in enumerate(range(0, self.workspace.rows(self.table), size)):
             start, stop = low, min(low + size, self.rows)
             if self.positions is not None:
                 start, stop = (int(n) for n in np.searchsorted(self.positions, [low, low + size]))
             if start < stop:
-                yield start, stop
+                yield number, start, stop
 
     def frame(self, start: int, stop: int, columns: Sequence[str] = MATCH_COLUMNS) -> pl.DataFrame:
         """See Records."""
@@ -86,7 +90,11 @@ class Side:
         mine = self.positions[start:stop]
         if not len(mine):
             return self._read(0, 0, columns).collect()
-        found = self._read(int(mine[0]), int(mine[-1]) + 1, columns).collect()
+        rows = self.workspace.rows_between(self.table, int(mine[0]), int(mine[-1]) + 1)
+        if len(mine) < _FEW * (mine[-1] - mine[0]):  # then the reader skips the rest
+            ids = self.ids.slice(start, stop - start)
+            rows = rows.filter(pl.col(ids.name).is_in(ids.implode()))
+        found = matching_columns(rows, columns, self.nonidentifying).collect()
         if found.height == len(mine):
             return found
         there = np.zeros(found.height, dtype=np.bool_)
@@ -154,6 +162,7 @@ class Tools:
     def __init__(self, coder: Coder, slots: Slots, *, threads: int) -> None:
         self.coder, self.slots, self.threads = coder, slots, threads
         self._key_columns = slots.columns
+        self._keys = KeyMaker(slots, repeating=coder.repeating)
         self._columns = list(dict.fromkeys((*self._key_columns, *coder.needed)))
         self._idle: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
 
@@ -185,13 +194,18 @@ class Tools:
         """Blocking keys of a frame's rows; `hashes`: those of its columns that are there already."""
         con = self.connection()
         try:
-            return self.slots.table(con, frame, {} if hashes is None else hashes)
+            return self._keys.table(con, frame, {} if hashes is None else hashes)
         finally:
             self.back(con)
 
 
-def index_side(side: Records, tools: Tools) -> tuple[Coded, Index]:
-    """All records of a side as numbers and by key.
+def index_side(
+    side: Records,
+    tools: Tools,
+    *,
+    seen: Callable[[int, KeyTable], None] = lambda _start, _keys: None,
+) -> tuple[Coded, Index]:
+    """All records of a side as numbers and by key; `seen` is called with the keys of each range.
 
     About 100 bytes a record for the numbers, 8 for each of its keys, and as much again for the keys
     while the index is built.
@@ -207,6 +221,7 @@ def index_side(side: Records, tools: Tools) -> tuple[Coded, Index]:
         for number, column in enumerate(keys):
             assert column is not None
             column[start:stop] = table[number]
+        seen(start, table)
         texts[start] = coded.texts
 
     with ThreadPoolExecutor(tools.threads) as pool:

@@ -19,12 +19,13 @@ from matching.files import digest_of
 from matching.link.chunks import VERSION, Linking
 from matching.link.common import OVER_BUDGET
 from matching.link.identities import collapse, second_mentions
+from matching.link.kept import KEPT, Kept
 from matching.link.progress import Progress, pairs_bytes, require_free
 from matching.link.reference import frozen_model, match_sides
 from matching.link.settings import LinkSettings
 from matching.link.strips import KINDS, Strip, deliveries_of
 from matching.log import log_counts
-from matching.store import Workspace
+from matching.store import Workspace, Writer
 from matching.tables import TABLES
 
 __all__ = ["KINDS", "run"]
@@ -44,7 +45,18 @@ def run(workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] 
     `kinds`: an evaluation needs one kind only. Raises TryAgainLater before anything is compared where
     the disk will not do, or where a cluster does not answer.
     """
-    identities = collapse(workspace, threads=settings.threads)
+    with workspace.writer(KEPT) as hashes, workspace.writer("pairs") as writer:
+        linking = _linking(workspace, settings, Kept(hashes), writer)
+        require_free(workspace.root, _disk_needed(linking))
+        with _workers(linking) as make:
+            for kind in kinds:
+                for strip in linking.strips(kind):
+                    _one_strip(linking, strip, make)
+        linking.fingerprints.stay()
+
+
+def _linking(workspace: Workspace, settings: LinkSettings, kept: Kept, writer: Writer) -> Linking:
+    identities = collapse(workspace, threads=settings.threads, kept=kept)
     workspace.write("identities", identities)
     workspace.write(OVER_BUDGET, TABLES[OVER_BUDGET].empty())
     leaked, charts = match_sides(workspace, identities)
@@ -52,15 +64,8 @@ def run(workspace: Workspace, settings: LinkSettings, *, kinds: tuple[str, ...] 
     log_counts("link", mentions=identities.height, identities=leaked.rows, charts=charts.rows)
     seconds = second_mentions(identities)
     ids = {"leaked_std": identities["mention_id"], "charts_std": charts.ids}
-    del identities
     deliveries = deliveries_of(workspace, lambda end: _inputs(workspace, settings, ids, end))
-    with workspace.writer("pairs") as writer:
-        linking = Linking(settings, model, frequencies, writer, leaked, charts, seconds, deliveries)
-        require_free(workspace.root, _disk_needed(linking))
-        with _workers(linking) as make:
-            for kind in kinds:
-                for strip in linking.strips(kind):
-                    _one_strip(linking, strip, make)
+    return Linking(settings, model, frequencies, writer, kept, leaked, charts, seconds, deliveries)
 
 
 def _inputs(

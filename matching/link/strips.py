@@ -20,7 +20,7 @@ from matching.link.sides import Side
 from matching.store import Workspace
 from matching.tables import FILE_STEP
 
-__all__ = ["KINDS", "Deliveries", "Strip", "deliveries_of", "number_of", "strips"]
+__all__ = ["KINDS", "Deliveries", "Ranges", "Strip", "deliveries_of", "number_of", "strips"]
 
 KINDS = ("leaked_master", "leaked_leaked", "master_master")
 """In the order in which they are made: the first says which charts are compared with each other."""
@@ -28,7 +28,11 @@ _PARTS = 100_000
 """Most parts of a strip: 40 billion records at the usual size."""
 _WAYS = 10
 _DELIVERIES = 1_000
+_SMALL, _WIDEST = 4, 16
+"""A part against a side of a hundredth is made of 16 ranges, and has fewer pairs than one against a whole
+side has of one range."""
 
+Ranges = dict[int, list[tuple[int, int]]]
 Rows = npt.NDArray[np.int64]
 
 
@@ -65,15 +69,29 @@ class Strip:
     below: bool = False
     own: pl.Series | None = None
     only_own: bool = False
+    wider: int = 1
+    """Ranges of a part: few meet a small side, and a part costs three syncs of the disk."""
 
     @property
     def within(self) -> bool:
         """One side with itself."""
         return self.streamed is self.indexed
 
-    def parts(self, size: int) -> dict[int, tuple[int, int]]:
-        """Parts of `pairs` and the streamed records that each is made of."""
-        return dict(enumerate(self.streamed.ranges(size), self.number * _PARTS))
+    @property
+    def whole_delivery(self) -> bool:
+        """The indexed records are all of their table that the delivery brought."""
+        return self.kind != "master_master" and not self.only_own
+
+    def parts(self, size: int) -> Ranges:
+        """Parts of `pairs` and the ranges of about `size` streamed records that each is made of.
+
+        A part is known by its rows in the table: fewer streamed records make the same parts, or fewer.
+        """
+        found: Ranges = {}
+        for number, start, stop in self.streamed.numbered_ranges(size):
+            part = self.number * _PARTS + number // self.wider
+            found.setdefault(part, []).append((start, stop))
+        return found
 
     def window(self, start: int, stop: int) -> Window:
         """Which indexed records each of these streamed records may meet."""
@@ -127,7 +145,8 @@ class _Numbered:
     def strip(self, delivery: int, streamed: Side, indexed: Side, **how: bool | pl.Series) -> Strip:
         number = self.first + delivery * _WAYS + self.count % _WAYS
         self.count += 1
-        return Strip(self.kind, number, delivery, streamed, indexed, **how)  # type: ignore[arg-type]  # as it is called
+        wider = min(max(streamed.rows // (_SMALL * max(indexed.rows, 1)), 1), _WIDEST)
+        return Strip(self.kind, number, delivery, streamed, indexed, wider=wider, **how)  # type: ignore[arg-type]  # as it is called
 
 
 def strips(

@@ -19,6 +19,7 @@ from typing import Any
 from matching.errors import IntegrityError, OperatorError
 from matching.link.chunks import VERSION, Chunks, Linking, Made
 from matching.link.identities import second_mentions
+from matching.link.kept import KEPT, Kept
 from matching.link.reference import frozen_model, match_sides
 from matching.link.settings import LinkSettings
 from matching.link.strips import Deliveries, number_of
@@ -113,7 +114,10 @@ def _loaded(workspace: Workspace, order: dict[str, Any], kind: str, strip: int) 
     model, frequencies = frozen_model(workspace, settings, leaked, charts)
     writer, seconds = Writer(workspace, TABLES["pairs"], ""), second_mentions(identities)
     deliveries = Deliveries(tuple(order["deliveries"]["ends"]), tuple(order["deliveries"]["keys"]))
-    linking = Linking(settings, model, frequencies, writer, leaked, charts, seconds, deliveries)
+    kept = Kept(Writer(workspace, TABLES[KEPT], ""))
+    linking = Linking(
+        settings, model, frequencies, writer, kept, leaked, charts, seconds, deliveries
+    )
     mine = next(found for found in linking.strips(kind) if found.number == strip)
     lines = _Lines()
     log.addHandler(lines)

@@ -12,7 +12,7 @@ import pytest
 
 from matching.link import LinkSettings, run
 from matching.link.coding import Coded
-from matching.link.keys import slots
+from matching.link.keys import KeyMaker, slots
 from matching.link.matcher import Matcher
 from matching.link.rules import BLOCKING
 from matching.model import training
@@ -224,7 +224,9 @@ def test_each_rule_tolerates_what_it_says(rule: str, damage: dict[str, Any]) -> 
     found = slots(BLOCKING)
     with duckdb.connect() as con:
         left, right = (
-            found.table(con, rows_for_matching(rows), {})[found.rule == list(BLOCKING).index(rule)]
+            KeyMaker(found).table(con, rows_for_matching(rows), {})[
+                found.rule == list(BLOCKING).index(rule)
+            ]
             for rows in (frame({}), other)
         )
     assert set(left.ravel()) & set(right.ravel()) - {0}
