@@ -111,7 +111,11 @@ class Linking:
         `hold`: also what memory allows of the other side as numbers, for who makes all of its parts.
         """
         tools = self._tools(strip)
-        sieve = Sieve() if strip.delivery and not strip.within else None
+        common = Common(self.writer.workspace, f"common_{strip.kind}", tools, tuple(self.rules))
+        sieve = None
+        if strip.delivery and not strip.within:
+            frozen = common.frozen()
+            sieve = Sieve([frozen.get(int(rule)) for rule in tools.slots.rule])
 
         def seen(start: int, keys: KeyTable) -> None:
             self.fingerprints.keep(strip, start, keys)
@@ -127,15 +131,13 @@ class Linking:
                 index, strip.streamed, tools, size=self.settings.chunk_rows,
                 hold=self._room(tools, strip.indexed.rows) if hold else 0,
             )  # fmt: skip
-        index, widest = self._without_common(strip, sizes, tools)
+        index, widest = self._without_common(strip, sizes, common)
         return Chunks(self, strip, self.parts(strip), tools, Indexed(coded, index, widest), held)
 
-    def _without_common(self, strip: Strip, sizes: Sizes, tools: Tools) -> tuple[Index, int]:
+    def _without_common(self, strip: Strip, sizes: Sizes, common: Common) -> tuple[Index, int]:
         """The index without the keys that were too common when this kind was first linked."""
-        workspace, table = self.writer.workspace, f"common_{strip.kind}"
         step, threads = f"link {strip.kind}", self.settings.threads
-        common = Common(workspace, table, tools, tuple(self.rules))
-        if workspace.has(table):
+        if common.workspace.has(common.table):
             dropped = common.within(sizes.index)
         else:
             try:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from matching.link.blocks import Index, Shared, found_keys
+from matching.link.hashing import Hashes
 from matching.link.keys import KeyTable
 from matching.link.rules import columns_of_part
 from matching.link.sides import Side, Tools
@@ -67,9 +68,9 @@ class Common:
                 )
         return pl.concat(found).unique(list(TABLES[OVER_BUDGET].key))
 
-    def within(self, index: Index) -> dict[int, Shared]:
-        """Where the frozen keys lie in an index, by rule."""
-        common, found = self.workspace.read(self.table), dict[int, Shared]()
+    def frozen(self) -> dict[int, Hashes]:
+        """The frozen keys by rule; empty where none are."""
+        common, found = self.workspace.read(self.table), dict[int, Hashes]()
         for bit, rule in enumerate(self.rules):
             schema = pl.Struct(dict.fromkeys(self._columns(bit), pl.String()))
             hashes = []
@@ -79,9 +80,13 @@ class Common:
                     values = mine.select(pl.col("record").str.json_decode(schema))
                     hashes.append(self._keys(values.unnest("record"))[slot])
             if hashes:
-                there = found_keys(index, bit, np.unique(np.concatenate(hashes)))
-                found[bit] = there.where(there.at >= 0)
+                found[bit] = np.unique(np.concatenate(hashes))
         return found
+
+    def within(self, index: Index) -> dict[int, Shared]:
+        """Where the frozen keys lie in an index, by rule."""
+        there = {bit: found_keys(index, bit, hashes) for bit, hashes in self.frozen().items()}
+        return {bit: keys.where(keys.at >= 0) for bit, keys in there.items()}
 
     def _slots(self, bit: int) -> list[int]:
         return [slot for slot, rule in enumerate(self.tools.slots.rule) if rule == bit]

@@ -6,6 +6,7 @@ argument of `jaro_winkler_similarity` is lost.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar
 
 import sqlglot
@@ -24,11 +25,16 @@ class _AsItStands(DuckDB):
 
 
 def parsed(text: str, *, what: str) -> sql.Expr:
-    """The expression. Raises OperatorError naming `what` it is of where it is no SQL."""
+    """The expression, to be read only. Raises OperatorError naming `what` it is of where it is no SQL."""
     try:
-        return sqlglot.parse_one(text, dialect=_AsItStands)
+        return _parsed(text)
     except SqlglotError:
         raise OperatorError(f"model: {what}: no SQL that can be read: {text!r}") from None
+
+
+@cache
+def _parsed(text: str) -> sql.Expr:
+    return sqlglot.parse_one(text, dialect=_AsItStands)
 
 
 def written(tree: sql.Expr) -> str:

@@ -9,7 +9,7 @@ hash are part of every part's key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -22,12 +22,13 @@ import polars as pl
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.files import digest_of
+from matching.link.hashing import Hashes
 from matching.link.keys import KeyTable
 from matching.link.sides import Side
 from matching.link.strips import Deliveries, Strip
 from matching.store import Writer
 
-__all__ = ["KEPT", "Fingerprints", "Kept", "Sieve"]
+__all__ = ["KEPT", "Fingerprints", "Kept", "Sieve", "fingerprints"]
 
 KEPT = "kept_hashes"
 _OF = ("mentions", "leaked_std", "charts_std")
@@ -77,16 +78,25 @@ def _key(of: str, start: int, key: str) -> str:
 
 
 class Sieve:
-    """A bit for each fingerprint of some keys. Safe to use from several threads."""
+    """A bit for each fingerprint of some keys. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    `without`: of each key of a record, those that are too common to be looked up, if any; every record
+    of 15 million shares its birth date with one of 150,000.
+    """
+
+    def __init__(self, without: Sequence[Hashes | None] = ()) -> None:
+        self._without = without
         self._words = np.zeros(1 << (_SIEVE_BITS - 6), dtype=np.uint64)
         self._lock = Lock()
 
     def add(self, keys: KeyTable) -> None:
         """Set the bits of these."""
+        prints = fingerprints(keys)
+        for number, common in enumerate(self._without):
+            if common is not None:
+                prints[number, np.isin(keys[number], common)] = 0
         with self._lock:
-            _set(self._words, _fingerprints(keys).reshape(-1))
+            _set(self._words, prints.reshape(-1))
 
     def holds_any(self, prints: Prints) -> npt.NDArray[np.bool_]:
         """Of each row, whether one of its fingerprints has its bit set."""
@@ -112,7 +122,7 @@ def _look(words: Words, prints: Prints, found: npt.NDArray[np.bool_]) -> None:
         found[i] |= (prints[i] != 0) & ((there & np.uint64(1)) != 0)
 
 
-def _fingerprints(keys: KeyTable) -> Prints:
+def fingerprints(keys: KeyTable) -> Prints:
     """The upper half of each key."""
     upper: Prints = np.maximum(keys >> np.uint64(32), np.uint64(1)).astype(np.uint32)
     upper[keys == 0] = 0
@@ -133,7 +143,7 @@ class Fingerprints:
             table, key = strip.indexed.table, self.deliveries.keys[strip.delivery]
             begin = self._begin(table, strip.delivery) + start
             if not self.kept.has(table, begin, key):
-                self.kept.put(table, begin, key, _fingerprints(keys))
+                self.kept.put(table, begin, key, fingerprints(keys))
 
     def near(self, strip: Strip, sieve: Sieve, *, threads: int) -> Strip:
         """The strip without streamed records of earlier deliveries that share no key of the sieve.

@@ -64,7 +64,7 @@ class KeyMaker:
             column: Numbering(tuple(map(_hash_of, parts)), column=column)
             for column, parts in self._by_value.items()
         }
-        self._hashed = {*self._by_value, *(p for p in slots.parts if p in slots.columns)}
+        self._hashed = {*self._by_value, *(set(slots.parts) & set(slots.columns))}
 
     def table(
         self, con: duckdb.DuckDBPyConnection, frame: pl.DataFrame, hashes: dict[str, Hashes]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -164,6 +165,7 @@ def _text_of(rule: str | dict[str, Any]) -> str:
     return text
 
 
+@cache
 def columns_of_part(part: str) -> tuple[str, ...]:
     """Columns that a part reads."""
     tree = parsed(part, what="a blocking rule")

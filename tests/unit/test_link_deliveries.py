@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from matching.errors import OperatorError
-from matching.link import LinkSettings, run
+from matching.link import LinkSettings, kept, run
 from matching.link.chunks import Chunks
+from matching.link.sides import Tools
 from matching.link.strips import KINDS
 from matching.store import Workspace
 from matching.tables import REFERENCE, TABLES
@@ -175,3 +176,60 @@ def test_a_rule_above_its_share_is_refused_with_its_commonest_values(tmp_path: P
     assert left_out.join(worst, on=["key", "record"]).height > 0
     assert max(sizes) == (left_out["left_rows"] * left_out["right_rows"]).max()
     run(workspace, strict)  # what is left out is frozen: nothing is counted again
+
+
+def rows_coded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by the number of records whenever some are read and coded."""
+    found: list[int] = []
+    coded = Tools.coded
+
+    def counted(self: Tools, side: Any, start: int, stop: int) -> Any:
+        found.append(stop - start)
+        return coded(self, side, start, stop)
+
+    monkeypatch.setattr(Tools, "coded", counted)
+    return found
+
+
+def test_a_late_file_has_only_records_coded_that_may_meet_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LEAKED, 2, LEAKED[2][:6])
+    found = late(tmp_path / "late", SETTINGS, (0, 1))
+    coded = rows_coded(monkeypatch)
+    deliver(found, 2)
+    run(found, SETTINGS)
+    few = sum(coded)
+    coded.clear()
+    other = late(tmp_path / "other", SETTINGS, (0, 1))
+    monkeypatch.setattr(kept, "_LIBRARIES", ("other", "versions"))
+    coded.clear()
+    deliver(other, 2)
+    run(other, SETTINGS)
+    assert 0 < few * 5 < sum(coded)
+    assert found.digest("pairs") == other.digest("pairs")
+    assert found.digest("identities") == other.digest("identities")
+
+
+def test_what_was_kept_stays_though_nothing_is_linked(tmp_path: Path) -> None:
+    found = late(tmp_path / "late", SETTINGS, (0, 1))
+    before = found.digest("kept_hashes")
+    assert found.rows("kept_hashes") > 0
+    run(found, SETTINGS)
+    assert found.digest("kept_hashes") == before
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sieve_finds_every_record_that_shares_a_key(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    late_keys = draw.integers(0, 2**64, (3, 50), dtype=np.uint64)
+    keys = draw.integers(0, 2**64, (3, 4_000), dtype=np.uint64)
+    late_keys[:, 0] = keys[:, :7] = 0  # no key is shared with none
+    shares = draw.choice(np.arange(7, 4_000), 40, replace=False)
+    keys[draw.integers(0, 3, 40), shares] = draw.choice(late_keys[:, 1:].ravel(), 40)
+    sieve = kept.Sieve()
+    sieve.add(late_keys)
+    found = sieve.holds_any(kept.fingerprints(keys))
+    assert found[shares].all()
+    assert not found[:7].any()
+    assert found.sum() < 100
