@@ -7,14 +7,14 @@ make it with the same function, and whoever makes it twice writes the same rows.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from matching.files import digest_of
 from matching.link.blocks import Index, places
-from matching.link.coding import Coder
+from matching.link.coding import Coded, Coder
 from matching.link.common import Common
 from matching.link.kept import Fingerprints, Kept, Sieve
 from matching.link.keys import KeyTable, slots
@@ -58,6 +58,27 @@ class Made:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """An indexed side, for all strips of a delivery and kind that have it. `sieve`: for late ones."""
+
+    strip: Strip
+    tools: Tools
+    common: Common
+    coded: Coded
+    index: Index
+    sieve: Sieve | None
+
+    def serves(self, other: Strip) -> bool:
+        """The same records, less the same keys."""
+        mine = self.strip
+        return (
+            mine.kind == other.kind
+            and mine.delivery == other.delivery
+            and mine.indexed is other.indexed
+        )
+
+
 @dataclass(slots=True)
 class Linking:
     """What the chunks of all strips need, and the table that they are parts of."""
@@ -76,6 +97,8 @@ class Linking:
     """Blocking rules by name."""
     fingerprints: Fingerprints = field(init=False, repr=False)
     _strips: dict[str, list[Strip]] = field(default_factory=dict, init=False, repr=False)
+    _loaded: _Loaded | None = field(default=None, init=False, repr=False)
+    _last: tuple[Strip, Chunks] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.rules = rules_of(self.model)
@@ -110,10 +133,23 @@ class Linking:
 
         `hold`: also what memory allows of the other side as numbers, for who makes all of its parts.
         """
+        if self._last and strip.is_twin(self._last[0]):
+            made = self._last[1]
+            strip = replace(strip, streamed=made.strip.streamed)
+            return replace(made, strip=strip, parts=self.parts(strip))
+        self._last = None  # first, so that two are never held
+        if not self._loaded or not self._loaded.serves(strip):
+            self._loaded = None
+            self._loaded = self._load(strip)
+        self._last = strip, self._chunks(strip, self._loaded, hold=hold)
+        return self._last[1]
+
+    def _load(self, strip: Strip) -> _Loaded:
+        """The indexed side of a strip."""
         tools = self._tools(strip)
         common = Common(self.writer.workspace, f"common_{strip.kind}", tools, tuple(self.rules))
         sieve = None
-        if strip.delivery and not strip.within:
+        if strip.delivery:
             frozen = common.frozen()
             sieve = Sieve([frozen.get(int(rule)) for rule in tools.slots.rule])
 
@@ -124,15 +160,21 @@ class Linking:
 
         coded, index = index_side(strip.indexed, tools, seen=seen)
         if sieve:
-            strip = self.fingerprints.near(strip, sieve, threads=tools.threads)
-        sizes, held = Sizes(index, None), dict[int, Streamed]()
+            sieve.close()
+        return _Loaded(strip, tools, common, coded, index, sieve)
+
+    def _chunks(self, strip: Strip, loaded: _Loaded, *, hold: bool) -> Chunks:
+        if loaded.sieve and not strip.within:
+            strip = self.fingerprints.near(strip, loaded.sieve, threads=loaded.tools.threads)
+        sizes, held = Sizes(loaded.index, None), dict[int, Streamed]()
         if not strip.within:
             sizes, held = sizes_across(
-                index, strip.streamed, tools, size=self.settings.chunk_rows,
-                hold=self._room(tools, strip.indexed.rows) if hold else 0,
+                loaded.index, strip.streamed, loaded.tools, size=self.settings.chunk_rows,
+                hold=self._room(loaded.tools, strip.indexed.rows) if hold else 0,
             )  # fmt: skip
-        index, widest = self._without_common(strip, sizes, common)
-        return Chunks(self, strip, self.parts(strip), tools, Indexed(coded, index, widest), held)
+        index, widest = self._without_common(strip, sizes, loaded.common)
+        side = Indexed(loaded.coded, index, widest)
+        return Chunks(self, strip, self.parts(strip), loaded.tools, side, held)
 
     def _without_common(self, strip: Strip, sizes: Sizes, common: Common) -> tuple[Index, int]:
         """The index without the keys that were too common when this kind was first linked."""
@@ -224,7 +266,7 @@ class Chunks:
     def _streamed(self, start: int, stop: int) -> Streamed:
         """The chunk's records as numbers and the places of their keys, from where they are."""
         if start in self.held:
-            return self.held.pop(start)
+            return self.held[start] if self.strip.below else self.held.pop(start)
         side, tools = self.strip.streamed, self.tools
         if self.strip.within:
             coded, keys = self.indexed.coded.part(start, stop), tools.keys(side, start, stop)

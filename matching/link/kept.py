@@ -1,8 +1,8 @@
 """What one round computes and later ones need again: hashes of mentions, fingerprints of blocking keys.
 
 A late file meets few of the records that are there. Their fingerprints (the upper half of each key) tell
-which: a sieve has a bit for each key of the late records, and what finds none of its bits set need not be
-read again. A fingerprint that falls through by chance costs a reading, never a pair, because what is read
+which: a sieve holds those of the late records, and what has none of them need not be read again. A
+fingerprint that falls through by chance costs a reading, never a pair, because what is read
 is looked up by its whole keys. Everything here can be computed again, so versions of the libraries that
 hash are part of every part's key.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import TypeVar
 
 import duckdb
@@ -33,8 +32,8 @@ __all__ = ["KEPT", "Fingerprints", "Kept", "Sieve", "fingerprints"]
 KEPT = "kept_hashes"
 _OF = ("mentions", "leaked_std", "charts_std")
 _LIBRARIES = (pl.__version__, duckdb.__version__)
-_SIEVE_BITS = 28
-"""32 MiB, as the processor's last cache: the keys of 150,000 late records set one bit in 200."""
+_SIEVE_BITS = 26
+"""8 MiB, which stay near the processor: the keys of 150,000 late records set one bit in 30."""
 
 _Word = TypeVar("_Word", np.uint32, np.uint64)
 Prints = npt.NDArray[np.uint32]
@@ -78,48 +77,73 @@ def _key(of: str, start: int, key: str) -> str:
 
 
 class Sieve:
-    """A bit for each fingerprint of some keys. Safe to use from several threads.
+    """The fingerprints of some keys: a bit for each, and behind the bits a table of the whole of them.
 
-    `without`: of each key of a record, those that are too common to be looked up, if any; every record
-    of 15 million shares its birth date with one of 150,000.
+    `without`: of each key of a record, those that are too common to be looked up, ascending, if any;
+    every record of 15 million shares its birth date with one of 150,000.
     """
 
     def __init__(self, without: Sequence[Hashes | None] = ()) -> None:
         self._without = without
-        self._words = np.zeros(1 << (_SIEVE_BITS - 6), dtype=np.uint64)
-        self._lock = Lock()
+        self._prints: list[Prints] = []
+        self._bits, self._table = _sieve(np.empty(0, dtype=np.uint32))
 
     def add(self, keys: KeyTable) -> None:
-        """Set the bits of these."""
+        """Take these up; several threads may."""
         prints = fingerprints(keys)
         for number, common in enumerate(self._without):
-            if common is not None:
-                prints[number, np.isin(keys[number], common)] = 0
-        with self._lock:
-            _set(self._words, prints.reshape(-1))
+            if common is not None and len(common):
+                near = np.minimum(np.searchsorted(common, keys[number]), len(common) - 1)
+                prints[number, common[near] == keys[number]] = 0
+        self._prints.append(np.unique(prints))
+
+    def close(self) -> None:
+        """All are there."""
+        self._bits, self._table = _sieve(
+            np.unique(np.concatenate([*self._prints, np.zeros(1, np.uint32)]))
+        )
 
     def holds_any(self, prints: Prints) -> npt.NDArray[np.bool_]:
-        """Of each row, whether one of its fingerprints has its bit set."""
+        """Of each record, whether one of its fingerprints is there."""
         found = np.zeros(prints.shape[1], dtype=np.bool_)
         for row in prints:
-            _look(self._words, row, found)
+            _look(self._bits, self._table, row, found)
         return found
 
 
+def _sieve(prints: Prints) -> tuple[Words, Prints]:
+    bits = np.zeros(1 << (_SIEVE_BITS - 6), dtype=np.uint64)
+    table = np.zeros(1 << (2 * len(prints)).bit_length(), dtype=np.uint32)
+    _fill(bits, table, prints)
+    return bits, table
+
+
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _set(words: Words, prints: Prints) -> None:
+def _fill(bits: Words, table: Prints, prints: Prints) -> None:
+    mask = len(table) - 1
     for i in range(len(prints)):
         if prints[i] != 0:
             bit = np.uint64(prints[i]) >> np.uint64(32 - _SIEVE_BITS)
-            words[np.int64(bit >> np.uint64(6))] |= np.uint64(1) << (bit & np.uint64(63))
+            bits[np.int64(bit >> np.uint64(6))] |= np.uint64(1) << (bit & np.uint64(63))
+            at = np.int64(prints[i]) & mask
+            while table[at] != 0:
+                at = (at + 1) & mask
+            table[at] = prints[i]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _look(words: Words, prints: Prints, found: npt.NDArray[np.bool_]) -> None:
+def _look(bits: Words, table: Prints, prints: Prints, found: npt.NDArray[np.bool_]) -> None:
+    mask = len(table) - 1
     for i in range(len(prints)):
+        if prints[i] == 0 or found[i]:
+            continue
         bit = np.uint64(prints[i]) >> np.uint64(32 - _SIEVE_BITS)
-        there = words[np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63))
-        found[i] |= (prints[i] != 0) & ((there & np.uint64(1)) != 0)
+        if (bits[np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63))) & np.uint64(1) == 0:
+            continue
+        at = np.int64(prints[i]) & mask
+        while table[at] != 0 and table[at] != prints[i]:
+            at = (at + 1) & mask
+        found[i] = table[at] != 0
 
 
 def fingerprints(keys: KeyTable) -> Prints:

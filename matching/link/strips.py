@@ -77,6 +77,10 @@ class Strip:
         """One side with itself."""
         return self.streamed is self.indexed
 
+    def is_twin(self, other: Strip) -> bool:
+        """The same two sides in the other order of ids."""
+        return self.below and self.streamed is other.streamed and self.indexed is other.indexed
+
     @property
     def whole_delivery(self) -> bool:
         """The indexed records are all of their table that the delivery brought."""
@@ -145,7 +149,8 @@ class _Numbered:
     def strip(self, delivery: int, streamed: Side, indexed: Side, **how: bool | pl.Series) -> Strip:
         number = self.first + delivery * _WAYS + self.count % _WAYS
         self.count += 1
-        wider = min(max(streamed.rows // (_SMALL * max(indexed.rows, 1)), 1), _WIDEST)
+        table = streamed.workspace.rows(streamed.table)
+        wider = min(max(table // (_SMALL * max(indexed.rows, 1)), 1), _WIDEST)
         return Strip(self.kind, number, delivery, streamed, indexed, wider=wider, **how)  # type: ignore[arg-type]  # as it is called
 
 
