@@ -44,13 +44,13 @@ def main() -> None:
         word.split("_l")[0].split("(")[-1] for c in settings["comparisons"]
         for word in [c["output_column_name"]]
     })  # fmt: skip
+    sides = match_sides(*_identified(Workspace.open(options.workspace)))  # its clock stands still
     begun = time.perf_counter()
     with PeakMemory() as peak:
         con = duckdb.connect()
         con.execute(f"set memory_limit = '{MEMORY_GB}GB'")
         con.execute("set temp_directory = $d", {"d": str(options.out / "spill")})
-        leaked, charts = match_sides(*_identified(Workspace.open(options.workspace)))
-        for name, side in (("a_leaked", leaked), ("b_charts", charts)):
+        for name, side in zip(("a_leaked", "b_charts"), sides, strict=True):
             _load(con, name, side, columns)
         loaded = time.perf_counter()
         pairs = _predict(con, settings, options.mode, options.chunks, options.floor, options.out)
@@ -68,11 +68,13 @@ def _identified(workspace: Workspace) -> tuple[Workspace, pl.DataFrame]:
 
 def _load(con: duckdb.DuckDBPyConnection, name: str, side: Side, columns: list[str]) -> None:
     """The side as a table with integer ids, part by part."""
-    rows = side.lazy().select(columns).collect(engine="streaming")
-    rows = rows.with_columns(rid=pl.int_range(pl.len(), dtype=pl.Int32))
-    con.register("loading", rows.to_arrow())
-    con.execute(f"create table {name} as select * from loading")
-    con.unregister("loading")
+    for start, stop in side.ranges():
+        number = pl.int_range(start, stop, dtype=pl.Int32).alias("rid")
+        rows = side.frame(start, stop, columns).with_columns(number)
+        con.register("loading", rows.to_arrow())
+        con.execute(f"create table if not exists {name} as from loading limit 0")
+        con.execute(f"insert into {name} from loading")
+        con.unregister("loading")
 
 
 def _predict(

@@ -23,7 +23,7 @@ from matching.given import (
     read_text,
     take_columns,
 )
-from matching.link.chunks import band, probability
+from matching.link.bands import band, probability
 from matching.link.keys import KeyMaker, KeyTable, slots
 from matching.link.rows import connect, load_rows, numbered
 from matching.link.rules import BLOCKING, rule_names

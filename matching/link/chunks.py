@@ -6,17 +6,17 @@ make it with the same function, and whoever makes it twice writes the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
 from matching.files import digest_of
+from matching.link.bands import SAME_VALUES_BIT, band, probability, reasons
 from matching.link.blocks import Index, places
 from matching.link.coding import Coded, Coder
 from matching.link.common import Common
-from matching.link.kept import Fingerprints, Kept, Sieve
+from matching.link.kept import Fingerprints, Kept, Prints, Sieve, looked_up
 from matching.link.keys import KeyTable, slots
 from matching.link.limits import (
     Sizes,
@@ -27,22 +27,17 @@ from matching.link.limits import (
     too_common,
 )
 from matching.link.matcher import Indexed, Matcher
-from matching.link.rules import Rule, rule_names, rules_of
+from matching.link.rules import Rule, rules_of
 from matching.link.settings import LinkSettings
 from matching.link.sides import Side, Tools, index_side
 from matching.link.strips import KINDS, Deliveries, Ranges, Strip, strips
 from matching.store import TryAgainLater, Writer
 from matching.tables import TABLES
 
-__all__ = ["KINDS", "VERSION", "Chunks", "Linking", "Made", "band", "probability"]
+__all__ = ["KINDS", "VERSION", "Chunks", "Linking", "Loader", "Made"]
 
 VERSION = 4
 """Raise when the same inputs give other rows: parts of a killed run are then made anew."""
-SAME_VALUES = "same_values"
-"""Reason of a group's pair with itself: is the agreement of these values enough?"""
-_SAME_VALUES_BIT = 62
-"""Behind the bits of all rules; the sign bit stays free."""
-_PROBABILITY_DECIMALS = 9
 _TEXT_BYTES = 24
 """16 for where a text is and its first bytes; most that are kept beside have 10 to 20."""
 _HELD_SHARE = 0.75
@@ -56,27 +51,6 @@ class Made:
     compared: int
     kept: int
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """An indexed side, for all strips of a delivery and kind that have it. `sieve`: for late ones."""
-
-    strip: Strip
-    tools: Tools
-    common: Common
-    coded: Coded
-    index: Index
-    sieve: Sieve | None
-
-    def serves(self, other: Strip) -> bool:
-        """The same records, less the same keys."""
-        mine = self.strip
-        return (
-            mine.kind == other.kind
-            and mine.delivery == other.delivery
-            and mine.indexed is other.indexed
-        )
 
 
 @dataclass(slots=True)
@@ -97,8 +71,6 @@ class Linking:
     """Blocking rules by name."""
     fingerprints: Fingerprints = field(init=False, repr=False)
     _strips: dict[str, list[Strip]] = field(default_factory=dict, init=False, repr=False)
-    _loaded: _Loaded | None = field(default=None, init=False, repr=False)
-    _last: tuple[Strip, Chunks] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.rules = rules_of(self.model)
@@ -127,86 +99,6 @@ class Linking:
     def has(self, strip: Strip, part: int) -> bool:
         """The part is there and whole."""
         return self.writer.has(part, key=self.key(strip, part))
-
-    def chunks(self, strip: Strip, *, hold: bool = True) -> Chunks:
-        """Everything that the parts of a strip have in common: one side coded and indexed.
-
-        `hold`: also what memory allows of the other side as numbers, for who makes all of its parts.
-        """
-        if self._last and strip.is_twin(self._last[0]):
-            made = self._last[1]
-            strip = replace(strip, streamed=made.strip.streamed)
-            return replace(made, strip=strip, parts=self.parts(strip))
-        self._last = None  # first, so that two are never held
-        if not self._loaded or not self._loaded.serves(strip):
-            self._loaded = None
-            self._loaded = self._load(strip)
-        self._last = strip, self._chunks(strip, self._loaded, hold=hold)
-        return self._last[1]
-
-    def _load(self, strip: Strip) -> _Loaded:
-        """The indexed side of a strip."""
-        tools = self._tools(strip)
-        common = Common(self.writer.workspace, f"common_{strip.kind}", tools, tuple(self.rules))
-        sieve = None
-        if strip.delivery:
-            frozen = common.frozen()
-            sieve = Sieve([frozen.get(int(rule)) for rule in tools.slots.rule])
-
-        def seen(start: int, keys: KeyTable) -> None:
-            self.fingerprints.keep(strip, start, keys)
-            if sieve:
-                sieve.add(keys)
-
-        coded, index = index_side(strip.indexed, tools, seen=seen)
-        if sieve:
-            sieve.close()
-        return _Loaded(strip, tools, common, coded, index, sieve)
-
-    def _chunks(self, strip: Strip, loaded: _Loaded, *, hold: bool) -> Chunks:
-        if loaded.sieve and not strip.within:
-            strip = self.fingerprints.near(strip, loaded.sieve, threads=loaded.tools.threads)
-        sizes, held = Sizes(loaded.index, None), dict[int, Streamed]()
-        if not strip.within:
-            sizes, held = sizes_across(
-                loaded.index, strip.streamed, loaded.tools, size=self.settings.chunk_rows,
-                hold=self._room(loaded.tools, strip.indexed.rows) if hold else 0,
-            )  # fmt: skip
-        index, widest = self._without_common(strip, sizes, loaded.common)
-        side = Indexed(loaded.coded, index, widest)
-        return Chunks(self, strip, self.parts(strip), loaded.tools, side, held)
-
-    def _without_common(self, strip: Strip, sizes: Sizes, common: Common) -> tuple[Index, int]:
-        """The index without the keys that were too common when this kind was first linked."""
-        step, threads = f"link {strip.kind}", self.settings.threads
-        if common.workspace.has(common.table):
-            dropped = common.within(sizes.index)
-        else:
-            try:
-                dropped = too_common(
-                    sizes, rules=self.rules, pair_budget=self.settings.pair_budget, step=step,
-                    threads=threads, refuse=self.settings.over_budget == "refuse",
-                )  # fmt: skip
-            except TooManyPairs as refused:
-                common.show(refused.worst, strip.indexed, sizes.index)
-                raise
-            common.freeze(dropped, strip.indexed, sizes.index)
-        return limited(sizes, dropped, rules=self.rules, step=step, threads=threads)
-
-    def _tools(self, strip: Strip) -> Tools:
-        both = (strip.streamed, strip.indexed)
-        sample = pl.concat(side.frame(*next(side.ranges(), (0, 0))) for side in both)
-        coder = Coder(self.model, self.frequencies, sample=sample)
-        return Tools(coder, slots(self.rules), threads=self.settings.threads)
-
-    def _room(self, tools: Tools, indexed: int) -> int:
-        """How many streamed records can be held as numbers beside the index in the step's memory."""
-        record = 4 * tools.coder.width + 8 * len(tools.coder.program.frequency_columns)
-        record += _TEXT_BYTES * len(tools.coder.text_beside)
-        keys = len(tools.slots.keys)
-        # 8 bytes for an entry and 4 for its count; 4 for the place of a streamed record's key
-        left = _HELD_SHARE * self.settings.memory_gib * 2**30 - indexed * (record + 12 * keys)
-        return max(int(left / (record + 4 * keys)), 0)
 
     def _reached(self, delivery: int) -> pl.Series:
         """Charts that a leaked identity may be, at or above the include threshold, up to a delivery."""
@@ -257,7 +149,7 @@ class Chunks:
             for piece in matcher.pairs(
                 coded, found, self.indexed, flipped=self.strip.flipped,
                 window=self.strip.window(start, stop), own=self.strip.itself(start, stop),
-                own_bit=_SAME_VALUES_BIT,
+                own_bit=SAME_VALUES_BIT,
             )
         ]  # fmt: skip
         self.tools.back(con)
@@ -285,7 +177,7 @@ class Chunks:
             probability=probability(),
             band=band(self.linking.settings),
         ).join(
-            _reasons(scored["rules"], self.linking.rules),
+            reasons(scored["rules"], self.linking.rules),
             on="rules",
             how="left",
             maintain_order="left",
@@ -298,24 +190,114 @@ class Chunks:
         return rows.select(list(TABLES["pairs"].columns))
 
 
-def probability() -> pl.Expr:
-    """Posterior of `match_weight`."""
-    return (1 / (1 + 2.0 ** -pl.col("match_weight"))).round(_PROBABILITY_DECIMALS)
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """An indexed side, for all strips of a delivery and kind that have it. `sieve`: where it is a late one."""
+
+    strip: Strip
+    tools: Tools
+    common: Common
+    coded: Coded
+    index: Index
+    sieve: Sieve | None
+
+    def serves(self, other: Strip) -> bool:
+        """The same records, less the same keys."""
+        mine = self.strip
+        return (
+            mine.kind == other.kind
+            and mine.delivery == other.delivery
+            and mine.indexed is other.indexed
+        )
 
 
-def band(settings: LinkSettings) -> pl.Expr:
-    """match, review or no by `match_weight`."""
-    weight = pl.col("match_weight")
-    return (
-        pl.when(weight >= settings.merge_at_bits).then(pl.lit("match"))
-        .when(weight >= settings.include_at_bits).then(pl.lit("review"))
-        .otherwise(pl.lit("no"))
-    )  # fmt: skip
+@dataclass(slots=True)
+class Loader:
+    """Codes and indexes sides, and keeps the last for the strips that follow."""
 
+    linking: Linking
+    _loaded: _Loaded | None = field(default=None, init=False, repr=False)
+    _last: tuple[Strip, Chunks] | None = field(default=None, init=False, repr=False)
 
-def _reasons(rules: pl.Series, named: Iterable[str]) -> pl.DataFrame:
-    """The words for each set of rules that occurs: columns rules, reasons."""
-    distinct = rules.unique().to_frame("rules")
-    own = pl.col("rules") & (1 << _SAME_VALUES_BIT) != 0
-    words = pl.when(own).then(pl.lit(SAME_VALUES)).otherwise(rule_names(pl.col("rules"), named))
-    return distinct.with_columns(reasons=words)
+    def chunks(self, strip: Strip, *, hold: bool = True) -> Chunks:
+        """Everything that the parts of a strip have in common: one side coded and indexed.
+
+        `hold`: also what memory allows of the other side as numbers, for who makes all of its parts.
+        """
+        if self._last and strip.is_twin(self._last[0]):
+            made = self._last[1]
+            strip = replace(strip, streamed=made.strip.streamed)
+            return replace(made, strip=strip, parts=self.linking.parts(strip))
+        self._last = None  # first, so that two are never held
+        if not self._loaded or not self._loaded.serves(strip):
+            self._loaded = None
+            self._loaded = self._load(strip)
+        self._last = strip, self._chunks(strip, self._loaded, hold=hold)
+        return self._last[1]
+
+    def _load(self, strip: Strip) -> _Loaded:
+        """The indexed side of a strip."""
+        tools = self._tools(strip)
+        common = Common(
+            self.linking.writer.workspace, f"common_{strip.kind}", tools, tuple(self.linking.rules)
+        )
+        prints: list[Prints] = []
+        frozen = common.frozen() if strip.late else {}
+        without = [frozen.get(int(rule)) for rule in tools.slots.rule]
+
+        def seen(start: int, keys: KeyTable) -> None:
+            self.linking.fingerprints.keep(strip, start, keys)
+            if strip.late:
+                prints.append(looked_up(keys, without))
+
+        coded, index = index_side(strip.indexed, tools, seen=seen)
+        return _Loaded(strip, tools, common, coded, index, Sieve(prints) if strip.late else None)
+
+    def _chunks(self, strip: Strip, loaded: _Loaded, *, hold: bool) -> Chunks:
+        if loaded.sieve and not strip.within:
+            strip = self.linking.fingerprints.near(
+                strip, loaded.sieve, threads=loaded.tools.threads
+            )
+        sizes, held = Sizes(loaded.index, None), dict[int, Streamed]()
+        if not strip.within:
+            sizes, held = sizes_across(
+                loaded.index, strip.streamed, loaded.tools, size=self.linking.settings.chunk_rows,
+                hold=self._room(loaded.tools, strip.indexed.rows) if hold else 0,
+            )  # fmt: skip
+        index, widest = self._without_common(strip, sizes, loaded.common)
+        side = Indexed(loaded.coded, index, widest)
+        return Chunks(self.linking, strip, self.linking.parts(strip), loaded.tools, side, held)
+
+    def _without_common(self, strip: Strip, sizes: Sizes, common: Common) -> tuple[Index, int]:
+        """The index without the keys that were too common when this kind was first linked."""
+        step, threads = f"link {strip.kind}", self.linking.settings.threads
+        if common.workspace.has(common.table):
+            dropped = common.within(sizes.index)
+        else:
+            try:
+                dropped = too_common(
+                    sizes, rules=self.linking.rules, pair_budget=self.linking.settings.pair_budget, step=step,
+                    threads=threads, refuse=self.linking.settings.over_budget == "refuse",
+                )  # fmt: skip
+            except TooManyPairs as refused:
+                common.show(refused.worst, strip.indexed, sizes.index)
+                raise
+            common.freeze(dropped, strip.indexed, sizes.index)
+        return limited(sizes, dropped, rules=self.linking.rules, step=step, threads=threads)
+
+    def _tools(self, strip: Strip) -> Tools:
+        both = (strip.streamed, strip.indexed)
+        sample = pl.concat(side.frame(*next(side.ranges(), (0, 0))) for side in both)
+        coder = Coder(self.linking.model, self.linking.frequencies, sample=sample)
+        return Tools(coder, slots(self.linking.rules), threads=self.linking.settings.threads)
+
+    def _room(self, tools: Tools, indexed: int) -> int:
+        """How many streamed records can be held as numbers beside the index in the step's memory."""
+        record = 4 * tools.coder.width + 8 * len(tools.coder.program.frequency_columns)
+        record += _TEXT_BYTES * len(tools.coder.text_beside)
+        keys = len(tools.slots.keys)
+        # 8 bytes for an entry and 4 for its count; 4 for the place of a streamed record's key
+        left = _HELD_SHARE * self.linking.settings.memory_gib * 2**30 - indexed * (
+            record + 12 * keys
+        )
+        return max(int(left / (record + 4 * keys)), 0)

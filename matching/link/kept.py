@@ -1,10 +1,9 @@
 """What one round computes and later ones need again: hashes of mentions, fingerprints of blocking keys.
 
 A late file meets few of the records that are there. Their fingerprints (the upper half of each key) tell
-which: a sieve holds those of the late records, and what has none of them need not be read again. A
-fingerprint that falls through by chance costs a reading, never a pair, because what is read
-is looked up by its whole keys. Everything here can be computed again, so versions of the libraries that
-hash are part of every part's key.
+which: a sieve holds those of the late records, and what has none of them need not be read again. What
+falls through by chance costs a reading, never a pair, because what is read is looked up by its whole keys.
+Everything here can be computed again, so the versions of the libraries that hash are in every part's key.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from matching.link.sides import Side
 from matching.link.strips import Deliveries, Strip
 from matching.store import Writer
 
-__all__ = ["KEPT", "Fingerprints", "Kept", "Sieve", "fingerprints"]
+__all__ = ["KEPT", "Fingerprints", "Kept", "Prints", "Sieve", "fingerprints", "looked_up"]
 
 KEPT = "kept_hashes"
 _OF = ("mentions", "leaked_std", "charts_std")
@@ -77,31 +76,13 @@ def _key(of: str, start: int, key: str) -> str:
 
 
 class Sieve:
-    """The fingerprints of some keys: a bit for each, and behind the bits a table of the whole of them.
+    """Some fingerprints: a bit for each, and behind the bits a table of the whole of them."""
 
-    `without`: of each key of a record, those that are too common to be looked up, ascending, if any;
-    every record of 15 million shares its birth date with one of 150,000.
-    """
-
-    def __init__(self, without: Sequence[Hashes | None] = ()) -> None:
-        self._without = without
-        self._prints: list[Prints] = []
-        self._bits, self._table = _sieve(np.empty(0, dtype=np.uint32))
-
-    def add(self, keys: KeyTable) -> None:
-        """Take these up; several threads may."""
-        prints = fingerprints(keys)
-        for number, common in enumerate(self._without):
-            if common is not None and len(common):
-                near = np.minimum(np.searchsorted(common, keys[number]), len(common) - 1)
-                prints[number, common[near] == keys[number]] = 0
-        self._prints.append(np.unique(prints))
-
-    def close(self) -> None:
-        """All are there."""
-        self._bits, self._table = _sieve(
-            np.unique(np.concatenate([*self._prints, np.zeros(1, np.uint32)]))
-        )
+    def __init__(self, prints: Sequence[Prints]) -> None:
+        distinct = np.unique(np.concatenate([np.zeros(1, np.uint32), *prints]))
+        self._bits = np.zeros(1 << (_SIEVE_BITS - 6), dtype=np.uint64)
+        self._table = np.zeros(1 << (2 * len(distinct)).bit_length(), dtype=np.uint32)
+        _fill(self._bits, self._table, distinct)
 
     def holds_any(self, prints: Prints) -> npt.NDArray[np.bool_]:
         """Of each record, whether one of its fingerprints is there."""
@@ -109,13 +90,6 @@ class Sieve:
         for row in prints:
             _look(self._bits, self._table, row, found)
         return found
-
-
-def _sieve(prints: Prints) -> tuple[Words, Prints]:
-    bits = np.zeros(1 << (_SIEVE_BITS - 6), dtype=np.uint64)
-    table = np.zeros(1 << (2 * len(prints)).bit_length(), dtype=np.uint32)
-    _fill(bits, table, prints)
-    return bits, table
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -151,6 +125,19 @@ def fingerprints(keys: KeyTable) -> Prints:
     upper: Prints = np.maximum(keys >> np.uint64(32), np.uint64(1)).astype(np.uint32)
     upper[keys == 0] = 0
     return upper
+
+
+def looked_up(keys: KeyTable, common: Sequence[Hashes | None]) -> Prints:
+    """Distinct fingerprints of keys, each kind without those that are too common to be looked up.
+
+    `common`: ascending, or None. Every record of 15 million shares its birth date with one of 150,000.
+    """
+    prints = fingerprints(keys)
+    for number, values in enumerate(common):
+        if values is not None and len(values):
+            place = np.minimum(np.searchsorted(values, keys[number]), len(values) - 1)
+            prints[number, values[place] == keys[number]] = 0
+    return np.unique(prints)
 
 
 @dataclass(frozen=True, slots=True)

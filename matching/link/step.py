@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import polars as pl
 
 from matching.files import digest_of
-from matching.link.chunks import VERSION, Linking
+from matching.link.chunks import VERSION, Linking, Loader
 from matching.link.common import OVER_BUDGET
 from matching.link.identities import collapse, second_mentions
 from matching.link.kept import KEPT, Kept
@@ -102,7 +102,8 @@ def _one_strip(linking: Linking, strip: Strip, make: Make) -> None:
 def _workers(linking: Linking) -> Iterator[Make]:
     """Who makes the parts: threads of this process, or a cluster's workers."""
     if linking.settings.cluster is None:
-        yield lambda strip, waiting: _threads(linking, strip, waiting)
+        loader = Loader(linking)
+        yield lambda strip, waiting: _threads(loader, strip, waiting)
         return
     from matching.link.remote import workers_of  # noqa: PLC0415 - distributed takes 2 s to import
 
@@ -110,8 +111,8 @@ def _workers(linking: Linking) -> Iterator[Make]:
         yield make
 
 
-def _threads(linking: Linking, strip: Strip, waiting: Sequence[int]) -> Progress:
-    chunks = linking.chunks(strip)
+def _threads(loader: Loader, strip: Strip, waiting: Sequence[int]) -> Progress:
+    chunks, linking = loader.chunks(strip), loader.linking
     progress = Progress(f"link {strip.kind}", len(waiting))
     with ThreadPoolExecutor(linking.settings.threads) as pool:
         made = pool.map(lambda part: progress.done(chunks.make(part, linking.writer)), waiting)

@@ -77,6 +77,11 @@ class Strip:
         """One side with itself."""
         return self.streamed is self.indexed
 
+    @property
+    def late(self) -> bool:
+        """Few records that came late: most of those that were there meet none of them."""
+        return self.delivery > 0 and self.wider > 1
+
     def is_twin(self, other: Strip) -> bool:
         """The same two sides in the other order of ids."""
         return self.below and self.streamed is other.streamed and self.indexed is other.indexed
@@ -150,7 +155,7 @@ class _Numbered:
         number = self.first + delivery * _WAYS + self.count % _WAYS
         self.count += 1
         table = streamed.workspace.rows(streamed.table)
-        wider = min(max(table // (_SMALL * max(indexed.rows, 1)), 1), _WIDEST)
+        wider = min(max(int(table / (_SMALL * max(indexed.rows, 1))), 1), _WIDEST)
         return Strip(self.kind, number, delivery, streamed, indexed, wider=wider, **how)  # type: ignore[arg-type]  # as it is called
 
 

@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any
 
 from matching.errors import IntegrityError, OperatorError
-from matching.link.chunks import VERSION, Chunks, Linking, Made
+from matching.link.chunks import VERSION, Chunks, Linking, Loader, Made
 from matching.link.identities import second_mentions
 from matching.link.kept import KEPT, Kept
 from matching.link.reference import frozen_model, match_sides
@@ -123,7 +123,7 @@ def _loaded(workspace: Workspace, order: dict[str, Any], kind: str, strip: int) 
     log.addHandler(lines)
     log.setLevel(logging.INFO)
     try:
-        chunks = linking.chunks(mine, hold=False)
+        chunks = Loader(linking).chunks(mine, hold=False)
     finally:
         log.removeHandler(lines)
     return _Held(chunks, tuple(lines.said))

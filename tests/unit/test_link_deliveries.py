@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from matching.errors import OperatorError
-from matching.link import LinkSettings, kept, run
+from matching.link import LinkSettings, kept, run, strips
 from matching.link.chunks import Chunks
 from matching.link.sides import Tools
 from matching.link.strips import KINDS
@@ -85,17 +85,22 @@ def late(root: Path, settings: LinkSettings, *rounds: tuple[int, ...]) -> Worksp
 
 
 ROUNDS = [
-    ((0, 1), (2,), (3,)),
-    ((0, 1), (2, 3)),
-    ((0,), (1,), (2,), (3,)),
-    ((1,), (0, 2), (3,)),
+    (((0, 1), (2,), (3,)), True),
+    (((0, 1), (2, 3)), True),
+    (((0,), (1,), (2,), (3,)), False),
+    (((1,), (0, 2), (3,)), True),
 ]
 
 
-@pytest.mark.parametrize("rounds", ROUNDS)
+@pytest.mark.parametrize(("rounds", "few"), ROUNDS)
 def test_late_files_make_the_pairs_that_all_files_at_once_make(
-    tmp_path: Path, rounds: tuple[tuple[int, ...], ...]
+    tmp_path: Path,
+    rounds: tuple[tuple[int, ...], ...],
+    few: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if few:  # as a late file at scale: only what may meet it is read
+        monkeypatch.setattr(strips, "_SMALL", 0.01)
     rounds = tuple(tuple(sorted(r)) for r in rounds)
     found = late(tmp_path / "late", SETTINGS, *rounds)
     whole = at_once(tmp_path / "whole", found, SETTINGS)
@@ -227,9 +232,7 @@ def test_a_sieve_finds_every_record_that_shares_a_key(seed: int) -> None:
     late_keys[:, 0] = keys[:, :7] = 0  # no key is shared with none
     shares = draw.choice(np.arange(7, 4_000), 40, replace=False)
     keys[draw.integers(0, 3, 40), shares] = draw.choice(late_keys[:, 1:].ravel(), 40)
-    sieve = kept.Sieve()
-    sieve.add(late_keys)
-    sieve.close()
+    sieve = kept.Sieve([kept.looked_up(late_keys, [None] * 3)])
     found = sieve.holds_any(kept.fingerprints(keys))
     assert found[shares].all()
     assert not found[:7].any()
