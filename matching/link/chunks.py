@@ -238,15 +238,14 @@ class Loader:
     def _load(self, strip: Strip) -> _Loaded:
         """The indexed side of a strip."""
         tools = self._tools(strip)
-        common = Common(
-            self.linking.writer.workspace, f"common_{strip.kind}", tools, tuple(self.linking.rules)
-        )
-        prints: list[Prints] = []
+        linking, prints = self.linking, list[Prints]()
+        table = f"common_{strip.kind}"
+        common = Common(linking.writer.workspace, table, tools, tuple(linking.rules))
         frozen = common.frozen() if strip.late else {}
         without = [frozen.get(int(rule)) for rule in tools.slots.rule]
 
         def seen(start: int, keys: KeyTable) -> None:
-            self.linking.fingerprints.keep(strip, start, keys)
+            linking.fingerprints.keep(strip, start, keys)
             if strip.late:
                 prints.append(looked_up(keys, without))
 
@@ -254,36 +253,35 @@ class Loader:
         return _Loaded(strip, tools, common, coded, index, Sieve(prints) if strip.late else None)
 
     def _chunks(self, strip: Strip, loaded: _Loaded, *, hold: bool) -> Chunks:
+        linking, tools = self.linking, loaded.tools
         if loaded.sieve and not strip.within:
-            strip = self.linking.fingerprints.near(
-                strip, loaded.sieve, threads=loaded.tools.threads
-            )
+            strip = linking.fingerprints.near(strip, loaded.sieve, threads=tools.threads)
         sizes, held = Sizes(loaded.index, None), dict[int, Streamed]()
         if not strip.within:
             sizes, held = sizes_across(
-                loaded.index, strip.streamed, loaded.tools, size=self.linking.settings.chunk_rows,
-                hold=self._room(loaded.tools, strip.indexed.rows) if hold else 0,
+                loaded.index, strip.streamed, tools, size=linking.settings.chunk_rows,
+                hold=self._room(tools, strip.indexed.rows) if hold else 0,
             )  # fmt: skip
         index, widest = self._without_common(strip, sizes, loaded.common)
         side = Indexed(loaded.coded, index, widest)
-        return Chunks(self.linking, strip, self.linking.parts(strip), loaded.tools, side, held)
+        return Chunks(linking, strip, linking.parts(strip), tools, side, held)
 
     def _without_common(self, strip: Strip, sizes: Sizes, common: Common) -> tuple[Index, int]:
         """The index without the keys that were too common when this kind was first linked."""
-        step, threads = f"link {strip.kind}", self.linking.settings.threads
+        settings, rules, step = self.linking.settings, self.linking.rules, f"link {strip.kind}"
         if common.workspace.has(common.table):
             dropped = common.within(sizes.index)
         else:
             try:
                 dropped = too_common(
-                    sizes, rules=self.linking.rules, pair_budget=self.linking.settings.pair_budget, step=step,
-                    threads=threads, refuse=self.linking.settings.over_budget == "refuse",
+                    sizes, rules=rules, pair_budget=settings.pair_budget, step=step,
+                    threads=settings.threads, refuse=settings.over_budget == "refuse",
                 )  # fmt: skip
             except TooManyPairs as refused:
                 common.show(refused.worst, strip.indexed, sizes.index)
                 raise
             common.freeze(dropped, strip.indexed, sizes.index)
-        return limited(sizes, dropped, rules=self.linking.rules, step=step, threads=threads)
+        return limited(sizes, dropped, rules=rules, step=step, threads=settings.threads)
 
     def _tools(self, strip: Strip) -> Tools:
         both = (strip.streamed, strip.indexed)

@@ -141,7 +141,7 @@ def _evaluated(
         f"coalesce(({e})::ubigint, 0::ubigint) as e{n}" for n, e in enumerate(expressions)
     )
     con.register("distinct_values", values.to_frame().to_arrow())
-    found = con.sql(f"select {each} from distinct_values").fetchnumpy()
+    found = con.execute(f"select {each} from distinct_values").fetchnumpy()
     con.unregister("distinct_values")
     return [np.asarray(found[f"e{n}"], dtype=np.uint64) for n in range(len(expressions))]
 

@@ -99,7 +99,7 @@ def _evaluated(
     each = ", ".join(f"coalesce({_hash_of(part)}, 0) as p{n}" for n, part in enumerate(parts))
     columns = dict.fromkeys(column for part in parts for column in columns_of_part(part))
     con.register("frame", frame.select(list(columns) or frame.columns[:1]).to_arrow())
-    found = con.sql(f"select {each} from frame").fetchnumpy()
+    found = con.execute(f"select {each} from frame").fetchnumpy()
     con.unregister("frame")
     return {part: np.asarray(found[f"p{n}"]) for n, part in enumerate(parts)}
 

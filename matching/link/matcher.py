@@ -157,7 +157,9 @@ class _Survivors:
                 columns[f"{name}_{end}"] = coder.text(side, name, mine[rows])
         con = self.matcher.con
         con.register("open_pairs", pl.DataFrame(columns).to_arrow())
-        found = con.sql(f"select {self.matcher._cases[c]} as level from open_pairs").fetchnumpy()
+        found = con.execute(
+            f"select {self.matcher._cases[c]} as level from open_pairs"
+        ).fetchnumpy()
         con.unregister("open_pairs")
         return np.asarray(found["level"], dtype=np.int8)
 
