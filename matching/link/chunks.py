@@ -216,6 +216,7 @@ class Loader:
     """Codes and indexes sides, and keeps the last for the strips that follow."""
 
     linking: Linking
+    _tools: Tools | None = field(default=None, init=False, repr=False)
     _loaded: _Loaded | None = field(default=None, init=False, repr=False)
     _last: tuple[Strip, Chunks] | None = field(default=None, init=False, repr=False)
 
@@ -237,7 +238,7 @@ class Loader:
 
     def _load(self, strip: Strip) -> _Loaded:
         """The indexed side of a strip."""
-        tools = self._tools(strip)
+        tools = self._tools = self._tools or self._make_tools()
         linking, prints = self.linking, list[Prints]()
         table = f"common_{strip.kind}"
         common = Common(linking.writer.workspace, table, tools, tuple(linking.rules))
@@ -283,11 +284,13 @@ class Loader:
             common.freeze(dropped, strip.indexed, sizes.index)
         return limited(sizes, dropped, rules=rules, step=step, threads=settings.threads)
 
-    def _tools(self, strip: Strip) -> Tools:
-        both = (strip.streamed, strip.indexed)
-        sample = pl.concat(side.frame(*next(side.ranges(), (0, 0))) for side in both)
-        coder = Coder(self.linking.model, self.linking.frequencies, sample=sample)
-        return Tools(coder, slots(self.linking.rules), threads=self.linking.settings.threads)
+    def _make_tools(self) -> Tools:
+        """Judged by a first range of either side; kept, because it learns the values that it sees."""
+        linking = self.linking
+        sides = (linking.leaked, linking.charts)
+        sample = pl.concat(side.frame(*next(side.ranges(), (0, 0))) for side in sides)
+        coder = Coder(linking.model, linking.frequencies, sample=sample)
+        return Tools(coder, slots(linking.rules), threads=linking.settings.threads)
 
     def _room(self, tools: Tools, indexed: int) -> int:
         """How many streamed records can be held as numbers beside the index in the step's memory."""

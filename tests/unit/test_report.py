@@ -54,7 +54,7 @@ def put(workspace: Workspace, name: str, rows: pl.DataFrame | list[dict[str, obj
     table = TABLES[name]
     frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, infer_schema_length=None)
     full = table.complete(frame)
-    blank = {pl.Boolean(): False, pl.Date(): AS_OF, pl.String(): "?"}
+    blank = {pl.Boolean(): False, pl.Date(): AS_OF, pl.String(): "?", pl.Binary(): b""}
     must = [
         pl.col(name).fill_null(blank.get(dtype, 0))
         for name, dtype in table.polars.items()
