@@ -9,7 +9,7 @@ import polars as pl
 from matching.link.rules import rule_names
 from matching.link.settings import LinkSettings
 
-__all__ = ["SAME_VALUES", "SAME_VALUES_BIT", "band", "probability", "reasons"]
+__all__ = ["SAME_VALUES_BIT", "band", "probability", "reasons"]
 
 SAME_VALUES = "same_values"
 """Reason of a group's pair with itself: is the agreement of these values enough?"""

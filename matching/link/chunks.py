@@ -213,7 +213,7 @@ class _Loaded:
 
 @dataclass(slots=True)
 class Loader:
-    """Codes and indexes sides, and keeps the last for the strips that follow."""
+    """Codes and indexes sides, and keeps those of a late delivery for the strips that follow."""
 
     linking: Linking
     _tools: Tools | None = field(default=None, init=False, repr=False)
@@ -229,12 +229,13 @@ class Loader:
             made = self._last[1]
             strip = replace(strip, streamed=made.strip.streamed)
             return replace(made, strip=strip, parts=self.linking.parts(strip))
-        self._last = None  # first, so that two are never held
-        if not self._loaded or not self._loaded.serves(strip):
-            self._loaded = None
-            self._loaded = self._load(strip)
-        self._last = strip, self._chunks(strip, self._loaded, hold=hold)
-        return self._last[1]
+        loaded = self._loaded if self._loaded and self._loaded.serves(strip) else None
+        self._last = self._loaded = None  # first, so that two are never held
+        loaded = loaded or self._load(strip)
+        made = self._chunks(strip, loaded, hold=hold)
+        if strip.delivery:  # of the first, no two strips have a side in common
+            self._loaded, self._last = loaded, (strip, made)
+        return made
 
     def _load(self, strip: Strip) -> _Loaded:
         """The indexed side of a strip."""

@@ -7,6 +7,7 @@ such tables: equality of hashes is taken for equality of values.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import duckdb
 import numpy as np
@@ -15,7 +16,16 @@ import polars as pl
 import pyarrow as pa
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-__all__ = ["GOLDEN", "Hashes", "Numbering", "chain", "column_hashes", "mixed", "shapes"]
+__all__ = [
+    "GOLDEN",
+    "Hashes",
+    "Numbering",
+    "chain",
+    "column_hashes",
+    "evaluated",
+    "mixed",
+    "shapes",
+]
 
 Hashes = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.uint32]
@@ -114,8 +124,8 @@ class Numbering:
 
     def _learn(self, fresh: pl.Series) -> None:
         """Texts, expressions and shapes of values that were not known before."""
-        named = fresh.alias(self._column)
-        answers = _evaluated(self._con, named, self.expressions) if self._con else []
+        named = fresh.alias(self._column).to_frame()
+        answers = evaluated(self._con, named, self.expressions) if self._con else []
         if self._shaped:
             answers += list(shapes(fresh).T)
         if answers:
@@ -133,16 +143,16 @@ class Numbering:
         _refill(*old, self._slots, self._numbers)
 
 
-def _evaluated(
-    con: duckdb.DuckDBPyConnection, values: pl.Series, expressions: tuple[str, ...]
+def evaluated(
+    con: duckdb.DuckDBPyConnection, frame: pl.DataFrame, expressions: Sequence[str]
 ) -> list[Hashes]:
-    """Each expression over the values by their name, as 64-bit unsigned numbers; 0 where null."""
+    """Each expression over the rows of a frame, as 64-bit unsigned numbers; 0 where null."""
     each = ", ".join(
         f"coalesce(({e})::ubigint, 0::ubigint) as e{n}" for n, e in enumerate(expressions)
     )
-    con.register("distinct_values", values.to_frame().to_arrow())
-    found = con.execute(f"select {each} from distinct_values").fetchnumpy()
-    con.unregister("distinct_values")
+    con.register("frame", frame.to_arrow())
+    found = con.execute(f"select {each} from frame").fetchnumpy()
+    con.unregister("frame")
     return [np.asarray(found[f"e{n}"], dtype=np.uint64) for n in range(len(expressions))]
 
 

@@ -199,8 +199,9 @@ class Fingerprints:
         """First record and key of each range of the deliveries before this one."""
         for delivery in range(before):
             begin, end = (self._begin(table, d) for d in (delivery, delivery + 1))
-            for start, _ in self.sides[table].between(begin, end).ranges():
-                yield begin + start, self.deliveries.keys[delivery]
+            for start, stop in self.sides[table].ranges():
+                if max(start, begin) < min(stop, end):
+                    yield max(start, begin), self.deliveries.keys[delivery]
 
     def _begin(self, table: str, delivery: int) -> int:
         """First record of a delivery."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from matching.link.hashing import Hashes, Numbering, column_hashes, mixed
+from matching.link.hashing import Hashes, Numbering, column_hashes, evaluated, mixed
 from matching.link.rules import Key, Rule, columns_of_part
 
 __all__ = ["KeyMaker", "KeyTable", "Slots", "slots"]
@@ -64,6 +64,8 @@ class KeyMaker:
             column: Numbering(tuple(map(_hash_of, parts)), column=column)
             for column, parts in self._by_value.items()
         }
+        read = dict.fromkeys(c for part in self._by_row for c in columns_of_part(part))
+        self._read = list(read) or list(slots.columns[:1])  # a part may be a constant
         self._hashed = {*self._by_value, *(set(slots.parts) & set(slots.columns))}
 
     def table(
@@ -73,7 +75,10 @@ class KeyMaker:
         for column in self._hashed:
             if column not in hashes:
                 hashes[column] = column_hashes(frame[column])
-        parts = {**hashes, **_evaluated(con, frame, self._by_row)}
+        parts = dict(hashes)
+        if self._by_row:
+            answers = evaluated(con, frame.select(self._read), list(map(_hash_of, self._by_row)))
+            parts |= zip(self._by_row, answers, strict=True)
         for column, numbering in self._numberings.items():
             numbers = numbering.number(hashes[column], frame[column])
             for place, part in enumerate(self._by_value[column]):
@@ -89,19 +94,6 @@ def slots(rules: Mapping[str, Rule]) -> Slots:
     keys = tuple(key for rule in rules.values() for key in rule.keys)
     bits = [bit for bit, rule in enumerate(rules.values()) for _ in rule.keys]
     return Slots(keys, np.array(bits, dtype=np.int64))
-
-
-def _evaluated(
-    con: duckdb.DuckDBPyConnection, frame: pl.DataFrame, parts: list[str]
-) -> dict[str, Hashes]:
-    if not parts:
-        return {}
-    each = ", ".join(f"coalesce({_hash_of(part)}, 0) as p{n}" for n, part in enumerate(parts))
-    columns = dict.fromkeys(column for part in parts for column in columns_of_part(part))
-    con.register("frame", frame.select(list(columns) or frame.columns[:1]).to_arrow())
-    found = con.execute(f"select {each} from frame").fetchnumpy()
-    con.unregister("frame")
-    return {part: np.asarray(found[f"p{n}"]) for n, part in enumerate(parts)}
 
 
 def _hash_of(part: str) -> str:

@@ -1,7 +1,7 @@
 """From cleaned records to scored pairs: leaked identities with charts, with each other, charts with charts.
 
-Reads leaked_std, charts_std and nonidentifying; writes identities and pairs, and at the first run the
-reference (model, term frequencies, non-identifying values). One side is held whole, as numbers and by
+Reads leaked_std, charts_std and nonidentifying; writes identities, pairs and kept_hashes, and at the
+first run the reference (model, term frequencies, non-identifying values). One side is held whole, as numbers and by
 key; the other goes past it in chunks of records. A part of `pairs` is one kind and one chunk: a kill
 loses the chunks in hand, and neither their size nor the number of workers, nor where they are, changes
 a row. Files of later rounds are linked with what is there (see `strips`); parts of earlier rounds stand.
