@@ -16,13 +16,15 @@ from matching.errors import TryAgainLater
 from matching.link.chunks import Made
 from matching.log import log_counts
 
-__all__ = ["Progress", "pairs_bytes", "require_free"]
+__all__ = ["Progress", "hashes_bytes", "pairs_bytes", "require_free"]
 
 EVERY_S = 1.0
 """A line a second is what a person can read."""
 PAIR_BYTES_AN_IDENTITY = 120
 """Up to 4 pairs at or above the floor, 30 bytes each: 3.0 and 25 measured among 1M identities and 0.5M
 charts; more charts make more of both."""
+FINGERPRINT_BYTES = 4
+"""Of a record's key, kept for late files; hashes do not compress."""
 MIB, GIB = 1 << 20, 1 << 30
 
 
@@ -74,6 +76,11 @@ class Progress:
 def pairs_bytes(identities: int) -> int:
     """Disk that the pairs of so many leaked identities take."""
     return identities * PAIR_BYTES_AN_IDENTITY
+
+
+def hashes_bytes(records: int, keys: int) -> int:
+    """Disk that the fingerprints of so many records take, each by so many blocking keys."""
+    return records * keys * FINGERPRINT_BYTES
 
 
 def require_free(folder: Path, needed: int) -> None:

@@ -20,7 +20,8 @@ from matching.link.chunks import VERSION, Linking, Loader
 from matching.link.common import OVER_BUDGET
 from matching.link.identities import collapse, second_mentions
 from matching.link.kept import KEPT, Kept
-from matching.link.progress import Progress, pairs_bytes, require_free
+from matching.link.keys import slots
+from matching.link.progress import Progress, hashes_bytes, pairs_bytes, require_free
 from matching.link.reference import frozen_model, match_sides
 from matching.link.settings import LinkSettings
 from matching.link.strips import KINDS, Strip, deliveries_of
@@ -82,12 +83,15 @@ def _inputs(
 
 
 def _disk_needed(linking: Linking) -> int:
-    """For the parts that are not there yet."""
+    """For the parts and fingerprints that are not there yet."""
+    records = linking.leaked.rows + linking.charts.rows
+    hashes = hashes_bytes(records, len(slots(linking.rules).keys))
+    hashes -= linking.writer.workspace.size(KEPT)
     there = 0
     for strip in (strip for kind in KINDS[:2] for strip in linking.strips(kind)):
         found = [part for part in linking.parts(strip) if linking.has(strip, part)]
         there += sum(linking.writer.size(part) for part in found)
-    return max(pairs_bytes(linking.leaked.rows) - there, 0)
+    return max(pairs_bytes(linking.leaked.rows) - there, 0) + max(hashes, 0)
 
 
 def _one_strip(linking: Linking, strip: Strip, make: Make) -> None:
