@@ -42,9 +42,11 @@ def incident(
     return folder / "incident.toml"
 
 
-def standardised(rows: int, *, profile: str = "dental", seed: int = 1) -> Workspace:
+def standardised(
+    rows: int, *, charts: int | None = None, profile: str = "dental", seed: int = 1
+) -> Workspace:
     """A workspace of that incident, run up to `standardise`."""
-    file = incident(rows, profile=profile, seed=seed)
+    file = incident(rows, charts=charts, profile=profile, seed=seed)
     root = file.parent / "standardised"
     if not (root / "tables" / "nonidentifying" / "manifest.json").exists():
         command = [sys.executable, "-m", "flows", "run", str(file), "--engine", "local",

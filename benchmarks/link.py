@@ -1,6 +1,6 @@
 """The link step against plain Splink: from cleaned tables to all pairs above one floor on disk.
 
-python -m benchmarks.link [--rows 15000000] [--model plain|dental] [--peer splink] [--repeats 3] [--json]
+python -m benchmarks.link [--rows 15000000] [--charts N] [--model plain|dental] [--peer splink] [--repeats 3] [--json]
 
 Both sides get the same model with m and u given, and count term frequencies themselves. Runs of both
 alternate; the best of each counts. Splink runs as a table and as Parquet, whole and in four chunks, with
@@ -33,6 +33,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=15_000_000)
+    parser.add_argument("--charts", type=int, help="as many as leaked rows, if not given")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", choices=("plain", "dental"), default="plain")
     parser.add_argument("--peer", choices=("splink",))
@@ -47,10 +48,11 @@ def main() -> None:
         if options.workspace:
             print(json.dumps(_ours(options.workspace, model)))
             return
-        source = standardised(options.rows, seed=options.seed).root
+        source = standardised(options.rows, charts=options.charts, seed=options.seed).root
         result = _measured(source, model, folder, options)
     name = f"link-{options.model}-{options.rows}"
-    record(name, {"rows": options.rows, "model": options.model, **result}, show=options.json)
+    sizes = {"rows": options.rows, "charts": options.charts or options.rows}
+    record(name, {**sizes, "model": options.model, **result}, show=options.json)
 
 
 def _beside(options: argparse.Namespace) -> Path | None:
