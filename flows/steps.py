@@ -75,17 +75,17 @@ STEPS: tuple[Step, ...] = (
         writes=("inventory", "leaked", "charts", "rejects", "entities", "delegation", "suppressions"),
     ),
     Step(
-        "standardise", matching.standardise.run, step_settings.standardise, 1,
+        "standardise", matching.standardise.run, step_settings.standardise, 2,
         reads=("inventory", "leaked", "charts"),
         writes=("leaked_std", "charts_std", "nonidentifying", "changes"),
     ),
     Step(
-        "link", matching.link.run, step_settings.link, 5,
+        "link", matching.link.run, step_settings.link, 6,
         reads=("files", "leaked_std", "charts_std", "nonidentifying"),
         writes=("identities", "kept_hashes", "pairs", "over_budget"),
     ),
     Step(
-        "people", matching.people.run, step_settings.people, 2,
+        "people", matching.people.run, step_settings.people, 3,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
                "charts_std", "decisions", "registry"),
         writes=("members", "persons", "affected", "maybe_same", "merge_tree", "merge_counts"),

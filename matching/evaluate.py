@@ -18,9 +18,10 @@ import polars as pl
 
 from matching.errors import OperatorError
 from matching.given import clean_records, guess_columns, read_maps, read_text, take_columns
-from matching.judge import by_field, by_relationship, judged, true_pairs
+from matching.judge import by_field, by_relationship, judged, judged_guards, true_pairs
 from matching.link import LinkSettings
 from matching.link import run as link
+from matching.link.guards import action_of
 from matching.sources import ColumnMap
 from matching.standardise import StandardiseSettings
 from matching.standardise.nonidentifying import shared_values
@@ -33,6 +34,7 @@ EVERY_PAIR_BITS = -1e6
 """A floor below any weight: blocking recall needs all compared pairs."""
 _LEFT, _RIGHT = 1 << 40, 2 << 40
 """First ids of the two files, as the first two files of an incident."""
+_NEARLY = 1e-6
 _GIB = 1 << 30
 _KIB = 1 << 10
 
@@ -132,22 +134,38 @@ def _judged(
         else truths[1].gather((pairs["right"] - _RIGHT) // 8)
     )
     pairs = pairs.with_columns(true=(left == right).fill_null(value=False))
-    total = true_pairs(truths)
-    figures, best = judged(pairs, total=total, default_bits=settings.merge_at_bits)
+    total, merge = true_pairs(truths), settings.merge_at_bits
+    figures, best = judged(pairs, total=total, default_bits=merge)
+    guarded, _ = judged(
+        pairs.with_columns(match_weight=_guarded(merge)), total=total, default_bits=merge
+    )
     return {
         "pairs_true": total,
         "pairs_compared": pairs.height,
         **figures,
+        "with_guards": {**guarded, "by_guard": judged_guards(pairs, at_bits=merge)},
         "by_relationship": by_relationship(workspace, pairs, within=within, at_bits=best),
         "by_field": by_field(workspace, pairs, at_bits=best),
     }
+
+
+def _guarded(merge_at_bits: float) -> pl.Expr:
+    """The weight that decides: a vetoed pair never links, a capped one only below the merge threshold."""
+    weight, action = pl.col("match_weight"), action_of(pl.col("reasons"))
+    just_below = merge_at_bits - _NEARLY
+    return (
+        pl.when(action == "veto").then(EVERY_PAIR_BITS)
+        .when(action.is_not_null()).then(pl.min_horizontal(weight, just_below))
+        .otherwise(weight)
+    )  # fmt: skip
 
 
 def _record_pairs(workspace: Workspace, *, within: bool) -> pl.DataFrame:
     """Pairs of records from pairs of identities; within one file also the pairs inside a group."""
     kind = "leaked_leaked" if within else "leaked_master"
     pairs = workspace.scan("pairs").filter(pl.col("kind") == kind)
-    wanted = pairs.select("left", "right", "vector", "match_weight").collect()
+    columns = ["vector", "match_weight", "reasons"]
+    wanted = pairs.select("left", "right", *columns).collect()
     groups = workspace.read("identities")
     members = groups.select(left="identity_id", mention="mention_id")
     if not within:
@@ -161,6 +179,6 @@ def _record_pairs(workspace: Workspace, *, within: bool) -> pl.DataFrame:
         pl.col("mention") < pl.col("other")
     )
     both = across.join(members, on="left").join(others, on="right")
-    columns = ["mention", "other", "vector", "match_weight"]
+    columns = ["mention", "other", *columns]
     spread = pl.concat([both.select(columns), inside.select(columns)])
     return spread.rename({"mention": "left", "other": "right"}).sort("left", "right")

@@ -11,7 +11,7 @@ import polars as pl
 from matching.link.vectors import gammas
 from matching.store import Workspace
 
-__all__ = ["by_field", "by_relationship", "judged", "true_pairs"]
+__all__ = ["by_field", "by_relationship", "judged", "judged_guards", "true_pairs"]
 
 DIGITS = 6
 PRECISIONS = (0.999,)
@@ -80,6 +80,20 @@ def _point(threshold: float, found: int, linked: int, total: int) -> dict[str, f
 
 def _share(part: int, whole: int) -> float:
     return round(part / whole, DIGITS) if whole else 0.0
+
+
+def judged_guards(pairs: pl.DataFrame, *, at_bits: float) -> dict[str, dict[str, int]]:
+    """By guard, pairs at or above the threshold that it keeps from linking: true ones and false ones."""
+    said = pairs.filter(pl.col("match_weight") >= at_bits).select(
+        "true", guard=pl.col("reasons").str.extract(";(.*)$").str.split(",")
+    )
+    counted = (
+        said.explode("guard").drop_nulls("guard")
+        .group_by(pl.col("guard").str.extract("^([^=]+)"))
+        .agg(true=pl.col("true").sum(), false=(~pl.col("true")).sum())
+        .sort("guard")
+    )  # fmt: skip
+    return {guard: {"true": int(t), "false": int(f)} for guard, t, f in counted.iter_rows()}
 
 
 def by_field(workspace: Workspace, pairs: pl.DataFrame, *, at_bits: float) -> dict[str, Any]:

@@ -23,10 +23,11 @@ from matching.given import (
     read_text,
     take_columns,
 )
-from matching.link.bands import band, probability
+from matching.link.bands import banded
+from matching.link.guards import guards_of
 from matching.link.keys import KeyMaker, KeyTable, slots
 from matching.link.rows import connect, load_rows, numbered
-from matching.link.rules import BLOCKING, rule_names
+from matching.link.rules import BLOCKING
 from matching.link.scorer import SplinkScorer
 from matching.link.settings import LinkSettings
 from matching.model.files import load_frequencies, load_model
@@ -87,12 +88,9 @@ def _scored(
     pairs = pl.DataFrame({"left_rid": rid, "right_rid": rid, "rules": rules})
     scored = SplinkScorer(con, settings).score(pairs, left="left", right="right", floor_bits=None)
     defaults = LinkSettings()
-    return scored.sort("left_rid").select(
-        "match_weight",
-        probability().alias("probability"),
-        band(defaults).alias("band"),
-        rule_names(pl.col("rules")).alias("reasons"),
-    )
+    guards = guards_of(settings, defaults.guards)
+    rows = banded(scored.sort("left_rid"), defaults, rules=BLOCKING, guards=guards)
+    return rows.select("match_weight", "probability", "band", "reasons")
 
 
 def _maps(rows: pl.DataFrame, given: ColumnMaps | None, *, source: str) -> ColumnMaps:

@@ -123,6 +123,7 @@ _CLEANED = {
     "language": "BCP-47 primary tag: en, es ...",
     "alt_format": "As delivered, lower case.",
     "email_consent_scope": "Lower case.",
+    "doubt": "What the row does not say plainly: birth_date (delivered, and cannot be one) or newborn (no given name yet).",
 }
 _CLEANED_DATES = {
     "address_as_of": "Day on which the address was known to be good.",

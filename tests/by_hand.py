@@ -58,8 +58,14 @@ class ByHand:
             ],
         )
 
-    def pairs(self, pairs: Sequence[tuple[str, str, float]], *, reasons: str = "rule") -> None:
-        """(left, right, bits): kind, band and probability follow."""
+    def pairs(
+        self,
+        pairs: Sequence[tuple[str, str, float]],
+        *,
+        reasons: str = "rule",
+        guarded: Mapping[str, str] | None = None,
+    ) -> None:
+        """(left, right, bits): kind, band and probability follow. `guarded`: `left-right` -> guards."""
         rows = []
         for one, other, bits in pairs:
             left, right = sorted((self.ids[one], self.ids[other]))
@@ -75,7 +81,9 @@ class ByHand:
                     "match_weight": float(bits),
                     "probability": 2.0**bits / (1 + 2.0**bits),
                     "band": "match" if bits >= 10 else "review" if bits >= 0 else "no",
-                    "reasons": reasons,
+                    "reasons": ";".join(
+                        [reasons, *((guarded or {}).get(f"{one}-{other}", "").split() or [])]
+                    ),
                 }
             )
         self.write("pairs", rows)

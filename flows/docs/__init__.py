@@ -18,6 +18,7 @@ PAGES: dict[str, str] = {
     "docs/tables.md": "flows.docs.tables:tables_page",
     "docs/commands.md": "flows.docs.commands:commands_page",
     "docs/configuration.md": "flows.docs.configuration:configuration_page",
+    "docs/guards.md": "flows.docs.guards:guards_page",
     "docs/performance.md": "flows.docs.performance:performance_page",
     "README.md": "flows.docs.figures:readme_page",
 }

@@ -12,10 +12,11 @@ from typing import Any
 import polars as pl
 
 from matching.files import digest_of
-from matching.link.bands import SAME_VALUES_BIT, band, probability, reasons
+from matching.link.bands import SAME_VALUES_BIT, banded
 from matching.link.blocks import Index, places
 from matching.link.coding import Coded, Coder
 from matching.link.common import Common
+from matching.link.guards import Guards, guards_of
 from matching.link.kept import Fingerprints, Kept, Prints, Sieve, looked_up
 from matching.link.keys import KeyTable, slots
 from matching.link.limits import (
@@ -36,7 +37,7 @@ from matching.tables import TABLES
 
 __all__ = ["KINDS", "VERSION", "Chunks", "Linking", "Loader", "Made"]
 
-VERSION = 4
+VERSION = 5
 """Raise when the same inputs give other rows: parts of a killed run are then made anew."""
 _TEXT_BYTES = 24
 """16 for where a text is and its first bytes; most that are kept beside have 10 to 20."""
@@ -69,11 +70,13 @@ class Linking:
     deliveries: Deliveries
     rules: dict[str, Rule] = field(init=False, repr=False)
     """Blocking rules by name."""
+    guards: Guards = field(init=False, repr=False)
     fingerprints: Fingerprints = field(init=False, repr=False)
     _strips: dict[str, list[Strip]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.rules = rules_of(self.model)
+        self.guards = guards_of(self.model, self.settings.guards)
         sides = {side.table: side for side in (self.leaked, self.charts)}
         self.fingerprints = Fingerprints(self.kept, self.deliveries, sides)
 
@@ -170,17 +173,12 @@ class Chunks:
         left, right = self.strip.streamed, self.strip.indexed
         if self.strip.flipped:
             left, right = right, left
-        rows = scored.with_columns(
+        linking = self.linking
+        rows = banded(scored, linking.settings, rules=linking.rules, guards=linking.guards)
+        rows = rows.with_columns(
             kind=pl.lit(self.strip.kind),
             left=left.ids.gather(scored["left_rid"]),
             right=right.ids.gather(scored["right_rid"]),
-            probability=probability(),
-            band=band(self.linking.settings),
-        ).join(
-            reasons(scored["rules"], self.linking.rules),
-            on="rules",
-            how="left",
-            maintain_order="left",
         )
         if self.strip.kind == "leaked_leaked":
             seconds = self.linking.seconds

@@ -22,6 +22,7 @@ from splink.internals.misc import prob_to_match_weight
 from splink.internals.settings_creator import SettingsCreator
 
 from matching.errors import OperatorError
+from matching.link.guards import action_of
 from matching.link.vectors import BITS, codes
 from matching.store import Workspace
 
@@ -40,6 +41,8 @@ Reals = npt.NDArray[np.float64]
 Bands = npt.NDArray[np.uint8]
 BANDS = ("no", "review", "match")
 """Band of a pair by number."""
+_REVIEW_ALWAYS = 3
+"""Instead of the highest band: a guard sends the pair to review, whatever its weight."""
 _AT_ONCE = 1 << 20
 """Pairs a thread takes at a time: 18 MB, read and written while they are in the cache."""
 _NOT_ADJUSTED = 1e-8
@@ -69,7 +72,7 @@ class ModelWeights:
 
 @dataclass(frozen=True, slots=True)
 class KeptVectors:
-    """Every kept pair: place of its vector in `vectors`, weight, highest band its guard allows."""
+    """Every kept pair: place of its vector in `vectors`, weight, highest band its guards allow."""
 
     vectors: npt.NDArray[np.int64]
     pattern: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
@@ -94,12 +97,13 @@ def load_vectors(workspace: Workspace) -> KeptVectors:
     vectors = pairs.select(pl.col("vector").unique()).collect(engine="streaming").to_series().sort()
     dtype = pl.UInt16() if len(vectors) <= np.iinfo(np.uint16).max else pl.UInt32()
     place = pl.Series(np.arange(len(vectors))).cast(dtype)
-    guarded = pl.col("reasons").cast(pl.String).str.contains(";", literal=True)
-    given = pl.col("band").cast(pl.String).replace_strict(BANDS, [0, 1, 2], return_dtype=pl.UInt8)
+    cap = action_of(pl.col("reasons")).replace_strict(
+        {"veto": 0, "cap": 1, "review": _REVIEW_ALWAYS}, default=2, return_dtype=pl.UInt8
+    )
     rows = pairs.select(
         pattern=pl.col("vector").replace_strict(vectors, place, return_dtype=dtype),
         match_weight="match_weight",
-        cap=pl.when(guarded).then(given).otherwise(pl.lit(2, pl.UInt8)),
+        cap=cap,
     ).collect(engine="streaming")
     return KeptVectors(
         vectors.to_numpy(),
@@ -192,7 +196,8 @@ def _rescore(
             changed += shift + grow * adjustment
         changed = np.floor(changed * _PER_BIT + 0.5) / _PER_BIT
         out[i] = changed
-        band[i] = min(cap[i], np.uint8(changed >= include) + np.uint8(changed >= merge))
+        by_weight = np.uint8(changed >= include) + np.uint8(changed >= merge)
+        band[i] = 1 if cap[i] == _REVIEW_ALWAYS else min(cap[i], by_weight)
 
 
 def _check_same_comparisons(old: ModelWeights, new: ModelWeights) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from matching.link.guards import GUARDS, Action
 
 __all__ = ["Cluster", "LinkSettings", "Matching"]
 
@@ -25,7 +27,7 @@ class Matching(BaseModel):
         default="auto",
         description="Re-estimate m, u and prior on this data, or take the file as it is.",
     )
-    merge_at_bits: float = Field(default=12.0, description="At or above: one person (band match).")
+    merge_at_bits: float = Field(default=6.0, description="At or above: one person (band match).")
     include_at_bits: float = Field(
         default=3.0, description="At or above: perhaps the same (band review)."
     )
@@ -33,6 +35,10 @@ class Matching(BaseModel):
         default=14.0, description="At or above: a chart may give its entity to the leaked row."
     )
     floor_bits: float = Field(default=-3.0, description="Pairs below are not kept.")
+    guards: dict[str, Action] = Field(
+        default={},
+        description="Guard = veto, cap, review or off, where not the guard's own action (see docs/guards.md).",
+    )
     pair_budget: int = Field(
         default=400_000_000,
         gt=0,
@@ -43,6 +49,15 @@ class Matching(BaseModel):
         description="A blocking rule above its share of the budget: its commonest keys are left out for"
         " good (see tables common_*), or the run is refused (see table over_budget).",
     )
+
+    @field_validator("guards")
+    @classmethod
+    def _known_guards(cls, given: dict[str, Action]) -> dict[str, Action]:
+        known = [guard.code for guard in GUARDS]
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise ValueError(f"no guard '{unknown[0]}'; there are {', '.join(known)}")
+        return given
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

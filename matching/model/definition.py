@@ -28,7 +28,7 @@ MAX_LEVELS = 15
 CLEANED_COLUMNS = (
     "first_name", "first_names", "middle_name", "last_name", "last_names", "suffix",
     "date_of_birth", "sex", "ssn", "member_id", "mrn", "phone", "phone2", "email",
-    "street_number", "street_name", "unit", "zip5", "city", "state",
+    "street_number", "street_name", "unit", "zip5", "city", "state", "birth_order", "doubt",
 )  # fmt: skip
 """Cleaned columns that take part in matching: equal in all of them means one identity."""
 MATCH_COLUMNS = (*CLEANED_COLUMNS, "place")
@@ -82,6 +82,7 @@ _DATE_SLIP = (
     "and damerau_levenshtein(date_of_birth_l, date_of_birth_r) <= 1"
 )
 _SWAPPED = "first_name_l = last_name_r and last_name_l = first_name_r"
+_HALF_SWAPPED = "(first_name_l = last_name_r or last_name_l = first_name_r)"
 _INITIAL = (
     "(length(first_name_l) = 1 or length(first_name_r) = 1) "
     "and left(first_name_l, 1) = left(first_name_r, 1)"
@@ -100,12 +101,16 @@ _NO_CONTACT = (
     "(coalesce(phone_l, phone2_l) is null or coalesce(phone_r, phone2_r) is null) "
     "and (email_l is null or email_r is null) and (member_id_l is null or member_id_r is null)"
 )
-_HOUSEHOLD_SAME = f"(place_l = place_r or {_CONTACT})"
+_NEAR_PLACE = (
+    "street_number_l = street_number_r "
+    "and jaro_winkler_similarity(street_name_l, street_name_r) >= 0.9"
+)
+_HOUSEHOLD_SAME = f"(place_l = place_r or {_CONTACT} or ({_NEAR_PLACE}))"
 
 _TWIN = f"(last_name_l = last_name_r or {_HOUSEHOLD_SAME}) and date_of_birth_l = date_of_birth_r"
 
 _UNLIKE = (
-    "jaro_winkler_similarity(first_name_l, first_name_r) < 0.75 "
+    "jaro_winkler_similarity(first_name_l, first_name_r) < 0.88 "
     f"and not {_overlap('first_names')} "
     "and coalesce(hamming(date_of_birth_l, date_of_birth_r) > 2, true)"
 )
@@ -119,6 +124,7 @@ FIRST_NAME = Comparison(
         Level("swapped with last name", _SWAPPED, 0.01, 0.000002),
         Level("one slip", f"length(first_name_l) > 3 and {_slip('first_name')}", 0.06, 0.002),
         Level("initial only", _INITIAL, 0.01, 0.0015),
+        Level("swapped, one misspelt", _HALF_SWAPPED, 0.005, 0.0002),
         Level("middle name in use", _BY_MIDDLE, 0.005, 0.002),
         Level("similar", "jaro_winkler_similarity(first_name_l, first_name_r) >= 0.88", 0.02, 0.01),
         Level("another name at one birth", _TWIN, 0.0001, 0.8192, fixed=True),
@@ -142,9 +148,16 @@ LAST_NAME = Comparison(
             0.75,
             fixed=True,
         ),
+        Level(
+            "nearly the same in one household",
+            f"({_overlap('last_names')} or (length(last_name_l) > 3 and {_slip('last_name')})) and {_HOUSEHOLD_SAME}",
+            0.95,
+            0.75,
+            fixed=True,
+        ),
         Level("same", _same("last_name"), 0.84, 0.001, tf="last_name"),
         Level("part or previous name the same", _overlap("last_names"), 0.02, 0.0002),
-        Level("swapped with first name", _SWAPPED, 0.01, 0.01, fixed=True),
+        Level("swapped with first name", _HALF_SWAPPED, 0.01, 0.01, fixed=True),
         Level("one slip", f"length(last_name_l) > 3 and {_slip('last_name')}", 0.06, 0.0005),
         Level("similar", "jaro_winkler_similarity(last_name_l, last_name_r) >= 0.9", 0.02, 0.002),
         Level(
@@ -229,8 +242,7 @@ HOUSEHOLD = Comparison(
         Level("same contact", _CONTACT, 0.12, 0.000005),
         Level(
             "same number, similar street",
-            "street_number_l = street_number_r "
-            "and jaro_winkler_similarity(street_name_l, street_name_r) >= 0.9",
+            _NEAR_PLACE,
             0.03,
             0.000005,
         ),
@@ -278,7 +290,35 @@ SSN = Comparison(
         Level("different", "ELSE", 0.03, 0.9998685),
     ),
 )
-_COMMON = (FIRST_NAME, LAST_NAME, BIRTH_DATE, MIDDLE_NAME, SUFFIX, SEX, HOUSEHOLD, MRN)
+BIRTH_ORDER = Comparison(
+    "birth_order",
+    "birth_order_l is null and birth_order_r is null",
+    (
+        Level("same", _same("birth_order"), 0.95, 0.5, fixed=True),
+        Level(
+            "another child of one birth", "birth_order_l <> birth_order_r", 0.002, 0.5, fixed=True
+        ),
+        Level("known of one only", "ELSE", 0.5, 0.5, fixed=True),
+    ),
+)
+# says nothing by itself: guards read it (see link/guards.py)
+DOUBT = Comparison(
+    "doubt",
+    "doubt_l is null and doubt_r is null",
+    (
+        Level(
+            "birth date cannot be",
+            "doubt_l = 'birth_date' or doubt_r = 'birth_date'",
+            0.5,
+            0.5,
+            fixed=True,
+        ),
+        Level("newborn", "ELSE", 0.5, 0.5, fixed=True),
+    ),
+)
+_COMMON = (
+    FIRST_NAME, LAST_NAME, BIRTH_DATE, MIDDLE_NAME, SUFFIX, SEX, HOUSEHOLD, MRN, BIRTH_ORDER, DOUBT,
+)  # fmt: skip
 BUILTIN: dict[str, tuple[Comparison, ...]] = {
     "dental": _COMMON,
     "clinic": (*_COMMON, SSN),

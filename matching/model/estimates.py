@@ -28,6 +28,8 @@ _WHOLE_VALUE = ("place", "phone", "email", "ssn", "member_id")
 """Rules whose pairs are all pairs that share the value."""
 _WHOLE_BITS = sum(1 << bit for bit, name in enumerate(TRAINING) if name in _WHOLE_VALUE)
 
+_SEEN = 0.5
+"""Pairs that are no match, expected at a level among random pairs, from which on the level is seen there."""
 BASE_SHARE = 0.02
 """Share of the base model in every m. EM confirms itself: matches that disagree in a field are taken for
 non-matches, and the field then looks surer than it is."""
@@ -120,8 +122,9 @@ def set_u(settings: dict[str, Any], base: dict[str, Any], close: Sample, chance:
         for i, (level, start) in enumerate(zip(levels, graded(first), strict=True)):
             if level.get("fix_u_probability"):
                 continue
-            # every pair at this level shares a telling value: no such pair lies outside the candidates
-            complete = near[i] > 0 and loose[i] == 0
+            # every pair at this level shares a telling value: no such pair lies outside the candidates.
+            # That other rules show none proves it only where chance shows none either
+            complete = near[i] > 0 and loose[i] == 0 and at_random[i] < _SEEN
             count, pairs = (near[i], space) if complete else (at_random[i], known)
             u = _weighed(float(count), float(pairs), start["u_probability"])
             level["u_probability"] = max(u, float(near[i]) / space)

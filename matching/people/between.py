@@ -57,10 +57,11 @@ class MaybeSame:
 def maybe_same(graph: RecordGraph, person: Numbers, *, persons: int) -> MaybeSame:
     """What lies between persons; `person` is each record's person number.
 
-    Links of people whom a decision holds apart say nothing; strong links that a cut left between
+    Links of people whom a decision or a guard holds apart say nothing; strong links that a cut left between
     two persons count as review links.
     """
-    no = np.sort(person[graph.no], axis=1)
+    no = np.unique(np.sort(person[np.concatenate([graph.no, graph.guarded])], axis=1), axis=0)
+    no = no[no[:, 0] != no[:, 1]]
     every = _between(graph, person)
     rows = every.join(pl.DataFrame(no, schema=["a", "b"], orient="row"), on=["a", "b"], how="anti")
     best = _best(rows)

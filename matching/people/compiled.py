@@ -14,6 +14,7 @@ from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 __all__ = [
     "NOT_THERE",
+    "cut_between",
     "find",
     "first_by_row",
     "grouped",
@@ -173,6 +174,57 @@ def strongest_first(holds: Bits, left: Whole, right: Whole, weight: Reals) -> tu
                 holds[one] = holds[other] = holds[one] | holds[other]
                 count += 1
     return chosen[:count], sides[:count]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _neighbours(nodes: int, ends: Whole) -> tuple[Numbers, Numbers]:
+    """Links of each node: `links[begin[n] : begin[n + 1]]` are node n's."""
+    begin = np.zeros(nodes + 2, np.int32)
+    for i in range(len(ends)):
+        begin[ends[i, 0] + 2] += 1
+        begin[ends[i, 1] + 2] += 1
+    for node in range(nodes):
+        begin[node + 2] += begin[node + 1]
+    links = np.empty(2 * len(ends), np.int32)
+    for i in range(len(ends)):
+        for node in ends[i]:
+            links[begin[node + 1]] = i
+            begin[node + 1] += 1
+    return begin[: nodes + 1], links
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def cut_between(nodes: int, ends: Whole, weight: Reals, pairs: Whole, margin: float) -> Marks:
+    """Links of a forest (`ends` one row each) to cut, so that no pair (one row each) stays joined.
+
+    Of each pair's way through the forest the weakest link, and those up to `margin` stronger.
+    """
+    begin, links = _neighbours(nodes, ends)
+    came, seen = np.empty(nodes, np.int32), np.full(nodes, NOT_THERE, np.int32)
+    queue, cut = np.empty(nodes, np.int32), np.zeros(len(ends), np.bool_)
+    for p in range(len(pairs)):
+        start, end = pairs[p, 0], pairs[p, 1]
+        queue[0], seen[start], head, tail = start, p, 0, 1
+        while head < tail and seen[end] != p:
+            node = queue[head]
+            head += 1
+            for link in links[begin[node] : begin[node + 1]]:
+                other = ends[link, 0] + ends[link, 1] - node
+                if seen[other] != p:
+                    seen[other], came[other] = p, link
+                    queue[tail] = other
+                    tail += 1
+        if seen[end] != p:
+            continue
+        weakest, node = np.inf, end
+        while node != start:
+            weakest = min(weakest, weight[came[node]])
+            node = ends[came[node], 0] + ends[came[node], 1] - node
+        node = end
+        while node != start:
+            cut[came[node]] |= weight[came[node]] <= weakest + margin
+            node = ends[came[node], 0] + ends[came[node], 1] - node
+    return cut
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba

@@ -32,7 +32,8 @@ class RecordGraph:
 
     `links` are all kept pairs and what decisions add; `strength` says what each does: MATCH,
     REVIEW or 0. `present`: included mentions, and charts that one reaches or that presumed
-    entities hold. `no` and `unsure`: one row a decided pair of nodes.
+    entities hold. `no` and `unsure`: one row a decided pair of nodes; `guarded`: one that a guard says are
+    two people, where nobody decided that they are one.
     """
 
     records: Records
@@ -42,6 +43,7 @@ class RecordGraph:
     strength: npt.NDArray[np.int8]
     no: Ints
     unsure: Ints
+    guarded: Numbers
 
 
 def read_graph(workspace: Workspace, settings: PeopleSettings, evidence: Evidence) -> RecordGraph:
@@ -49,19 +51,23 @@ def read_graph(workspace: Workspace, settings: PeopleSettings, evidence: Evidenc
     records, decided = evidence.records, evidence.decided
     merged = _merged(evidence)
     node = np.where(merged[evidence.alike.first], evidence.alike.first, _each(evidence.alike))
-    links, strength = _links(evidence, split=~merged)
+    links, strength, apart = _links(evidence, split=~merged)
     no, unsure, match = (
         _nodes_of(records, node, d) for d in (decided.no, decided.unsure, decided.match)
     )
+    apart &= ~listed(links, match, nodes=len(records))
     strength[listed(links, no, nodes=len(records))] = 0
     reaching = (strength > 0) & (links.left < records.first_chart)
     present = _present(workspace, settings, records, links.right[reaching], match)
     strength[~(present[links.left] & present[links.right])] = 0
     strength[listed(links, unsure, nodes=len(records)) & (strength > 0)] = REVIEW
     no, unsure, match = (d[present[d].all(axis=1)] for d in (no, unsure, match))
+    apart &= present[links.left] & present[links.right]
+    guarded = np.stack([links.left[apart], links.right[apart]], axis=1)
     links = links.plus(_even(match, 1_000_000)).plus(_even(unsure, 500_000))
     added = np.repeat(np.array([MATCH, REVIEW], np.int8), [len(match), len(unsure)])
-    return RecordGraph(records, node, present, links, np.concatenate([strength, added]), no, unsure)
+    strength = np.concatenate([strength, added])
+    return RecordGraph(records, node, present, links, strength, no, unsure, guarded)
 
 
 def _each(alike: Alike) -> Numbers:
@@ -82,8 +88,8 @@ def _merged(evidence: Evidence) -> Marks:
     return merged
 
 
-def _links(evidence: Evidence, *, split: Marks) -> tuple[Links, npt.NDArray[np.int8]]:
-    """All pairs as links of nodes, and the strength of each by its band.
+def _links(evidence: Evidence, *, split: Marks) -> tuple[Links, npt.NDArray[np.int8], Marks]:
+    """All pairs as links of nodes, the strength of each by its band, and which a guard vetoes.
 
     Groups that are several nodes: each of them gets the pairs of the group.
     """
@@ -95,15 +101,17 @@ def _links(evidence: Evidence, *, split: Marks) -> tuple[Links, npt.NDArray[np.i
         chosen = np.flatnonzero(several[ends])
         parts.append(
             beside_firsts(
-                alike, pairs.where(chosen[pairs.band[chosen] > 0]), right=ends is pairs.right
+                alike,
+                pairs.where(chosen[(pairs.band[chosen] > 0) | pairs.apart[chosen]]),
+                right=ends is pairs.right,
             )
         )
     parts.append(inside_groups(alike, own.where(split[own.left])))
     joined = [
         np.concatenate([getattr(part, name) for part in parts])
-        for name in ("left", "right", "weight", "millionths", "band")
+        for name in ("left", "right", "weight", "millionths", "band", "apart")
     ]
-    return Links(*joined[:4]), joined[4]
+    return Links(*joined[:4]), joined[4], joined[5]
 
 
 def beside_firsts(alike: Alike, pairs: Kept, *, right: bool) -> Kept:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from matching.link.guards import action_of
 from matching.people.alike import Alike, read_alike
 from matching.people.compiled import NOT_THERE, Ids, Marks, Numbers, Reals
 from matching.people.decided import Decided, read_decided
@@ -24,9 +25,10 @@ _KINDS = ("leaked_leaked", "leaked_master", "master_master")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Kept pairs as arrays of record numbers, 21 bytes a pair.
+    """Kept pairs as arrays of record numbers, 23 bytes a pair.
 
-    `band` is that of the settings, lowered by a guard; `held`: a guard says never to merge the two.
+    `band` is that of the settings, as guards leave it; `held`: a guard says never to merge the two by
+    their pair; `apart`: nor by anything that lies between them.
     """
 
     left: Numbers
@@ -35,18 +37,21 @@ class Kept:
     millionths: Numbers
     band: npt.NDArray[np.int8]
     held: Marks
+    apart: Marks
 
     @classmethod
     def room(cls, rows: int) -> Kept:
         """Arrays to be filled."""
-        dtypes = (np.int32, np.int32, np.float64, np.int32, np.int8, np.bool_)
+        dtypes = (np.int32, np.int32, np.float64, np.int32, np.int8, np.bool_, np.bool_)
         return cls(*(np.empty(rows, dtype) for dtype in dtypes))  # type: ignore[arg-type]  # as named
 
     def __len__(self) -> int:
         return len(self.left)
 
     def _arrays(self) -> tuple[npt.NDArray[np.generic], ...]:
-        return (self.left, self.right, self.weight, self.millionths, self.band, self.held)
+        return (
+            self.left, self.right, self.weight, self.millionths, self.band, self.held, self.apart
+        )  # fmt: skip
 
     def where(self, chosen: Marks | Ids | slice) -> Kept:
         """The pairs chosen by a mask, by number or as a range (a view)."""
@@ -59,7 +64,7 @@ class Kept:
 
     def between(self, left: Numbers, right: Numbers) -> Kept:
         """The same evidence between other records."""
-        return Kept(left, right, self.weight, self.millionths, self.band, self.held)
+        return replace(self, left=left, right=right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +107,30 @@ def _read_kind(workspace: Workspace, settings: PeopleSettings, records: Records,
         )
         .collect(engine="streaming")
     )
-    left, right, weight, millionths, band, held = (rows[n].to_numpy() for n in rows.columns)
+    left, right, weight, millionths, band, held, apart = (rows[n].to_numpy() for n in rows.columns)
     one = records.chart_numbers if kind == "master_master" else records.mention_numbers
     other = records.mention_numbers if kind == "leaked_leaked" else records.chart_numbers
-    found = Kept(one(left), other(right), weight, millionths, band, held)
+    found = Kept(one(left), other(right), weight, millionths, band, held, apart)
     known = (found.left != NOT_THERE) & (found.right != NOT_THERE)
     return found if known.all() else found.where(known)
 
 
-def _band(settings: PeopleSettings) -> tuple[pl.Expr, pl.Expr]:
-    """(band, held). A guard's reason (after `;`) may lower a band, never raise it."""
-    weight = pl.col("match_weight")
+def _band(settings: PeopleSettings) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """(band, held, apart) by the settings' thresholds and what guards said of the pair."""
+    weight, action = pl.col("match_weight"), action_of(pl.col("reasons"))
     by_weight = (
         pl.when(weight >= settings.merge_at_bits).then(MATCH)
         .when(weight >= settings.include_at_bits).then(REVIEW).otherwise(0)
     )  # fmt: skip
-    band = pl.col("band").cast(pl.String)
-    given = pl.when(band == "match").then(MATCH).when(band == "review").then(REVIEW).otherwise(0)
-    guarded = pl.col("reasons").cast(pl.String).str.contains(";", literal=True)
-    guarded = guarded.fill_null(value=False)
-    lowered = pl.when(guarded).then(pl.min_horizontal(by_weight, given)).otherwise(by_weight)
-    return lowered.cast(pl.Int8).alias("band"), (guarded & (band != "match")).alias("held")
+    band = (
+        pl.when(action == "veto").then(0)
+        .when(action == "review").then(REVIEW)
+        .when(action == "cap").then(pl.min_horizontal(by_weight, REVIEW))
+        .otherwise(by_weight)
+    )  # fmt: skip
+    apart = (action == "veto").fill_null(value=False)
+    return (
+        band.cast(pl.Int8).alias("band"),
+        action.is_not_null().alias("held"),
+        apart.alias("apart"),
+    )

@@ -13,11 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matching.people.compiled import Marks, Numbers, Reals, Whole, roots, strongest_first, union
+from matching.people.compiled import (
+    Marks,
+    Numbers,
+    Reals,
+    Whole,
+    cut_between,
+    roots,
+    strongest_first,
+    union,
+)
 
-__all__ = ["Ints", "Links", "Marks", "components", "partition", "spanning_forest"]
+__all__ = ["MARGIN_BITS", "Ints", "Links", "Marks", "components", "partition", "spanning_forest"]
 
 Ints = npt.NDArray[np.int64]
+MARGIN_BITS = 3.0
+"""What links a record to two people with weights this close is no reason to give it to one of them."""
 _SAME_BITS = 1e-9
 """Weights closer than this tie; sums of the same levels differ in the last digits only."""
 
@@ -80,6 +91,7 @@ def partition(
     links: Links,
     *,
     apart: Whole,
+    guarded: Whole | None = None,
     cut_ties: bool,
     chosen: Marks | None = None,
     identities: Callable[[Ints], Ints] | None = None,
@@ -88,19 +100,22 @@ def partition(
     """Lowest node of each node's group: linked nodes together, no pair of `apart` in one group.
 
     Only `chosen` links count (None: all). The weakest link between two that must be apart is cut;
-    with `cut_ties` all equally weak ones, so that what hangs between both goes to neither. With
+    with `cut_ties` all equally weak ones, so that what hangs between both goes to neither. Nor do pairs
+    that are `guarded` stay in one group: links nearly as weak as the weakest (MARGIN_BITS) are cut, too. With
     `identities` (a number per node, equal for equal names and birth dates) a group with more than
     `identities_max` of them is split at rising thresholds. Only groups in conflict are looked at
     twice.
     """
     labels = components(nodes, links.left, links.right, chosen)
     torn = apart[labels[apart[:, 0]] == labels[apart[:, 1]]]
+    guarded = np.empty((0, 2), np.int64) if guarded is None else guarded
+    close = guarded[labels[guarded[:, 0]] == labels[guarded[:, 1]]]
     members, codes = _codes(labels, identities, identities_max)
     large = _too_many(labels[members], codes, identities_max)
-    if not len(torn) and not len(large):
+    if not len(torn) and not len(close) and not len(large):
         return labels
     tied = np.zeros(nodes, bool)
-    tied[labels[torn[:, 0]]] = tied[large] = True
+    tied[labels[torn[:, 0]]] = tied[labels[close[:, 0]]] = tied[large] = True
     inside = tied[labels]
     here = inside[links.left]
     within = links.where(np.flatnonzero(here if chosen is None else here & chosen))
@@ -111,6 +126,7 @@ def partition(
             _split_large(forest, members[in_large], codes[in_large], identities_max)
         )
     forest = forest.where(~_cuts(forest, torn, cut_ties=cut_ties))
+    forest = _parted(nodes, forest, close)
     again = components(nodes, forest.left, forest.right)
     return np.where(inside, again, labels)
 
@@ -171,6 +187,22 @@ def _cuts(forest: Links, apart: Whole, *, cut_ties: bool) -> Marks:
         tied = [number for number in path if forest.weight[number] <= weakest + _SAME_BITS]
         cut[tied if cut_ties else max(tied)] = True
     return cut
+
+
+def _parted(nodes: int, forest: Links, close: Whole) -> Links:
+    """The forest with every guarded pair in two trees.
+
+    All pairs of a round are judged on one forest, so that their order says nothing.
+    """
+    while len(close):
+        ends = np.stack([forest.left, forest.right], axis=1)
+        cut = cut_between(nodes, ends, forest.weight, np.ascontiguousarray(close), MARGIN_BITS)
+        if not cut.any():
+            break
+        forest = forest.where(~cut)
+        labels = components(nodes, forest.left, forest.right)
+        close = close[labels[close[:, 0]] == labels[close[:, 1]]]
+    return forest
 
 
 def _path(near: dict[int, list[tuple[int, int]]], cut: Marks, start: int, end: int) -> list[int]:

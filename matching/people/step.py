@@ -110,6 +110,7 @@ def _persons_of(
         len(graph.records),
         graph.links,
         apart=np.concatenate([graph.no, graph.unsure]),
+        guarded=graph.guarded,
         cut_ties=True,
         chosen=graph.strength == MATCH,
         identities=identities,

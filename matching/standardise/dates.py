@@ -28,6 +28,11 @@ FORMS = {
     "turned": r"^(?<c>\d{1,2})(?:ST|ND|RD|TH)?[- ]*(?<b>[A-Z]{3,9})[-., ]*(?<a>\d{4}|\d{2})$",
 }
 """How dates are written; a, b, c are year, month, day but for `solid` and `parts`, which follow the order."""
+DIGITS_LOOK_LIKE = {"O": "0", "I": "1", "L": "1", "|": "1", "Z": "2", "S": "5", "G": "6", "B": "8"}
+LOOKS_LIKE_DATE = r"(?i)^[\dOIL|ZSGB]{1,4}[-/.][\dOIL|ZSGB]{1,2}[-/.][\dOIL|ZSGB]{1,4}$"
+"""Scanned paper: letters among the digits of a date. What is no date afterwards was none before."""
+BY_PROGRAM = r"^\d{4}-\d{1,2}-\d{1,2}(?:[T ].*)?$"
+"""Programs write this form. No day of it is possible: a value that stands for none, or a broken export."""
 NO = r"(?i)^(n|no|false|f|alive|living|none|null|n/a|[-0/. ]+)$"
 """What a column of deaths says of the living; anything else is a death, with its day or without."""
 
@@ -35,6 +40,7 @@ NO = r"(?i)^(n|no|false|f|alive|living|none|null|n/a|[-0/. ]+)$"
 def _with_day(frame: pl.LazyFrame, order: str, pivot: int) -> pl.LazyFrame:
     """`day`, a date in YEARS; null where the text is none. `order` decides only what is ambiguous."""
     text = pl.col("raw").str.strip_chars().str.to_uppercase()
+    text = pl.when(_scanned(text)).then(_as_digits(text)).otherwise(text)
     forms = [text.str.extract_groups(pattern) for pattern in FORMS.values()]
     read = frame.with_columns(
         **{f"{part}_{form}": groups.struct.field(part) for form, groups in zip(FORMS, forms, strict=True) for part in ("a", "b", "c")}
@@ -51,6 +57,14 @@ def _with_day(frame: pl.LazyFrame, order: str, pivot: int) -> pl.LazyFrame:
         .then(pl.coalesce(_day(first, pivot), _day(second, pivot)))
         .otherwise(_day("abc", pivot))
     ).select("raw", "day")
+
+
+def _scanned(text: pl.Expr) -> pl.Expr:
+    return text.str.contains(LOOKS_LIKE_DATE) & text.str.contains(r"(?i)[OIL|ZSGB]")
+
+
+def _as_digits(text: pl.Expr) -> pl.Expr:
+    return text.str.replace_many(list(DIGITS_LOOK_LIKE), list(DIGITS_LOOK_LIKE.values()))
 
 
 def _places(order: str) -> tuple[str, str]:
@@ -94,6 +108,10 @@ def birth_date(order: str, *, pivot: int) -> Cleaner:
                 .alias("date_of_birth"),
                 pl.col("placeholder").alias(f"{FLAG}birth_date_placeholder"),
                 (no_day & ~nothing & (raw != "11/11/1111")).alias(f"{FLAG}birth_date_impossible"),
+                (no_day & ~nothing & raw.str.contains(BY_PROGRAM)).alias(
+                    f"{FLAG}birth_date_sentinel"
+                ),
+                _scanned(raw).alias(f"{RULE}digits_from_letters"),
                 (pl.col("day").dt.to_string("iso") != raw).alias(f"{RULE}rewritten"),
             )
         )

@@ -30,6 +30,13 @@ PLACEHOLDER = (
     r"^(UNKNOWN|UNK|UNKN|NONE|NO NAME|NONAME|N A|NULL|NOT GIVEN|NOT AVAILABLE|NOT PROVIDED|TEST|TESTING|X+|FNU|LNU"
     r"|NFN|NLN|NMN|NMI|REFUSED|DECLINED|BLANK|MISSING|ANONYMOUS|UNNAMED|PATIENT|TBD|NAME|FIRST NAME|LAST NAME)$"
 )
+DESCRIBED = (
+    r"^(?:(?:ADULT|MALE|FEMALE|WOMAN|LADY|GENT|GENTLE|GENTLEMAN|GENTLEMEN|GENTELMAN|CHILD|KID|TEEN|TEENAGER|PERSON"
+    r"|RESIDENT|OCCUPANT|TENANT|GUEST|FRIEND|ROOMMATE|BOARDER|LODGER|SPOUSE|HUSBAND|WIFE|DAUGHTER|GRANDCHILD|GRANDSON"
+    r"|GRANDDAUGHTER|GRANDMOTHER|GRANDFATHER|MOTHER|FATHER|SISTER|BROTHER|NEPHEW|NIECE|MAN (?:OF|IN)|SON OF)"
+    r"(?: (?:OF|IN|THE|HOUSE|MALE|FEMALE|CHILD|ONE|TWO|THREE|M|F))*|MR|MRS|MS|MISS|JR|SR|DR|ONE|TWO)$"
+)
+"""Who somebody is to whoever wrote it down: no given name. SON and MAN alone are given names."""
 DECEASED = r"\b(?:DECEASED|DECD|DECSD|DCSD|THE ESTATE OF|ESTATE OF|EST OF|THE LATE)\b"
 NEWBORN = (
     r"^(?:(?:BABY|INFANT|NEWBORN|NB) ?(?:BOY|GIRL|MALE|FEMALE)?(?: .*)?"
@@ -153,15 +160,22 @@ def clean_first(frame: pl.LazyFrame) -> pl.LazyFrame:
         newborn.alias(f"{FLAG}newborn"),
         order_found=pl.when(newborn).then(pl.col("name").str.extract(r" ([A-D1-4])$")),
         name=pl.when(~newborn).then("name"),
+        described=pl.col("name").str.contains(DESCRIBED).fill_null(value=False),
     )
     split = prepared.with_columns(
-        first_name=pipeline(pl.col("name").str.replace(initial, "$1"), FINAL_STEPS),
-        middle_found=pl.col("name").str.extract(initial, 2),
+        first_name=pipeline(
+            pl.when(~pl.col("described")).then(pl.col("name").str.replace(initial, "$1")),
+            FINAL_STEPS,
+        ),
+        middle_found=pl.when(~pl.col("described")).then(pl.col("name").str.extract(initial, 2)),
         order_found=pl.col("order_found").replace_strict(
             {"A": "1", "B": "2", "C": "3", "D": "4"}, default=pl.col("order_found")
         ),
-    ).with_columns(pl.col("middle_found").is_not_null().alias(f"{RULE}initial_split_off"))
-    return _with_nicknames(split).drop("whole", "nickname", "name")
+    ).with_columns(
+        pl.col("middle_found").is_not_null().alias(f"{RULE}initial_split_off"),
+        pl.col("described").alias(f"{RULE}description"),
+    )
+    return _with_nicknames(split).drop("whole", "nickname", "name", "described")
 
 
 def _with_nicknames(frame: pl.LazyFrame) -> pl.LazyFrame:

@@ -13,6 +13,12 @@ from matching.standardise.text import blank_to_null
 
 __all__ = ["ORDER", "clean_part"]
 
+_DOUBTS = {
+    "birth_date_sentinel": "birth_date",
+    "newborn": "newborn",
+}
+"""Flag -> `doubt`; the first that a row has."""
+
 ORDER = "__date_order"
 """mdy, dmy or ymd: the order of ambiguous dates in the row's file."""
 
@@ -64,6 +70,7 @@ def clean_part(
     found |= _places(work, found)
     found["confidential"] = found["confidential"] | found["alternate_street"].is_not_null()
     found["flags"] = _flags(work)
+    found["doubt"] = _doubt(work)
     return pl.DataFrame(found), work
 
 
@@ -200,6 +207,14 @@ def _places(work: Cleaning, found: dict[str, pl.Series]) -> dict[str, pl.Series]
         "state": _else(found["state"], by_zip),
         "country": _else(found["country"], found["country_found"]),
     }
+
+
+def _doubt(work: Cleaning) -> pl.Series:
+    """What guards must know of a row beside its values; null where nothing is in doubt."""
+    none = pl.Series([False]).new_from_index(0, work.rows)
+    flags = pl.DataFrame({code: work.flags.get(code, none) for code in _DOUBTS})
+    said = [pl.when(pl.col(code)).then(pl.lit(word)) for code, word in _DOUBTS.items()]
+    return flags.select(pl.coalesce(said)).to_series()
 
 
 def _flags(work: Cleaning) -> pl.Series:

@@ -65,12 +65,14 @@ def test_forest_is_as_heavy_as_kruskal_s(triples):
 @given(
     st.lists(link, min_size=1, max_size=25),
     st.lists(st.tuples(node, node), max_size=5),
+    st.lists(st.tuples(node, node), max_size=5),
     st.booleans(),
 )
-def test_constraints_hold_and_nothing_unlinked_is_joined(triples, pairs, cut_ties):
-    apart = pairs_of(pairs)
-    labels = partition(NODES, links_of(triples), apart=apart, cut_ties=cut_ties)
-    assert not (labels[apart[:, 0]] == labels[apart[:, 1]]).any()
+def test_constraints_hold_and_nothing_unlinked_is_joined(triples, pairs, vetoes, cut_ties):
+    apart, guarded = pairs_of(pairs), pairs_of(vetoes)
+    labels = partition(NODES, links_of(triples), apart=apart, guarded=guarded, cut_ties=cut_ties)
+    for held in (apart, guarded):
+        assert not (labels[held[:, 0]] == labels[held[:, 1]]).any()
     for group in groups(labels):
         inside = [t for t in triples if t[0] in group and t[1] in group]
         assert group in naive_components(inside)
@@ -80,14 +82,18 @@ def test_constraints_hold_and_nothing_unlinked_is_joined(triples, pairs, cut_tie
 @given(
     st.lists(link, min_size=1, max_size=25),
     st.lists(st.tuples(node, node), max_size=5),
+    st.lists(st.tuples(node, node), max_size=5),
     st.randoms(use_true_random=False),
 )
-def test_order_of_links_and_decisions_does_not_matter(triples, pairs, random):
+def test_order_of_links_and_decisions_does_not_matter(triples, pairs, vetoes, random):
     turned = [(b, a, w) if random.random() < 0.5 else (a, b, w) for a, b, w in triples]
     random.shuffle(turned)
     back = [p[::-1] for p in reversed(pairs)]
-    one = partition(NODES, links_of(triples), apart=pairs_of(pairs), cut_ties=True)
-    other = partition(NODES, links_of(turned), apart=pairs_of(back), cut_ties=True)
+    guarded = pairs_of(vetoes)
+    one = partition(NODES, links_of(triples), apart=pairs_of(pairs), guarded=guarded, cut_ties=True)
+    other = partition(
+        NODES, links_of(turned), apart=pairs_of(back), guarded=guarded[::-1, ::-1], cut_ties=True
+    )
     assert groups(one) == groups(other)
 
 
@@ -106,3 +112,12 @@ def test_no_group_has_too_many_identities(triples, most):
     for group in groups(labels):
         assert len({n // 2 for n in group}) <= most
     assert groups(labels) == naive_components([t for t in triples if labels[t[0]] == labels[t[1]]])
+
+
+def test_what_hangs_between_two_who_are_vetoed_goes_to_neither_unless_it_is_surer():
+    near = links_of([(0, 1, 20), (1, 2, 10), (2, 3, 12), (3, 4, 20)])
+    far = links_of([(0, 1, 20), (1, 2, 10), (2, 3, 14), (3, 4, 20)])
+    nobody, vetoed = np.empty((0, 2), np.int64), np.array([[0, 4]])
+    for links, expected in ((near, {(0, 1), (2,), (3, 4)}), (far, {(0, 1), (2, 3, 4)})):
+        labels = partition(5, links, apart=nobody, guarded=vetoed, cut_ties=True)
+        assert groups(labels) == {frozenset(group) for group in expected}

@@ -19,7 +19,7 @@ def given(made, case):
     charts = {name: {"entity_id": entity} for name, entity in case.get("charts", {}).items()}
     made.records(leaked, charts, case.get("alike", ()))
     pairs = [(*names.split("-"), bits) for names, bits in case.get("pairs", {}).items()]
-    made.pairs(pairs, reasons="rule;generation" if case.get("guarded") else "rule")
+    made.pairs(pairs, guarded=case.get("guarded"))
     decisions = [(*names.split("-"), value) for names, value in case.get("decisions", {}).items()]
     if decisions:
         made.decide(*decisions)

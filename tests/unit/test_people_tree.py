@@ -85,7 +85,7 @@ def test_what_may_not_merge_is_not_in_the_tree(by_hand):
 def test_guarded_pairs_are_not_in_the_tree(by_hand):
     made = by_hand()
     made.records({"a": {}, "b": {}})
-    made.pairs([("a", "b", 5)], reasons="rule;twin")
+    made.pairs([("a", "b", 5)], reasons="rule;twin=cap")
     run(made, 2)
     assert made.workspace.read("merge_tree").is_empty()
 

@@ -155,10 +155,15 @@ def uncounted(found):
     return same & (mrn == 2) & rare[found["left_rid"].to_numpy()]
 
 
-def test_a_guarded_pair_does_not_rise_above_its_band(tmp_path, settings, scored):
-    found = kept(tmp_path, scored(settings), reasons="rule;twin", band="review")
+@pytest.mark.parametrize(
+    ("action", "bands"), [("cap", {"no", "review"}), ("veto", {"no"}), ("review", {"review"})]
+)
+def test_a_guard_says_the_same_of_a_pair_with_another_weight(
+    tmp_path, settings, scored, action, bands
+):
+    found = kept(tmp_path, scored(settings), reasons=f"rule;twin={action}", band="review")
     result = again(found, settings, settings)
-    assert result.band.max() == BANDS.index("review")
+    assert {BANDS[band] for band in result.band} == bands
 
 
 def test_adjustments_that_change_apart_are_refused_by_name(tmp_path, settings, scored):
