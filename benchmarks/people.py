@@ -28,7 +28,7 @@ _DIGITS = 5
 
 def judge(workspace: Workspace, folder: Path) -> dict[str, Any]:
     """All figures of one rehearsed incident that was run until `people`."""
-    leaked, charts = _true_mentions(workspace, folder), _true_charts(workspace, folder)
+    leaked, charts = true_mentions(workspace, folder), true_charts(workspace, folder)
     members = workspace.read("members", ["person_id", "mention_id", "side"])
     due = workspace.read("persons").filter(pl.col("affected") != "no_longer").select("person_id")
     mine = members.join(due, on="person_id", how="semi")
@@ -71,7 +71,7 @@ def _files(workspace: Workspace, folder: Path) -> pl.DataFrame:
     return listed.join(numbers, on="file_sha256").select("file", "file_no")
 
 
-def _true_mentions(workspace: Workspace, folder: Path) -> pl.DataFrame:
+def true_mentions(workspace: Workspace, folder: Path) -> pl.DataFrame:
     """mention_id, person: of mentions that are somebody's and not excluded."""
     told = pl.read_parquet(folder / "truth/leaked.parquet").filter(pl.col("exclusion").is_null())
     told = told.join(_files(workspace, folder), on="file").drop_nulls("person")
@@ -88,7 +88,7 @@ def _true_mentions(workspace: Workspace, folder: Path) -> pl.DataFrame:
     return both.select("mention_id", "person")
 
 
-def _true_charts(workspace: Workspace, folder: Path) -> pl.DataFrame:
+def true_charts(workspace: Workspace, folder: Path) -> pl.DataFrame:
     """chart_id, person."""
     told = pl.read_parquet(folder / "truth/charts.parquet").join(
         _files(workspace, folder), on="file"

@@ -18,24 +18,59 @@ PLACEHOLDER = r"^(UNKNOWN|UNK|NONE|N/?A|NO ADDRESS|NOT GIVEN|GENERAL DELIVERY UN
 CARE_OF = r"^(?:C/O|C O |CARE OF|ATTN|%)"
 _UNIT_WORD = "|".join(sorted((w for w in words("unit") if w != "#"), key=len, reverse=True))
 _ALONE = "|".join(sorted(words("unit_alone"), key=len, reverse=True))
-_UNIT_VALUE = r"(?:\d[\w/-]*|[A-Z]-?\d[\w-]*|[A-Z])"
+_UNIT_VALUE = r"(?:\d[\w/-]*|[A-Z]-?\d[\w-]*|[A-Z](?:-[A-Z])?)"
+_UNIT_SIDE = r"(?: (?:[A-Z]|NE|NW|SE|SW|NORTH|SOUTH|EAST|WEST))?"
+"""Behind a unit: 13 C, 2 EAST."""
+_ORDINAL_FLOOR = r"(?:\d+(?:ST|ND|RD|TH)|FIRST|SECOND|THIRD|FOURTH|FIFTH|SIXTH|SEVENTH|EIGHTH|NINTH|TENTH|GROUND|MAIN)"
 UNIT = (
-    rf"^(.*?)((?: (?:(?:{_UNIT_WORD})(?:(?: # ?| ){_UNIT_VALUE}|\d[\w/-]*)|# ?[\w-]+"
-    rf"|\d+(?:ST|ND|RD|TH) (?:FLOOR|FLR|FL)|{_ALONE}))+)$"
+    rf"^(.*?)((?: (?:(?:{_UNIT_WORD})(?:(?: # ?| ){_UNIT_VALUE}{_UNIT_SIDE}|\d[\w/-]*)|# ?[\w-]+{_UNIT_SIDE}"
+    rf"|(?:{_ORDINAL_FLOOR}|\d+) (?:FLOOR|FLR|FL)|(?:LOWER|UPPER) LEVEL|{_ALONE}))+)$"
 )
 """A designator with a number or one letter, at the end: UNIT ST is a street, UNIT 5 is a unit."""
-BOX = r"^(?:.* )?(?:P ?O ?(?:BOX|DRAWER|BX)|POST OFFICE BOX|POB|BOX|BX|CALLER(?: SERVICE)?|APARTADO) ?#? ?(\w[\w-]*)$"
-RURAL = (
-    r"^(?:RR|R R|RURAL ROUTE|RURAL RTE|RFD|RD|RT|RTE|ROUTE) ?#? ?(\d+\w?) (?:BOX|BX) ?#? ?(\w+)$"
+BOX = (
+    r"^(?:.* )?(?:P ?O ?(?:BOX|DRAWER|BX)|POST OFFICE BOX|POB|BOX|BX|CALLER(?: SERVICE)?|APARTADO) ?#? ?(\w[\w-]*)"
+    rf"(?: ((?:{_UNIT_WORD}) ?#? ?{_UNIT_VALUE}))?$"
 )
+UNIT_BEFORE_BOX = rf"^((?:{_UNIT_WORD})(?: #)? ?{_UNIT_VALUE}) (?:P|POST|BOX|POB) ?"
+RURAL = r"^(?:RR|R R|RURAL ROUTE|RURAL RTE|RFD|RD|RT|RTE|ROUTE) ?#? ?(\d+\w?) (?:BOX|BX) ?#? ?(\w+(?: [A-Z])?)$"
 HIGHWAY_CONTRACT = (
     r"^(?:HC|HCR|HIGHWAY CONTRACT(?: ROUTE)?|STAR ROUTE) ?#? ?(\d+) (?:BOX|BX) ?#? ?(\w+)$"
 )
 MILITARY = r"^(PSC|CMR|UNIT) ?#? ?(\d+) (?:BOX|BX) ?#? ?(\w+)$"
 BOX_SIGNS = ["BOX", "BX", "POB", "DRAWER", "CALLER", "APARTADO"]
 UNIT_SIGNS = [
-    f" {word}" for word in (*words("unit"), *words("unit_alone"), "1ST F", "2ND F", "3RD F", "TH F")
+    f" {word}"
+    for word in (
+        *words("unit"),
+        *words("unit_alone"),
+        "1ST F",
+        "2ND F",
+        "3RD F",
+        "TH F",
+        "GROUND F",
+        "MAIN F",
+    )
 ]
+_SUFFIX = "|".join(sorted(words("suffix"), key=len, reverse=True))
+_DIRECTION = "N|S|E|W|NE|NW|SE|SW|NORTH|SOUTH|EAST|WEST"
+NUMBERED_ROAD = r"\b(?:HIGHWAY|HWY|HIWAY|ROUTE|RTE|RT|CO|COUNTY|CNTY|CR|STATE|SR|US|U S|INTERSTATE|I|FM|LOOP|SPUR|COUNTRY|AVENIDA|CALLE)\b[^#]* \S+$"
+"""What follows such a word at the end is the road's own number, not a door's."""
+AFTER_SUFFIX = rf"^(\d\S* .*\S (?:{_SUFFIX})(?: (?:{_DIRECTION}))?) ([A-Z]?-?\d[\w-]*)$"
+AFTER_NAME = rf"^(\d\S* (?:{_DIRECTION})(?: [A-Z]{{3,}})+) (\d[\w-]*)$"
+"""350 W HUBBARD ST 200, 860 W BLACKHAWK 305: the number of a door, its designator left out."""
+ROAD_NUMBER = r"\b(HIGHWAY|HWY|ROUTE|RTE) (?:NO|#) ?(\d)"
+LETTERED = r"^(\d+) ([A-DF-MO-RT-VX-Z]) (\S{3,}.*)$"
+"""4224 A LINCOLNSHIRE, but not 214 B ST."""
+REWRITTEN = {
+rf"^((?:(?:{_UNIT_WORD})(?: #)? ?{_UNIT_VALUE} |(?:{_ORDINAL_FLOOR}|\d+) (?:FLOOR|FLR|FL) )+)(\d+[A-Z]? .*)$": "$2 $1",
+    r"^ONE (.+ \S)": "1 $1", r"^TWO (.+ \S)": "2 $1", r"^THREE (.+ \S)": "3 $1",
+    r"^FOUR (.+ \S)": "4 $1", r"^FIVE (.+ \S)": "5 $1", r"^TEN (.+ \S)": "10 $1",
+    rf"^(\d+) ([A-H]) ({_DIRECTION}) (\S+)": "${1}${2} $3 $4",
+    r"^([NSEW]\d+) ([NSEW]\d+) ": "${1}${2} ",
+    r"^# (\d+ .+ \S)": "$1",
+    r"^(\d+)-([A-Z]) (.+ \S)": "${1}${2} $3",
+}  # fmt: skip
+"""A unit in front, a number in words (ONE MAIN ST), a letter of the number, a grid number in two parts."""
 ROAD_SIGNS = [
     "CO R",
     "CNTY",
@@ -53,7 +88,7 @@ ROAD_SIGNS = [
     "US ",
     "RT",
 ]
-NUMBER = r"^(\d+(?:-\d+)?[A-Z]?(?: \d/\d)?|[NSEW]\d+[NSEW]\d+) (.+)$"
+NUMBER = r"^(\d+(?:-\d+)?[A-Z]?(?: \d/\d)?|[NSEW]\d+[NSEW]\d+|[A-Z]\d{2,5}) (.+)$"
 TWO_WORD_DIRECTIONS = {
     r"^(N|S|NORTH|SOUTH)[ -](E|W|EAST|WEST) (\S+ \S)": "${1}${2} $3",
     r"(\S \S+) (N|S|NORTH|SOUTH)[ -](E|W|EAST|WEST)$": "$1 ${2}${3}",
@@ -78,6 +113,9 @@ def _signs(text: pl.Expr) -> pl.Expr:
 
 
 LINE_STEPS = (fold_accents, upper, _signs, collapse, blank_to_null)
+
+
+_FLOORS = {f"{word} F": f"{code} F" for word, code in words("ordinal").items()}
 
 
 @cache
@@ -130,13 +168,31 @@ def _only_where(text: pl.Expr, signs: list[str]) -> pl.Expr:
     return pl.when(text.str.contains_any(signs)).then(text)
 
 
+def _rewritten(line: pl.Expr) -> pl.Expr:
+    """Number first, unit last and said to be one."""
+    for pattern, written in REWRITTEN.items():
+        line = line.str.replace(pattern, written)
+    line = line.str.strip_chars_end(" ")
+    lettered = line.str.extract_groups(LETTERED)
+    whole = (
+        lettered.struct.field("1") + lettered.struct.field("2") + " " + lettered.struct.field("3")
+    )
+    named = lettered.struct.field("3").str.extract(r"^(\S+)").is_in([*words("suffix"), "AND"])
+    line = pl.when(lettered.struct.field("1").is_not_null() & ~named).then(whole).otherwise(line)
+    line = line.str.replace(ROAD_NUMBER, "$1 $2")
+    door = line.str.contains(r" [A-Z]?-?\d[\w-]*$") & ~line.str.contains(NUMBERED_ROAD)
+    named = line.str.replace(AFTER_SUFFIX, "$1 # $2").str.replace(AFTER_NAME, "$1 # $2")
+    return pl.when(door).then(named).otherwise(line)
+
+
 def _parsed(frame: pl.LazyFrame) -> pl.LazyFrame:
     """`box_kind`, `box`, else `number`, `unit_raw` and the `rest` of the street."""
-    units = _boxes(frame).with_columns(
+    units = _boxes(frame).with_columns(street=_rewritten(pl.col("street")))
+    units = units.with_columns(
         parts=_only_where(pl.col("street"), UNIT_SIGNS).str.extract_groups(UNIT)
     )
     numbered = units.with_columns(
-        unit_raw=pl.col("parts").struct.field("2").str.strip_chars(" "),
+        unit_raw=pl.coalesce("box_unit", pl.col("parts").struct.field("2").str.strip_chars(" ")),
         body=pl.coalesce(pl.col("parts").struct.field("1"), "street"),
     ).with_columns(numbered=pl.col("body").str.extract_groups(NUMBER))
     return numbered.select(
@@ -154,6 +210,7 @@ def _boxes(frame: pl.LazyFrame) -> pl.LazyFrame:
         contract=line.str.extract_groups(HIGHWAY_CONTRACT),
         military=line.str.extract_groups(MILITARY),
         post=line.str.extract(BOX),
+        box_unit=pl.coalesce(line.str.extract(BOX, 2), line.str.extract(UNIT_BEFORE_BOX)),
     )
     rural, contract, military = (pl.col(c).struct.field for c in ("rural", "contract", "military"))
     return read.with_columns(
@@ -161,7 +218,7 @@ def _boxes(frame: pl.LazyFrame) -> pl.LazyFrame:
             "RR " + rural("1"), "HC " + contract("1"), military("1") + " " + military("2"),
             pl.when(pl.col("post").is_not_null()).then(pl.lit("PO BOX")),
         ),
-        box=pl.coalesce(rural("2"), contract("2"), military("3"), "post"),
+        box=pl.coalesce(rural("2").str.replace(" ", ""), contract("2"), military("3"), "post"),
     ).with_columns(street=pl.when(pl.col("box_kind").is_null()).then("line"))  # fmt: skip
 
 
@@ -214,6 +271,7 @@ def _written(frame: pl.LazyFrame, name: str) -> pl.LazyFrame:
     street = pl.concat_str(
         "number", "pre", "street_name", "suffix", "post", "unit", separator=" ", ignore_nulls=True
     )
+    box += (" " + pl.col("unit")).fill_null("")
     standard = pl.any_horizontal(
         pl.col(part).is_not_null() for part in ("suffix", "pre", "post", "unit_raw")
     )
@@ -231,7 +289,13 @@ def _written(frame: pl.LazyFrame, name: str) -> pl.LazyFrame:
 
 def _unit(frame: pl.LazyFrame) -> pl.LazyFrame:
     """`unit` of each `unit_raw`: 'APARTMENT # 4' is APT 4, '2ND FLOOR' is FL 2."""
-    floor = pl.col("unit_raw").str.replace(r"(\d+)(?:ST|ND|RD|TH) (?:FLOOR|FLR|FL)$", "FL $1")
+    floor = (
+        pl.col("unit_raw")
+        .str.replace_many(list(_FLOORS), list(_FLOORS.values()))
+        .str.replace(r"^(\d+)(?:ST|ND|RD|TH)? (?:FLOOR|FLR|FL)$", "FL $1")
+        .str.replace(r"^(GROUND|MAIN) (?:FLOOR|FLR|FL)$", "FL $1")
+        .str.replace(r"^(LOWER|UPPER) LEVEL$", "$1")
+    )
     apart = floor.str.replace_all(rf"\b({_UNIT_WORD})(?: #)? ?(\d|[A-Z]\b|[A-Z]-?\d)", "$1 $2")
     table = {**words("unit"), **words("unit_alone")}
     coded = apart.str.split(" ").list.eval(pl.element().replace(table)).list.join(" ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import polars as pl
 
 from matching.standardise.distinct import FLAG, RULE, Cleaner
@@ -54,12 +55,51 @@ def clean_state(name: str) -> Cleaner:
         plain = pipeline(
             pl.col("raw").str.replace(r"(?i)^us-", "").str.replace_all(r"\.", ""), PLACE_STEPS
         )
-        found = plain.replace_strict(words("state"), default=None, return_dtype=pl.String)
-        return frame.select("raw", found.alias(name)).with_columns(
+        named = plain.replace_strict(words("state"), default=None, return_dtype=pl.String)
+        guess = (
+            pl.when(named.is_null())
+            .then(plain)
+            .map_batches(_nearest_states, return_dtype=pl.String, is_elementwise=True)
+        )
+        found = frame.select("raw", named.alias("named"), guess.alias("guess"))
+        return found.select(
+            "raw",
+            pl.coalesce("named", "guess").alias(name),
+            pl.col("guess").is_not_null().alias(f"{RULE}misspelt"),
+        ).with_columns(
             (pl.col("raw").is_not_null() & pl.col(name).is_null()).alias(f"{FLAG}{name}_unknown")
         )
 
     return clean
+
+
+_NEAREST = """
+select raw, code from (
+    select raw, code, damerau_levenshtein(raw, word) as slips,
+        rank() over (partition by raw order by damerau_levenshtein(raw, word)) as place
+    from misspelt cross join states
+    where abs(length(raw) - length(word)) <= length(raw) // {letters_a_slip}
+) where place = 1 and slips <= length(raw) // {letters_a_slip}
+group by raw, code qualify count(distinct code) over (partition by raw) = 1
+"""
+_LETTERS_A_SLIP = 4
+"""MAIN and IOWHA are one slip from a state, COLARODO two; ONTARIO and CHIHUAHUA are none of ours."""
+
+
+def _nearest_states(names: pl.Series) -> pl.Series:
+    """Code of the one state whose name differs by a slip in every four letters at most; null elsewhere."""
+    misspelt = names.drop_nulls().unique().to_frame("raw")
+    misspelt = misspelt.filter(pl.col("raw").str.len_chars() >= _LETTERS_A_SLIP)
+    if misspelt.is_empty():
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(names))
+    known = [(word, code) for word, code in words("state").items() if len(word) >= _LETTERS_A_SLIP]
+    with duckdb.connect(":memory:") as con:
+        con.register("misspelt", misspelt.to_arrow())
+        con.register(
+            "states", pl.DataFrame(known, schema=["word", "code"], orient="row").to_arrow()
+        )
+        nearest = dict(con.execute(_NEAREST.format(letters_a_slip=_LETTERS_A_SLIP)).fetchall())
+    return names.replace_strict(nearest, default=None, return_dtype=pl.String)
 
 
 def clean_zip(zip5: str, zip4: str | None = None) -> Cleaner:

@@ -19,7 +19,7 @@ from tests.link_people import damaged, people
 
 KEYS = {
     "model", "pairs_true", "pairs_compared", "best", "default", "recall_at_precision",
-    "blocking_recall", "by_relationship", "by_field", "seconds", "peak_rss_gib",
+    "blocking_recall", "with_guards", "by_relationship", "by_field", "seconds", "peak_rss_gib",
 }  # fmt: skip
 POINT = {"threshold_bits", "precision", "recall", "f1"}
 NAMES = {
@@ -56,6 +56,10 @@ def test_the_figures_are_all_there(judged: dict[str, Any]) -> None:
     assert set(judged) == KEYS
     assert set(judged["best"]) == set(judged["default"]) == POINT
     assert set(judged["recall_at_precision"]) == {"0.999"}
+    guarded = judged["with_guards"]
+    assert guarded["default"]["recall"] <= judged["default"]["recall"]
+    for counts in guarded["by_guard"].values():
+        assert set(counts) == {"true", "false"}
     assert judged["model"] == "dental"
     assert judged["pairs_true"] == 400
 
