@@ -359,6 +359,25 @@ def thresholds(
 
 
 @app.command()
+def explain(
+    workspace: WorkspacePath,
+    first: Annotated[str, typer.Argument(help="person_id, mention_id, chart_id or record_id.")],
+    second: Annotated[
+        str, typer.Argument(help="Another record: the two are explained as a pair.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say in words and weights why two records are one person or not, without their values.
+
+    Example: affected explain northwind/ws 1099511627784 2199023255560
+    """
+    from flows.explain import explain as told
+    from flows.explain import explain_text
+
+    _show(told(workspace, first, second), as_json=as_json, text=explain_text)
+
+
+@app.command()
 def decide(
     workspace: WorkspacePath,
     file: Annotated[Path, typer.Argument(help="CSV of decisions on pairs.")],

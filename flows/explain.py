@@ -1,0 +1,257 @@
+"""`affected explain`: why two records are one person, or not, in words and weights, without their values.
+
+Reads the pair's comparison vector: level by level what the model gives, the guards that spoke, and what would
+change the decision. A record is explained by its strongest pairs, a person by the links that hold its records
+together. Names, dates and addresses stay in the tables.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.rounds import open_round
+from matching.errors import OperatorError
+from matching.link.guards import GUARDS, MISSING
+from matching.link.rescore import ModelWeights, model_weights
+from matching.link.settings import Matching
+from matching.link.vectors import codes
+from matching.people.decided import read_decided
+from matching.store import Workspace
+
+__all__ = ["explain", "explain_text"]
+
+Document = dict[str, Any]
+SHOWN_PAIRS = 10
+"""Strongest pairs of a record, and links of a person, that are listed."""
+_WORDS = {guard.code: guard.words for guard in GUARDS}
+
+
+def explain(root: Path, first: str, second: str = "") -> Document:
+    """The document of `affected explain` (`affected.explain/1`) of a person, a record or a pair.
+
+    Ids are person_id, mention_id, chart_id, or the record_id of the source. Raises OperatorError where an
+    id is none, or names several records.
+    """
+    workspace, current = open_round(root)
+    if not workspace.has("members"):
+        raise OperatorError(f"workspace {root}: no people yet; run until the step people")
+    matching = current.incident.matching
+    head = {"schema": "affected.explain/1", "incident": workspace.incident_id}
+    if second:
+        one, other = (_record(workspace, given) for given in (first, second))
+        return {**head, "kind": "pair", **_pair(workspace, matching, one, other)}
+    person = _person(workspace, first)
+    if person is not None:
+        return {**head, "kind": "person", **_of_person(workspace, matching, person)}
+    return {**head, "kind": "record", **_of_record(workspace, matching, _record(workspace, first))}
+
+
+def _person(workspace: Workspace, given: str) -> dict[str, Any] | None:
+    found = workspace.scan("persons").filter(pl.col("person_id") == given).collect()
+    return found.row(0, named=True) if found.height else None
+
+
+def _record(workspace: Workspace, given: str) -> dict[str, Any]:
+    """person_id, mention_id, side, entity_id of one member."""
+    same = pl.col("record_id") == given
+    if given.isdecimal() and len(given) <= 18:  # fits 64 bits
+        same |= pl.col("mention_id") == int(given)
+    found = workspace.scan("members").filter(same).collect()
+    if found.height != 1:
+        several = (
+            f"{found.height} records; give mention_id or chart_id"
+            if found.height
+            else "no person or record"
+        )
+        raise OperatorError(f"id '{given}': {several} (table members lists them)")
+    return found.row(0, named=True)
+
+
+def _pair(
+    workspace: Workspace, matching: Matching, one: dict[str, Any], other: dict[str, Any]
+) -> Document:
+    ends = [one["mention_id"], other["mention_id"]]
+    groups = dict(
+        workspace.scan("identities").filter(pl.col("mention_id").is_in(ends))
+        .select("mention_id", "identity_id").collect().iter_rows()
+    )  # fmt: skip
+    left, right = sorted(groups.get(end, end) for end in ends)
+    both = {"left": left, "right": right, "one_person": one["person_id"] == other["person_id"],
+            "persons": sorted({one["person_id"], other["person_id"]})}  # fmt: skip
+    decided = _decided(workspace, sorted(ends))
+    if left == right:
+        words = "All cleaned values of the two are the same: they were compared as one."
+        return {**both, "compared": False, "decided": decided, "words": [words]}
+    rows = workspace.scan("pairs").filter(
+        ((pl.col("left") == left) & (pl.col("right") == right))
+        | ((pl.col("left") == right) & (pl.col("right") == left))
+    )
+    found = rows.collect()
+    if not found.height:
+        words = f"No pair was kept: no blocking rule made it, or it weighs less than {matching.floor_bits:g} bits."
+        return {**both, "compared": False, "decided": decided, "words": [words]}
+    judged = _judged(workspace, matching, found.row(0, named=True))
+    return {**both, "compared": True, "decided": decided, **judged}
+
+
+def _decided(workspace: Workspace, ends: list[int]) -> str | None:
+    decided = read_decided(workspace)
+    for value, rows in (("match", decided.match), ("no", decided.no), ("unsure", decided.unsure)):
+        if (rows == ends).all(axis=1).any():
+            return value
+    return None
+
+
+def _judged(workspace: Workspace, matching: Matching, pair: dict[str, Any]) -> Document:
+    """Weights by comparison, guards, and what would change the decision."""
+    settings = json.loads(workspace.read("model")["settings"][0])
+    weights = model_weights(settings)
+    levels = _levels(settings, weights, pair["vector"])
+    rules, _, said = (pair["reasons"] or "").partition(";")
+    guards = [
+        {"guard": code, "action": action, "words": _WORDS.get(code, "")}
+        for code, _, action in (one.partition("=") for one in said.split(",") if one)
+    ]
+    found: Document = {
+        "match_weight": pair["match_weight"], "probability": pair["probability"],
+        "band": pair["band"], "prior_bits": round(weights.prior, 2),
+        "term_frequency_bits": round(pair["tf_bits"], 2), "levels": levels,
+        "blocking_rules": [rule for rule in rules.split(",") if rule], "guards": guards,
+    }  # fmt: skip
+    return {**found, "words": _what_would_change(matching, found)}
+
+
+def _levels(
+    settings: dict[str, Any], weights: ModelWeights, vector: int
+) -> list[dict[str, str | float]]:
+    """Comparison, level and bits, most telling first; term frequencies are said once for all."""
+    code = codes(pl.Series([vector]).to_numpy(), len(weights.names))[0]
+    rows: list[dict[str, str | float]] = []
+    for place, comparison in enumerate(settings["comparisons"]):
+        graded = [x for x in comparison["comparison_levels"] if not x.get("is_null_level")]
+        number = int(code[place])
+        label = graded[len(graded) - number]["label_for_charts"] if number else MISSING
+        bits = round(float(weights.bits[place, number]), 2)
+        rows.append({"comparison": weights.names[place], "level": label, "bits": bits})
+    return sorted(rows, key=lambda row: -abs(float(row["bits"])))
+
+
+def _what_would_change(matching: Matching, found: Document) -> list[str]:
+    """Sentences: where the weight lies, what a guard did, which comparison alone would turn it."""
+    weight, merge, include = found["match_weight"], matching.merge_at_bits, matching.include_at_bits
+    band = "match" if weight >= merge else "review" if weight >= include else "no"
+    words = [
+        f"{weight:.1f} bits: {band} by weight (review from {include:g}, match from {merge:g})."
+    ]
+    words += [f"Guard {g['guard']} ({g['action']}): {g['words']}." for g in found["guards"]]
+    if found["band"] != band:
+        words.append(f"The guards make it {found['band']}; without them it would be {band}.")
+    against = [row for row in found["levels"] if float(row["bits"]) < 0]
+    for_it = [row for row in found["levels"] if float(row["bits"]) > 0]
+    if band != "match":
+        words += [
+            f"Were {row['comparison']} missing instead of '{row['level']}', it would weigh {weight - float(row['bits']):.1f}: a match."
+            for row in against
+            if weight - float(row["bits"]) >= merge
+        ]
+        if not any(weight - float(row["bits"]) >= merge for row in against):
+            words.append(
+                f"{merge - weight:.1f} bits are lacking for a match; no single comparison makes up for them."
+            )
+    else:
+        words += [
+            f"Were {row['comparison']} missing instead of '{row['level']}', it would weigh {weight - float(row['bits']):.1f}: no match."
+            for row in for_it
+            if weight - float(row["bits"]) < merge
+        ]
+    return words
+
+
+def _of_record(workspace: Workspace, matching: Matching, record: dict[str, Any]) -> Document:
+    group = workspace.scan("identities").filter(pl.col("mention_id") == record["mention_id"])
+    identity = group.select("identity_id").collect()["identity_id"]
+    node = int(identity[0]) if len(identity) else record["mention_id"]
+    ends = (pl.col("left") == node) | (pl.col("right") == node)
+    pairs = workspace.scan("pairs").filter(ends).collect()
+    best = pairs.sort("match_weight", "left", "right", descending=[True, False, False])
+    return {
+        "record": record["mention_id"], "side": record["side"], "entity_id": record["entity_id"],
+        "person_id": record["person_id"], "flag": record["flag"], "pairs_kept": pairs.height,
+        "pairs": _listed(best.head(SHOWN_PAIRS)),
+        "words": [_record_words(matching, pairs)],
+    }  # fmt: skip
+
+
+def _record_words(matching: Matching, pairs: pl.DataFrame) -> str:
+    bands = dict(pairs.select(pl.col("band").cast(pl.String)).group_by("band").len().iter_rows())
+    return (
+        f"{pairs.height} pairs at or above {matching.floor_bits:g} bits: {bands.get('match', 0)} match,"
+        f" {bands.get('review', 0)} in review, {bands.get('no', 0)} below or vetoed."
+    )
+
+
+def _of_person(workspace: Workspace, matching: Matching, person: dict[str, Any]) -> Document:
+    mine = pl.col("person_id") == person["person_id"]
+    members = workspace.scan("members").filter(mine).collect()
+    ids = members["mention_id"].implode()
+    groups = workspace.scan("identities").filter(pl.col("mention_id").is_in(ids)).collect()
+    nodes = pl.concat([members["mention_id"], groups["identity_id"]]).unique().implode()
+    inside = pl.col("left").is_in(nodes) & pl.col("right").is_in(nodes)
+    links = workspace.scan("pairs").filter(inside).collect().sort("match_weight", "left", "right")
+    between = workspace.scan("maybe_same").filter(
+        (pl.col("person_a") == person["person_id"]) | (pl.col("person_b") == person["person_id"])
+    )
+    owned = workspace.scan("ownership").filter(mine) if workspace.has("ownership") else None
+    others = between.collect().height
+    leaked = members.filter(side="leaked").height
+    words = [
+        f"{leaked} leaked mentions and {members.height - leaked} charts; {person['affected']}"
+        + (" (no chart: known from the leak alone)" if person["orphan"] else "") + ".",
+        f"{links.height} kept pairs lie inside, merging from {matching.merge_at_bits:g} bits on."
+        + (f" The weakest weighs {links['match_weight'][0]:.1f}." if links.height else ""),
+        f"{others} other persons may be the same one; nothing was merged with them.",
+    ]  # fmt: skip
+    return {
+        "person_id": person["person_id"],
+        "affected": person["affected"],
+        "members": members.select("mention_id", "side", "entity_id", "file_no", "row_no", "flag").to_dicts(),
+        "weakest_links": _listed(links.head(SHOWN_PAIRS)),
+        "maybe_same": others,
+        "ownership": owned.select("entity_id", "status", "basis").collect().to_dicts() if owned is not None else None,
+        "words": words,
+    }  # fmt: skip
+
+
+def _listed(pairs: pl.DataFrame) -> list[dict[str, Any]]:
+    return pairs.select("left", "right", "match_weight", "band", "reasons").to_dicts()
+
+
+def explain_text(document: Document) -> str:
+    """The words, then weights or pairs as lines."""
+    lines = [*document["words"]]
+    if document.get("compared"):
+        told = [row for row in document["levels"] if row["level"] != MISSING]
+        lines += [f"  {row['bits']:+7.2f}  {row['comparison']}: {row['level']}" for row in told]
+        lines += [
+            f"  {document['term_frequency_bits']:+7.2f}  how common the values are",
+            f"  {document['prior_bits']:+7.2f}  before anything was compared",
+        ]
+        absent = [row["comparison"] for row in document["levels"] if row["level"] == MISSING]
+        lines.append(f"  missing on one side or both: {', '.join(absent) or 'nothing'}")
+        lines.append(f"  found by {', '.join(document['blocking_rules'])}")
+    if document.get("decided"):
+        lines.append(f"A person decided: {document['decided']}.")
+    if document["kind"] == "pair":
+        held = "one person" if document["one_person"] else "two persons"
+        if document["one_person"] and document.get("band", "match") != "match":
+            held += ", joined by other records"
+        lines.append(f"They are {held}: {', '.join(document['persons'])}.")
+    lines += [
+        f"  {row['match_weight']:7.2f}  {row['band']:6}  {row['left']} {row['right']}  {row['reasons'] or ''}"
+        for row in document.get("pairs") or document.get("weakest_links") or ()
+    ]
+    return "\n".join(lines)
