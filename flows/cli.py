@@ -346,16 +346,22 @@ def thresholds(
     out: Annotated[
         Path | None, typer.Option(help="Page with curves, FILE.html.", show_default=False)
     ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(help="Pairs to review, FILE.csv for affected decide.", show_default=False),
+    ] = None,
+    size: Annotated[int, typer.Option(help="How many of them.", min=1)] = 400,
     as_json: AsJson = False,
 ) -> None:
     """People, review load and expected errors by merge threshold, without any record.
 
-    Example: affected thresholds northwind/ws --out thresholds.html
+    Example: affected thresholds northwind/ws --out thresholds.html --sample review.csv
     """
     from flows.thresholds import thresholds as measure
     from flows.thresholds import thresholds_text
 
-    _show(measure(workspace, out=out), as_json=as_json, text=thresholds_text)
+    document = measure(workspace, out=out, sample=sample, size=size)
+    _show(document, as_json=as_json, text=thresholds_text)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.review_sample import estimates, write_sample
 from flows.rounds import open_round
 from matching.errors import OperatorError, UsageError
 from matching.store import Workspace, replacing
@@ -26,14 +27,20 @@ SHOWN_EVERY = 5
 """The document shows half bits."""
 LARGE = 500
 """45 CFR 164.408(b): 500 people or more of an entity; 164.406: more than 500 of one state."""
+SAMPLE = 400
+"""Pairs of a review: a morning's work for two people."""
 BASIS = (
     "before splits: decisions and guards that part a group further on are not reckoned with",
     "probabilities are the model's only, from kept pairs",
 )
 
 
-def thresholds(root: Path, *, out: Path | None = None) -> Document:
+def thresholds(
+    root: Path, *, out: Path | None = None, sample: Path | None = None, size: int = SAMPLE
+) -> Document:
     """The document of `affected thresholds` (`affected.thresholds/1`); also the page, where asked for.
+
+    `sample`: where a CSV of `size` pairs to review goes.
 
     Raises OperatorError before the step people, UsageError for a page that cannot be written.
     """
@@ -60,6 +67,8 @@ def thresholds(root: Path, *, out: Path | None = None) -> Document:
         "pairs": _pairs_by_band(workspace),
         "lines": _lines(workspace),
         "curve": rows.gather_every(SHOWN_EVERY, _first_half_bit(rows)).to_dicts(),
+        **estimates(Workspace.open(root), matching),  # with decisions since the round began
+        "sampled": write_sample(workspace, sample, size=size) if sample else None,
         "out": str(out) if out else None,
     }
     if out is not None:
@@ -206,4 +215,25 @@ def thresholds_text(document: Document) -> str:
         f"  {row['line']}: {row['confirmed']} confirmed, {row['expected']} expected, {row['upper']} upper"
         for row in document["lines"] or ()
     ]
+    lines += _estimates_text(document)
     return "\n".join([*lines, *(f"  ({basis})" for basis in document["basis"])])
+
+
+def _estimates_text(document: Document) -> list[str]:
+    """What reviewed pairs and the rules say of precision, recall and missed matches."""
+    blocking, reviewed = document["blocking"], document["reviewed"]
+    lines = [
+        f"  compared {blocking['expected_matches']:,.0f} expected matches; blocking missed at least {blocking['missed_at_least']:,.0f}",
+    ]
+    if reviewed is None:
+        todo = "--sample FILE.csv writes pairs to review for affected decide"
+        return [*lines, f"  nothing reviewed yet: {todo}"]
+    for name in ("include", "merge"):
+        one = reviewed[name]
+        precision, recall = one["precision"], one["recall_of_kept_pairs"]
+        lines.append(
+            f"  {name}: precision {precision['value']:.4f} ({precision['low']:.4f} to {precision['high']:.4f}),"
+            f" recall of kept pairs {recall['value']:.4f} ({recall['low']:.4f} to {recall['high']:.4f})"
+            f" from {reviewed['reviewed']} reviewed pairs"
+        )
+    return lines

@@ -70,7 +70,12 @@ def page(document: dict[str, Any], rows: pl.DataFrame, workspace: Workspace, *, 
     return environment.from_string(TEMPLATE).render(
         title=title,
         synthetic=workspace.synthetic,
-        sections=(_people(document, rows), _review(document, rows), *_lines(document)),
+        sections=(
+            _people(document, rows),
+            _review(document, rows),
+            _sure(document),
+            *_lines(document),
+        ),
         style=style,
         digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
@@ -116,6 +121,31 @@ def _review(document: dict[str, Any], rows: pl.DataFrame) -> Section:
     return Section(
         anchor="review", title="Review and errors", lead=lead, charts=charts, grids=(grid,)
     )
+
+
+def _sure(document: dict[str, Any]) -> Section:
+    """What reviewed pairs and the blocking rules say, beside the model."""
+    blocking, reviewed = document["blocking"], document["reviewed"]
+    lead = (
+        f"Of {number(round(blocking['expected_matches']))} expected matches that were compared,"
+        f" {number(round(sum(blocking['found_by_one_rule_alone'].values())))} were found by one blocking rule alone;"
+        f" at least {number(round(blocking['missed_at_least']))} more were never compared (capture and recapture:"
+        " rules share fields, so the number is higher)."
+    )
+    if reviewed is None:
+        return Section(
+            anchor="sure", title="How sure", lead=f"{lead} Nothing has been reviewed yet."
+        )
+    rows = [
+        (f"{figure.replace('_', ' ')}, linking from the {name} threshold on",
+         *(f"{reviewed[name][figure][end]:.4f}" for end in ("value", "low", "high")))
+        for name in ("include", "merge")
+        for figure in ("precision", "recall_of_kept_pairs")
+    ]  # fmt: skip
+    grid = Grid(
+        (f"from {reviewed['reviewed']} reviewed pairs", "estimate", "95 % from", "to"), tuple(rows)
+    )
+    return Section(anchor="sure", title="How sure", lead=lead, grids=(grid,))
 
 
 def _lines(document: dict[str, Any]) -> Sequence[Section]:

@@ -62,12 +62,16 @@ class ByHand:
         self,
         pairs: Sequence[tuple[str, str, float]],
         *,
-        reasons: str = "rule",
+        reasons: str | Sequence[str] = "rule",
         guarded: Mapping[str, str] | None = None,
     ) -> None:
-        """(left, right, bits): kind, band and probability follow. `guarded`: `left-right` -> guards."""
+        """(left, right, bits): kind, band and probability follow. `guarded`: `left-right` -> guards.
+
+        `reasons`: of all pairs, or of each.
+        """
         rows = []
-        for one, other, bits in pairs:
+        each = [reasons] * len(pairs) if isinstance(reasons, str) else reasons
+        for (one, other, bits), rules in zip(pairs, each, strict=True):
             left, right = sorted((self.ids[one], self.ids[other]))
             sides = [number >> 40 == LEAK_FILE for number in (left, right)]
             kind = {2: "leaked_leaked", 1: "leaked_master", 0: "master_master"}[sum(sides)]
@@ -82,7 +86,7 @@ class ByHand:
                     "probability": 2.0**bits / (1 + 2.0**bits),
                     "band": "match" if bits >= 10 else "review" if bits >= 0 else "no",
                     "reasons": ";".join(
-                        [reasons, *((guarded or {}).get(f"{one}-{other}", "").split() or [])]
+                        [rules, *((guarded or {}).get(f"{one}-{other}", "").split() or [])]
                     ),
                 }
             )

@@ -5,6 +5,7 @@ import json
 import polars as pl
 import pytest
 
+from flows.rounds import open_round
 from flows.thresholds import curve, thresholds
 from matching.store import Workspace
 from tests.flow.hand_made import call
@@ -87,3 +88,30 @@ def test_a_page_that_cannot_be_written_is_refused(call, ran, tmp_path, out):
 def test_before_people_there_is_nothing_to_tell(call, tmp_path):
     said = call("thresholds", tmp_path)
     assert said.code == 3
+
+
+def test_a_reviewed_sample_gives_intervals(call, own, tmp_path):
+    copied, sample = own.workspace, tmp_path / "review.csv"
+    said = call("thresholds", copied, "--sample", sample, "--size", "60", "--json")
+    assert said.code == 0
+    document = json.loads(said.out)
+    assert document["reviewed"] is None
+    rows = pl.read_csv(sample, infer_schema=False)
+    assert rows.height == document["sampled"] >= 20
+    # the reviewer says what the model's band says
+    band = Workspace.open(copied).read("pairs", ["left", "right", "band"])
+    said_by = band.select(
+        pl.col("left", "right").cast(pl.String), value=pl.when(pl.col("band").cast(pl.String) == "match")
+        .then(pl.lit("match")).otherwise(pl.lit("no")),
+    )  # fmt: skip
+    filled = rows.drop("value").join(
+        said_by, left_on=["left_id", "right_id"], right_on=["left", "right"], how="left"
+    )
+    filled.write_csv(sample)
+    lead = next(iter(open_round(copied)[1].incident.people))
+    assert call("decide", copied, sample, "--by", lead).code == 0
+    reviewed = json.loads(call("thresholds", copied, "--json").out)["reviewed"]
+    assert reviewed["reviewed"] == rows.height
+    precision = reviewed["merge"]["precision"]
+    assert precision["low"] < precision["value"] <= precision["high"] == 1.0
+    assert reviewed["include"]["precision"]["value"] < precision["value"]
