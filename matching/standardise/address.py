@@ -7,6 +7,13 @@ from functools import cache
 import polars as pl
 
 from matching.standardise.distinct import FLAG, RULE, Cleaner
+from matching.standardise.line_order import (
+    ORDINAL_FLOOR,
+    UNIT_SIDE,
+    UNIT_VALUE,
+    UNIT_WORD,
+    in_usual_order,
+)
 from matching.standardise.reference import words
 from matching.standardise.text import blank_to_null, collapse, fold_accents, pipeline, upper
 
@@ -16,22 +23,17 @@ LINE_BREAK = "\x1f"
 """Between the first and the second line in the raw value."""
 PLACEHOLDER = r"^(UNKNOWN|UNK|NONE|N/?A|NO ADDRESS|NOT GIVEN|GENERAL DELIVERY UNKNOWN|X+|TEST|123 TEST ST.*|0+|HOMELESS|NO STREET|BAD ADDRESS|RETURNED MAIL|DO NOT MAIL)$"
 CARE_OF = r"^(?:C/O|C O |CARE OF|ATTN|%)"
-_UNIT_WORD = "|".join(sorted((w for w in words("unit") if w != "#"), key=len, reverse=True))
 _ALONE = "|".join(sorted(words("unit_alone"), key=len, reverse=True))
-_UNIT_VALUE = r"(?:\d[\w/-]*|[A-Z]-?\d[\w-]*|[A-Z](?:-[A-Z])?)"
-_UNIT_SIDE = r"(?: (?:[A-Z]|NE|NW|SE|SW|NORTH|SOUTH|EAST|WEST))?"
-"""Behind a unit: 13 C, 2 EAST."""
-_ORDINAL_FLOOR = r"(?:\d+(?:ST|ND|RD|TH)|FIRST|SECOND|THIRD|FOURTH|FIFTH|SIXTH|SEVENTH|EIGHTH|NINTH|TENTH|GROUND|MAIN)"
 UNIT = (
-    rf"^(.*?)((?: (?:(?:{_UNIT_WORD})(?:(?: # ?| ){_UNIT_VALUE}{_UNIT_SIDE}|\d[\w/-]*)|# ?[\w-]+{_UNIT_SIDE}"
-    rf"|(?:{_ORDINAL_FLOOR}|\d+) (?:FLOOR|FLR|FL)|(?:LOWER|UPPER) LEVEL|{_ALONE}))+)$"
+    rf"^(.*?)((?: (?:(?:{UNIT_WORD})(?:(?: # ?| ){UNIT_VALUE}{UNIT_SIDE}|\d[\w/-]*)|# ?[\w-]+{UNIT_SIDE}"
+    rf"|(?:{ORDINAL_FLOOR}|\d+) (?:FLOOR|FLR|FL)|(?:LOWER|UPPER) LEVEL|{_ALONE}))+)$"
 )
 """A designator with a number or one letter, at the end: UNIT ST is a street, UNIT 5 is a unit."""
 BOX = (
     r"^(?:.* )?(?:P ?O ?(?:BOX|DRAWER|BX)|POST OFFICE BOX|POB|BOX|BX|CALLER(?: SERVICE)?|APARTADO) ?#? ?(\w[\w-]*)"
-    rf"(?: ((?:{_UNIT_WORD}) ?#? ?{_UNIT_VALUE}))?$"
+    rf"(?: ((?:{UNIT_WORD}) ?#? ?{UNIT_VALUE}))?$"
 )
-UNIT_BEFORE_BOX = rf"^((?:{_UNIT_WORD})(?: #)? ?{_UNIT_VALUE}) (?:P|POST|BOX|POB) ?"
+UNIT_BEFORE_BOX = rf"^((?:{UNIT_WORD})(?: #)? ?{UNIT_VALUE}) (?:P|POST|BOX|POB) ?"
 RURAL = r"^(?:RR|R R|RURAL ROUTE|RURAL RTE|RFD|RD|RT|RTE|ROUTE) ?#? ?(\d+\w?) (?:BOX|BX) ?#? ?(\w+(?: [A-Z])?)$"
 HIGHWAY_CONTRACT = (
     r"^(?:HC|HCR|HIGHWAY CONTRACT(?: ROUTE)?|STAR ROUTE) ?#? ?(\d+) (?:BOX|BX) ?#? ?(\w+)$"
@@ -41,7 +43,7 @@ BOX_SIGNS = ["BOX", "BX", "POB", "DRAWER", "CALLER", "APARTADO"]
 UNIT_SIGNS = [
     f" {word}"
     for word in (
-        *words("unit"),
+        *(f"{word} " if word == "NO" else word for word in words("unit")),
         *words("unit_alone"),
         "1ST F",
         "2ND F",
@@ -51,26 +53,6 @@ UNIT_SIGNS = [
         "MAIN F",
     )
 ]
-_SUFFIX = "|".join(sorted(words("suffix"), key=len, reverse=True))
-_DIRECTION = "N|S|E|W|NE|NW|SE|SW|NORTH|SOUTH|EAST|WEST"
-NUMBERED_ROAD = r"\b(?:HIGHWAY|HWY|HIWAY|ROUTE|RTE|RT|CO|COUNTY|CNTY|CR|STATE|SR|US|U S|INTERSTATE|I|FM|LOOP|SPUR|COUNTRY|AVENIDA|CALLE)\b[^#]* \S+$"
-"""What follows such a word at the end is the road's own number, not a door's."""
-AFTER_SUFFIX = rf"^(\d\S* .*\S (?:{_SUFFIX})(?: (?:{_DIRECTION}))?) ([A-Z]?-?\d[\w-]*)$"
-AFTER_NAME = rf"^(\d\S* (?:{_DIRECTION})(?: [A-Z]{{3,}})+) (\d[\w-]*)$"
-"""350 W HUBBARD ST 200, 860 W BLACKHAWK 305: the number of a door, its designator left out."""
-ROAD_NUMBER = r"\b(HIGHWAY|HWY|ROUTE|RTE) (?:NO|#) ?(\d)"
-LETTERED = r"^(\d+) ([A-DF-MO-RT-VX-Z]) (\S{3,}.*)$"
-"""4224 A LINCOLNSHIRE, but not 214 B ST."""
-REWRITTEN = {
-rf"^((?:(?:{_UNIT_WORD})(?: #)? ?{_UNIT_VALUE} |(?:{_ORDINAL_FLOOR}|\d+) (?:FLOOR|FLR|FL) )+)(\d+[A-Z]? .*)$": "$2 $1",
-    r"^ONE (.+ \S)": "1 $1", r"^TWO (.+ \S)": "2 $1", r"^THREE (.+ \S)": "3 $1",
-    r"^FOUR (.+ \S)": "4 $1", r"^FIVE (.+ \S)": "5 $1", r"^TEN (.+ \S)": "10 $1",
-    rf"^(\d+) ([A-H]) ({_DIRECTION}) (\S+)": "${1}${2} $3 $4",
-    r"^([NSEW]\d+) ([NSEW]\d+) ": "${1}${2} ",
-    r"^# (\d+ .+ \S)": "$1",
-    r"^(\d+)-([A-Z]) (.+ \S)": "${1}${2} $3",
-}  # fmt: skip
-"""A unit in front, a number in words (ONE MAIN ST), a letter of the number, a grid number in two parts."""
 ROAD_SIGNS = [
     "CO R",
     "CNTY",
@@ -148,7 +130,7 @@ def _joined(frame: pl.LazyFrame) -> pl.LazyFrame:
         second_care=pl.col("second").str.contains(CARE_OF),
     )
     first, second = (pl.when(~pl.col(f"{c}_care")).then(c) for c in ("first", "second"))
-    bare = second.str.contains(rf"^{_UNIT_VALUE}$")
+    bare = second.str.contains(rf"^{UNIT_VALUE}$")
     below = pl.when(bare).then("# " + second).otherwise(second)
     line = blank_to_null(pl.concat_str(first, below, separator=" ", ignore_nulls=True))
     placeholder = f"{FLAG}address_placeholder"
@@ -168,27 +150,9 @@ def _only_where(text: pl.Expr, signs: list[str]) -> pl.Expr:
     return pl.when(text.str.contains_any(signs)).then(text)
 
 
-def _rewritten(line: pl.Expr) -> pl.Expr:
-    """Number first, unit last and said to be one."""
-    for pattern, written in REWRITTEN.items():
-        line = line.str.replace(pattern, written)
-    line = line.str.strip_chars_end(" ")
-    lettered = line.str.extract_groups(LETTERED)
-    whole = (
-        lettered.struct.field("1") + lettered.struct.field("2") + " " + lettered.struct.field("3")
-    )
-    named = lettered.struct.field("3").str.extract(r"^(\S+)").is_in([*words("suffix"), "AND"])
-    line = pl.when(lettered.struct.field("1").is_not_null() & ~named).then(whole).otherwise(line)
-    line = line.str.replace(ROAD_NUMBER, "$1 $2")
-    door = line.str.contains(r" [A-Z]?-?\d[\w-]*$") & ~line.str.contains(NUMBERED_ROAD)
-    named = line.str.replace(AFTER_SUFFIX, "$1 # $2").str.replace(AFTER_NAME, "$1 # $2")
-    return pl.when(door).then(named).otherwise(line)
-
-
 def _parsed(frame: pl.LazyFrame) -> pl.LazyFrame:
     """`box_kind`, `box`, else `number`, `unit_raw` and the `rest` of the street."""
-    units = _boxes(frame).with_columns(street=_rewritten(pl.col("street")))
-    units = units.with_columns(
+    units = in_usual_order(_boxes(frame)).with_columns(
         parts=_only_where(pl.col("street"), UNIT_SIGNS).str.extract_groups(UNIT)
     )
     numbered = units.with_columns(
@@ -296,7 +260,7 @@ def _unit(frame: pl.LazyFrame) -> pl.LazyFrame:
         .str.replace(r"^(GROUND|MAIN) (?:FLOOR|FLR|FL)$", "FL $1")
         .str.replace(r"^(LOWER|UPPER) LEVEL$", "$1")
     )
-    apart = floor.str.replace_all(rf"\b({_UNIT_WORD})(?: #)? ?(\d|[A-Z]\b|[A-Z]-?\d)", "$1 $2")
+    apart = floor.str.replace_all(rf"\b({UNIT_WORD})(?: #)? ?(\d|[A-Z]\b|[A-Z]-?\d)", "$1 $2")
     table = {**words("unit"), **words("unit_alone")}
     coded = apart.str.split(" ").list.eval(pl.element().replace(table)).list.join(" ")
     return frame.select("unit_raw", unit=blank_to_null(collapse(coded)))

@@ -8,7 +8,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from matching.link.guards import GUARDS
+from matching.link.guards import GUARDS, MISSING, guards_of
+from matching.model.definition import definition
 from matching.score import score
 
 BASE = {
@@ -86,3 +87,22 @@ def test_guard(scored: dict[str, dict[str, str]], case: str) -> None:
 
 def test_every_guard_has_a_case() -> None:
     assert {guard.code for guard in GUARDS} == {guard for *_, guard in CASES.values()} - {""}
+
+
+def test_guards_read_levels_that_the_built_in_models_have() -> None:
+    # a level that is named anew would silence its guard
+    labels = {
+        c["output_column_name"]: {x["label_for_charts"] for x in c["comparison_levels"]}
+        for c in definition("clinic")["comparisons"]
+    }
+    for guard in GUARDS:
+        for pattern in guard.patterns:
+            for comparison, levels in pattern.items():
+                assert levels <= labels[comparison] | {MISSING}, guard.code
+
+
+def test_a_model_without_social_security_numbers_keeps_its_guards() -> None:
+    kept = {guard.code for guard, _ in guards_of(definition("dental"), {}).chosen}
+    assert {guard.code for guard in GUARDS} - kept == {"shared_ssn", "identifier_conflict"}
+    off = guards_of(definition("dental"), {"twin": "off"})
+    assert "twin" not in {guard.code for guard, _ in off.chosen}
