@@ -57,13 +57,15 @@ class MaybeSame:
 def maybe_same(graph: RecordGraph, person: Numbers, *, persons: int) -> MaybeSame:
     """What lies between persons; `person` is each record's person number.
 
-    Links of people whom a decision or a guard holds apart say nothing; strong links that a cut left between
+    Links of people whom a decision or a guard holds apart say nothing; groups do not know of guards, so
+    that they are the fewest people that there can be, in whatever order rows came; strong links that a cut left between
     two persons count as review links.
     """
-    no = np.unique(np.sort(person[np.concatenate([graph.no, graph.guarded])], axis=1), axis=0)
-    no = no[no[:, 0] != no[:, 1]]
+    no = np.sort(person[graph.no], axis=1)
     every = _between(graph, person)
-    rows = every.join(pl.DataFrame(no, schema=["a", "b"], orient="row"), on=["a", "b"], how="anti")
+    apart = np.concatenate([no, np.sort(person[graph.guarded], axis=1)])
+    held = pl.DataFrame(apart, schema=["a", "b"], orient="row").unique()
+    rows = every.join(held, on=["a", "b"], how="anti")
     best = _best(rows)
     group = partition(persons, _links(best), apart=no, cut_ties=False)
     confirmed = np.zeros(persons, bool)

@@ -24,9 +24,19 @@ from matching.people.compiled import (
     union,
 )
 
-__all__ = ["MARGIN_BITS", "Ints", "Links", "Marks", "components", "partition", "spanning_forest"]
+__all__ = [
+    "MARGIN_BITS",
+    "Hashes",
+    "Ints",
+    "Links",
+    "Marks",
+    "components",
+    "partition",
+    "spanning_forest",
+]
 
 Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
 MARGIN_BITS = 3.0
 """What links a record to two people with weights this close is no reason to give it to one of them."""
 _SAME_BITS = 1e-9
@@ -76,12 +86,16 @@ def components(nodes: int, left: Whole, right: Whole, chosen: Marks | None = Non
     return parent
 
 
-def spanning_forest(nodes: int, links: Links) -> Ints:
-    """Numbers of the links of the maximum spanning forest, strongest first; ties by node number."""
-    low, high = np.minimum(links.left, links.right), np.maximum(links.left, links.right)
+def spanning_forest(nodes: int, links: Links, rank: Whole | None = None) -> Ints:
+    """Numbers of the links of the maximum spanning forest, strongest first.
+
+    Ties by the nodes' rank, or by their numbers.
+    """
+    ends = (links.left, links.right) if rank is None else (rank[links.left], rank[links.right])
+    low, high = np.minimum(*ends), np.maximum(*ends)
     order: Ints = np.lexsort((high, low))
     nothing = np.zeros(nodes, np.uint8)
-    chosen, _ = strongest_first(nothing, low[order], high[order], links.weight[order])
+    chosen, _ = strongest_first(nothing, links.left[order], links.right[order], links.weight[order])
     numbers: Ints = order[chosen]
     return numbers
 
@@ -96,13 +110,15 @@ def partition(
     chosen: Marks | None = None,
     identities: Callable[[Ints], Ints] | None = None,
     identities_max: int = 0,
+    contents: Callable[[Ints], Hashes] | None = None,
 ) -> Numbers:
     """Lowest node of each node's group: linked nodes together, no pair of `apart` in one group.
 
     Only `chosen` links count (None: all). The weakest link between two that must be apart is cut;
     with `cut_ties` all equally weak ones, so that what hangs between both goes to neither. Nor do pairs
     that are `guarded` stay in one group: links nearly as weak as the weakest (MARGIN_BITS) are cut, too. With
-    `identities` (a number per node, equal for equal names and birth dates) a group with more than
+    `contents` (a hash of what each node says) equal links are taken in an order that does not depend on
+    the nodes' numbers. With `identities` (a number per node, equal for equal names and birth dates) a group with more than
     `identities_max` of them is split at rising thresholds. Only groups in conflict are looked at
     twice.
     """
@@ -119,7 +135,8 @@ def partition(
     inside = tied[labels]
     here = inside[links.left]
     within = links.where(np.flatnonzero(here if chosen is None else here & chosen))
-    forest = within.where(spanning_forest(nodes, within))
+    rank = _ranked(nodes, np.flatnonzero(inside), contents) if contents else None
+    forest = within.where(spanning_forest(nodes, within, rank))
     if len(large):
         in_large = np.isin(labels[members], large)
         forest = forest.where(
@@ -129,6 +146,13 @@ def partition(
     forest = _parted(nodes, forest, close)
     again = components(nodes, forest.left, forest.right)
     return np.where(inside, again, labels)
+
+
+def _ranked(nodes: int, chosen: Ints, contents: Callable[[Ints], Hashes]) -> Numbers:
+    """Place of each chosen node by what it says; two that say the same by their numbers."""
+    rank = np.zeros(nodes, np.int32)
+    rank[chosen[np.argsort(contents(chosen), kind="stable")]] = np.arange(len(chosen))
+    return rank
 
 
 def _codes(

@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 
 from matching.log import log_counts
+from matching.model.definition import CLEANED_COLUMNS
 from matching.people.attributes import person_attributes
 from matching.people.between import MaybeSame, maybe_same
 from matching.people.compiled import Ids, Numbers, grouped, repeated
 from matching.people.links import RecordGraph, read_graph
 from matching.people.naming import name_persons
 from matching.people.pairs import MATCH, read_evidence
-from matching.people.partition import Ints, partition
+from matching.people.partition import Hashes, Ints, partition
 from matching.people.records import Records, in_order
 from matching.people.settings import PeopleSettings
 from matching.people.tree import write_merge_tree
@@ -106,6 +107,9 @@ def _persons_of(
     def identities(numbers: Ints) -> Ints:
         return _identity_codes(workspace, graph.records.ids(numbers))
 
+    def contents(numbers: Ints) -> Hashes:
+        return _contents(workspace, graph.records.ids(numbers))
+
     root = partition(
         len(graph.records),
         graph.links,
@@ -115,6 +119,7 @@ def _persons_of(
         chosen=graph.strength == MATCH,
         identities=identities,
         identities_max=settings.identities_max,
+        contents=contents,
     )
     root[: graph.records.first_chart] = root[graph.node]
     own = np.zeros(len(root), bool)
@@ -136,6 +141,21 @@ def _identity_codes(workspace: Workspace, ids: Ints) -> Ints:
     rows = wanted.join(cleaned, on="id", how="left", maintain_order="left").collect()
     codes = rows.select(pl.struct(columns).rank("dense").cast(pl.Int64)).to_series()
     return codes.to_numpy()
+
+
+def _contents(workspace: Workspace, ids: Ints) -> Hashes:
+    """A hash of the cleaned values of each record, and of its table."""
+    wanted = pl.LazyFrame({"id": ids})
+    hashed = pl.concat(
+        workspace.scan(table)
+        .join(wanted, left_on=key, right_on="id", how="semi")
+        .select(pl.col(key).alias("id"), content=pl.struct(CLEANED_COLUMNS).hash(seed))
+        for seed, (table, key) in enumerate(
+            (("leaked_std", "mention_id"), ("charts_std", "chart_id"))
+        )
+    )
+    rows = wanted.join(hashed, on="id", how="left", maintain_order="left").collect()
+    return rows["content"].fill_null(0).to_numpy()
 
 
 def _members(records: Records, person: Numbers, count: int) -> _Members:
