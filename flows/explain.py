@@ -18,7 +18,7 @@ from matching.errors import OperatorError
 from matching.link.guards import GUARDS, MISSING
 from matching.link.rescore import ModelWeights, model_weights
 from matching.link.settings import Matching
-from matching.link.vectors import codes
+from matching.link.vectors import codes, graded
 from matching.people.decided import read_decided
 from matching.store import Workspace
 
@@ -132,9 +132,8 @@ def _levels(
     code = codes(pl.Series([vector]).to_numpy(), len(weights.names))[0]
     rows: list[dict[str, str | float]] = []
     for place, comparison in enumerate(settings["comparisons"]):
-        graded = [x for x in comparison["comparison_levels"] if not x.get("is_null_level")]
         number = int(code[place])
-        label = graded[len(graded) - number]["label_for_charts"] if number else MISSING
+        label = graded(comparison)[number - 1]["label_for_charts"] if number else MISSING
         bits = round(float(weights.bits[place, number]), 2)
         rows.append({"comparison": weights.names[place], "level": label, "bits": bits})
     return sorted(rows, key=lambda row: -abs(float(row["bits"])))

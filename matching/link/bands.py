@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import polars as pl
 
@@ -10,7 +11,10 @@ from matching.link.guards import Guards, action_of
 from matching.link.rules import rule_names
 from matching.link.settings import LinkSettings
 
-__all__ = ["SAME_VALUES_BIT", "banded", "probability"]
+__all__ = ["BANDS", "SAME_VALUES_BIT", "band_number", "banded", "probability"]
+
+BANDS: Final = ("no", "review", "match")
+"""Band of a pair by number."""
 
 SAME_VALUES = "same_values"
 """Reason of a group's pair with itself: is the agreement of these values enough?"""
@@ -37,20 +41,22 @@ def banded(
         action=action_of(pl.col("guards")),
     )
     both = scored.join(said, on=["rules", "vector"], how="left", maintain_order="left")
-    by_weight = _by_weight(settings)
-    band = (
-        pl.when(action="veto").then(pl.lit("no"))
-        .when(action="review").then(pl.lit("review"))
-        .when((pl.col("action") == "cap") & (by_weight == "match")).then(pl.lit("review"))
-        .otherwise(by_weight)
+    number = band_number(
+        pl.col("action"),
+        include_at_bits=settings.include_at_bits, merge_at_bits=settings.merge_at_bits,
     )  # fmt: skip
+    band = number.replace_strict(range(len(BANDS)), BANDS, return_dtype=pl.String)
     return both.with_columns(probability=probability(), band=band)
 
 
-def _by_weight(settings: LinkSettings) -> pl.Expr:
+def band_number(action: pl.Expr, *, include_at_bits: float, merge_at_bits: float) -> pl.Expr:
+    """Place in BANDS by `match_weight`, as what guards did (`guards.action_of`) leaves it."""
     weight = pl.col("match_weight")
+    by_weight = (weight >= include_at_bits).cast(pl.Int8) + (weight >= merge_at_bits).cast(pl.Int8)
+    review = pl.lit(BANDS.index("review"), pl.Int8)
     return (
-        pl.when(weight >= settings.merge_at_bits).then(pl.lit("match"))
-        .when(weight >= settings.include_at_bits).then(pl.lit("review"))
-        .otherwise(pl.lit("no"))
+        pl.when(action == "veto").then(pl.lit(BANDS.index("no"), pl.Int8))
+        .when(action == "review").then(review)
+        .when(action == "cap").then(pl.min_horizontal(by_weight, review))
+        .otherwise(by_weight)
     )  # fmt: skip

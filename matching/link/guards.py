@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from matching.link.vectors import BITS, codes
+from matching.link.vectors import BITS, codes, graded
 
 __all__ = ["GUARDS", "MISSING", "Action", "Guard", "Guards", "Levels", "action_of", "guards_of"]
 
@@ -260,8 +260,7 @@ def guards_of(settings: Mapping[str, Any], actions: Mapping[str, Action]) -> Gua
 
 def _codes_by_label(comparison: Mapping[str, Any]) -> dict[str, int]:
     """Code in the vector of each level: 0 missing, else level + 1."""
-    graded = [x for x in comparison["comparison_levels"] if not x.get("is_null_level")]
-    labels = [x.get("label_for_charts", "") for x in reversed(graded)]
+    labels = [level.get("label_for_charts", "") for level in graded(comparison)]
     return {MISSING: 0, **{label: number for number, label in enumerate(labels, 1)}}
 
 

@@ -22,6 +22,7 @@ from splink.internals.misc import prob_to_match_weight
 from splink.internals.settings_creator import SettingsCreator
 
 from matching.errors import OperatorError
+from matching.link.bands import BANDS
 from matching.link.guards import action_of
 from matching.link.vectors import BITS, codes
 from matching.store import Workspace
@@ -39,8 +40,6 @@ __all__ = [
 
 Reals = npt.NDArray[np.float64]
 Bands = npt.NDArray[np.uint8]
-BANDS = ("no", "review", "match")
-"""Band of a pair by number."""
 _REVIEW_ALWAYS = 3
 """Instead of the highest band: a guard sends the pair to review, whatever its weight."""
 _AT_ONCE = 1 << 20

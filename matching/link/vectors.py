@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["BITS", "codes", "gammas"]
+__all__ = ["BITS", "codes", "gammas", "graded"]
 
 BITS = 4
 _MASK = (1 << BITS) - 1
@@ -25,3 +26,8 @@ def gammas(vectors: pl.Series, names: Sequence[str]) -> pl.DataFrame:
     levels = codes(vectors.to_numpy(), len(names)) - 1
     columns = {name: levels[:, i] for i, name in enumerate(names)}
     return pl.DataFrame(columns, schema={name: pl.Int64() for name in names})
+
+
+def graded(comparison: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Levels without the null level, from worst (0) to best, as vectors number them."""
+    return [x for x in reversed(comparison["comparison_levels"]) if not x.get("is_null_level")]

@@ -15,9 +15,9 @@ from splink.internals.expectation_maximisation import expectation_maximisation
 from splink.internals.settings_creator import SettingsCreator
 
 from matching.link.rules import TRAINING
-from matching.link.vectors import gammas
+from matching.link.vectors import gammas, graded
 
-__all__ = ["PRIOR", "Sample", "graded", "probability", "set_m", "set_u"]
+__all__ = ["PRIOR", "Sample", "probability", "set_m", "set_u"]
 
 PRIOR = "probability_two_random_records_match"
 
@@ -39,11 +39,6 @@ EM_ITERATIONS = 5
 zero: between rounds the base model's share lifts it again."""
 
 Floats = npt.NDArray[np.float64]
-
-
-def graded(comparison: dict[str, Any]) -> list[dict[str, Any]]:
-    """Levels without the null level, from worst (0) to best, as vectors number them."""
-    return [x for x in reversed(comparison["comparison_levels"]) if not x.get("is_null_level")]
 
 
 class Sample:

@@ -31,8 +31,9 @@ from matching.link.rows import connect, load_rows
 from matching.link.rules import TRAINING
 from matching.link.scorer import SCORED, SplinkScorer
 from matching.link.sides import Held, Records, Tools, index_side
+from matching.link.vectors import graded
 from matching.model.definition import MATCH_COLUMNS
-from matching.model.estimates import PRIOR, Sample, graded, probability, set_m, set_u
+from matching.model.estimates import PRIOR, Sample, probability, set_m, set_u
 from matching.model.files import significant
 from matching.model.frequencies import count_frequencies
 

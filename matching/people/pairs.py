@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from matching.link.bands import BANDS, band_number
 from matching.link.guards import action_of
 from matching.people.alike import Alike, read_alike
 from matching.people.compiled import NOT_THERE, Ids, Marks, Numbers, Reals
@@ -18,7 +19,7 @@ from matching.store import Workspace
 
 __all__ = ["MATCH", "REVIEW", "Evidence", "Kept", "read_evidence"]
 
-REVIEW, MATCH = 1, 2
+REVIEW, MATCH = BANDS.index("review"), BANDS.index("match")
 """Bands as numbers; 0 is below the include threshold."""
 _KINDS = ("leaked_leaked", "leaked_master", "master_master")
 
@@ -117,20 +118,10 @@ def _read_kind(workspace: Workspace, settings: PeopleSettings, records: Records,
 
 def _band(settings: PeopleSettings) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
     """(band, held, apart) by the settings' thresholds and what guards said of the pair."""
-    weight, action = pl.col("match_weight"), action_of(pl.col("reasons"))
-    by_weight = (
-        pl.when(weight >= settings.merge_at_bits).then(MATCH)
-        .when(weight >= settings.include_at_bits).then(REVIEW).otherwise(0)
-    )  # fmt: skip
-    band = (
-        pl.when(action == "veto").then(0)
-        .when(action == "review").then(REVIEW)
-        .when(action == "cap").then(pl.min_horizontal(by_weight, REVIEW))
-        .otherwise(by_weight)
+    action = action_of(pl.col("reasons"))
+    band = band_number(
+        action,
+        include_at_bits=settings.include_at_bits, merge_at_bits=settings.merge_at_bits,
     )  # fmt: skip
     apart = (action == "veto").fill_null(value=False)
-    return (
-        band.cast(pl.Int8).alias("band"),
-        action.is_not_null().alias("held"),
-        apart.alias("apart"),
-    )
+    return band.alias("band"), action.is_not_null().alias("held"), apart.alias("apart")

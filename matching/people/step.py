@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -131,31 +132,32 @@ def _persons_of(
 def _identity_codes(workspace: Workspace, ids: Ints) -> Ints:
     """A number per record, equal for equal first name, last name and birth date."""
     columns = ("first_name", "last_name", "date_of_birth")
-    wanted = pl.LazyFrame({"id": ids})
-    cleaned = pl.concat(
-        workspace.scan(table)
-        .select(pl.col(key).alias("id"), *columns)
-        .join(wanted, on="id", how="semi")
-        for table, key in (("leaked_std", "mention_id"), ("charts_std", "chart_id"))
-    )
-    rows = wanted.join(cleaned, on="id", how="left", maintain_order="left").collect()
+    rows = _cleaned(workspace, ids, lambda _: [pl.col(columns)])
     codes = rows.select(pl.struct(columns).rank("dense").cast(pl.Int64)).to_series()
     return codes.to_numpy()
 
 
 def _contents(workspace: Workspace, ids: Ints) -> Hashes:
     """A hash of the cleaned values of each record, and of its table."""
+    values = pl.struct(CLEANED_COLUMNS)
+    rows = _cleaned(workspace, ids, lambda side: [values.hash(side).alias("content")])
+    return rows["content"].fill_null(0).to_numpy()
+
+
+def _cleaned(
+    workspace: Workspace, ids: Ints, made: Callable[[int], Sequence[pl.Expr]]
+) -> pl.DataFrame:
+    """What is made of the cleaned values of each record, in the order of `ids`; side 0 is leaked, 1 charts."""
     wanted = pl.LazyFrame({"id": ids})
-    hashed = pl.concat(
+    found = pl.concat(
         workspace.scan(table)
         .join(wanted, left_on=key, right_on="id", how="semi")
-        .select(pl.col(key).alias("id"), content=pl.struct(CLEANED_COLUMNS).hash(seed))
-        for seed, (table, key) in enumerate(
+        .select(pl.col(key).alias("id"), *made(side))
+        for side, (table, key) in enumerate(
             (("leaked_std", "mention_id"), ("charts_std", "chart_id"))
         )
     )
-    rows = wanted.join(hashed, on="id", how="left", maintain_order="left").collect()
-    return rows["content"].fill_null(0).to_numpy()
+    return wanted.join(found, on="id", how="left", maintain_order="left").collect()
 
 
 def _members(records: Records, person: Numbers, count: int) -> _Members:
