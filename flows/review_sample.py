@@ -10,7 +10,7 @@ import polars as pl
 from matching.errors import UsageError
 from matching.link.settings import Matching
 from matching.missed import missed_at_least
-from matching.reviewed import EDGES, Estimate, estimate, reviewed_strata, sample
+from matching.reviewed import EDGES, Estimate, calibration, estimate, reviewed_strata, sample
 from matching.store import Workspace, replacing
 
 __all__ = ["estimates", "write_sample"]
@@ -73,6 +73,8 @@ def estimates(workspace: Workspace, matching: Matching) -> dict[str, Any]:
                 "precision": _shown(precision),
                 "recall_of_kept_pairs": _shown(recall),
             }
+        rows = calibration(strata).with_columns(pl.col(pl.Float64).round(_DIGITS))
+        reviewed["calibration"] = rows.to_dicts()
     return {"blocking": blocking, "reviewed": reviewed}
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from flows.validation import innermost, lines, remove
+from matching.costs import Costs
 from matching.errors import OperatorError
 from matching.intake.settings import SuppressionSource
 from matching.link.settings import Matching
@@ -88,6 +89,7 @@ class IncidentFile(Closed):
     )
     risk: Risk = Field(default=Risk(), description="The four-factor assessment.")
     matching: Matching = Field(default=Matching(), description="Model and thresholds.")
+    costs: Costs = Field(default=Costs(), description="What errors cost, to weigh thresholds.")
     mailing: Mailing = Field(default=Mailing(), description="Letters.")
     email: Email = Field(default=Email(), description="E-mail.")
     people: dict[str, tuple[Right, ...]] = Field(
@@ -111,8 +113,10 @@ class IncidentFile(Closed):
 
     @property
     def digest(self) -> str:
-        """Digest of what the round depends on: all but its day, places and keys."""
-        data = self.model_dump(mode="json", by_alias=True, exclude={"folder", "security", "dask"})
+        """Digest of what the round depends on: all but its day, places, keys and costs."""
+        data = self.model_dump(
+            mode="json", by_alias=True, exclude={"folder", "security", "dask", "costs"}
+        )
         data["incident"].pop("as_of")
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 

@@ -75,20 +75,20 @@ STEPS: tuple[Step, ...] = (
         writes=("inventory", "leaked", "charts", "rejects", "entities", "delegation", "suppressions"),
     ),
     Step(
-        "standardise", matching.standardise.run, step_settings.standardise, 2,
+        "standardise", matching.standardise.run, step_settings.standardise, 3,
         reads=("inventory", "leaked", "charts"),
         writes=("leaked_std", "charts_std", "nonidentifying", "changes"),
     ),
     Step(
-        "link", matching.link.run, step_settings.link, 6,
+        "link", matching.link.run, step_settings.link, 7,
         reads=("files", "leaked_std", "charts_std", "nonidentifying"),
         writes=("identities", "kept_hashes", "pairs", "over_budget"),
     ),
     Step(
-        "people", matching.people.run, step_settings.people, 3,
+        "people", matching.people.run, step_settings.people, 4,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
                "charts_std", "decisions", "registry"),
-        writes=("members", "persons", "affected", "maybe_same", "merge_tree", "merge_counts"),
+        writes=("members", "persons", "affected", "histories", "maybe_same", "merge_tree", "merge_counts"),
     ),
     Step(
         "owners", matching.owners.run, step_settings.owners, 1,

@@ -13,6 +13,7 @@ import polars as pl
 
 from flows.review_sample import estimates, write_sample
 from flows.rounds import open_round
+from matching.costs import cheapest, swept
 from matching.errors import OperatorError, UsageError
 from matching.store import Workspace, replacing
 
@@ -51,6 +52,7 @@ def thresholds(
         raise UsageError(f"--out {out}: must end in .html, in a folder that is there")
     matching = current.incident.matching
     rows = curve(workspace)
+    sweep = swept(rows, current.incident.costs, include_at_bits=matching.include_at_bits)
     run = {
         "include_at_bits": matching.include_at_bits,
         "merge_at_bits": matching.merge_at_bits,
@@ -67,6 +69,11 @@ def thresholds(
         "pairs": _pairs_by_band(workspace),
         "lines": _lines(workspace),
         "curve": rows.gather_every(SHOWN_EVERY, _first_half_bit(rows)).to_dicts(),
+        "costs": {
+            **current.incident.costs.model_dump(),
+            "cheapest": {column: cheapest(sweep, column) for column in ("unreviewed", "reviewed")},
+            "curve": sweep.gather_every(SHOWN_EVERY, _first_half_bit(sweep)).to_dicts(),
+        },
         **estimates(Workspace.open(root), matching),  # with decisions since the round began
         "sampled": write_sample(workspace, sample, size=size) if sample else None,
         "out": str(out) if out else None,
@@ -214,6 +221,10 @@ def thresholds_text(document: Document) -> str:
     lines += [
         f"  {row['line']}: {row['confirmed']} confirmed, {row['expected']} expected, {row['upper']} upper"
         for row in document["lines"] or ()
+    ]
+    lines += [
+        f"  cheapest merge threshold with the review band {column}: {best['at_bits']:.1f} bits ({best['cost']:,.0f})"
+        for column, best in document["costs"]["cheapest"].items()
     ]
     lines += _estimates_text(document)
     return "\n".join([*lines, *(f"  ({basis})" for basis in document["basis"])])

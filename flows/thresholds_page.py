@@ -73,6 +73,7 @@ def page(document: dict[str, Any], rows: pl.DataFrame, workspace: Workspace, *, 
         sections=(
             _people(document, rows),
             _review(document, rows),
+            _costs(document),
             _sure(document),
             *_lines(document),
         ),
@@ -145,7 +146,44 @@ def _sure(document: dict[str, Any]) -> Section:
     grid = Grid(
         (f"from {reviewed['reviewed']} reviewed pairs", "estimate", "95 % from", "to"), tuple(rows)
     )
-    return Section(anchor="sure", title="How sure", lead=lead, grids=(grid,))
+    return Section(
+        anchor="sure",
+        title="How sure",
+        lead=lead,
+        grids=(grid, _calibration(reviewed["calibration"])),
+    )
+
+
+def _calibration(rows: list[dict[str, Any]]) -> Grid:
+    """What the model says beside what reviewers said, by stratum."""
+    shares = ("model", "observed", "low", "high", "calibrated")
+    return Grid(
+        ("pairs from bits", "reviewed", "model says", "reviewers say", "95 % from", "to", "calibrated"),
+        tuple(
+            ("below" if row["from_bits"] is None else f"{row['from_bits']:g}", row["reviewed"],
+             *(f"{row[share]:.4f}" for share in shares))
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+def _costs(document: dict[str, Any]) -> Section:
+    """The sweep under costs: where errors and minutes together are least."""
+    costs, best = document["costs"], document["costs"]["cheapest"]
+    lead = (
+        f"At {costs['untold_person']:g} for a person untold, {costs['wrong_letter']:g} for a letter that another opens,"
+        f" {costs['duplicate_letter']:g} for a second letter and {costs['reviewed_pair']:g} for a reviewed pair, the least"
+        f" cost is at {best['unreviewed']['at_bits']:.1f} bits with the review band left alone, and at"
+        f" {best['reviewed']['at_bits']:.1f} bits with all of it reviewed."
+    )
+    colours = {"left alone": AMBER, "all reviewed": BLUE}
+    drawn = pl.DataFrame(costs["curve"]).rename(
+        {"unreviewed": "left alone", "reviewed": "all reviewed"}
+    )
+    chart = _curves(
+        drawn, colours, document, scale="symlog", caption="Cost by merge threshold (`[costs]`)."
+    )
+    return Section(anchor="costs", title="Costs", lead=lead, charts=(chart,))
 
 
 def _lines(document: dict[str, Any]) -> Sequence[Section]:

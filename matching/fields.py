@@ -7,6 +7,8 @@ from __future__ import annotations
 
 __all__ = ["CANONICAL_FIELDS", "PERSON_FIELDS", "ROLES"]
 
+OF_AGE_YEARS = 18
+"""No guarantor is younger. The few states where majority comes at 19 or 21 would only make it sharper."""
 ROLES = ("patient", "guarantor", "lead", "employee", "provider", "emergency_contact")
 
 PERSON_FIELDS: dict[str, str] = {

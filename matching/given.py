@@ -15,15 +15,15 @@ from pathlib import Path
 import polars as pl
 
 from matching.errors import OperatorError
-from matching.fields import CANONICAL_FIELDS
+from matching.fields import CANONICAL_FIELDS, OF_AGE_YEARS
 from matching.sources import ColumnMap
-from matching.standardise.part import ORDER, clean_part
+from matching.standardise.part import OF_AGE, ORDER, clean_part
 from matching.tables import CLEANED
 
 __all__ = ["ColumnMaps", "clean_records", "guess_columns", "read_maps", "read_text", "take_columns"]
 
-TWO_DIGIT_YEAR_PIVOT = 26
-"""As in standardise: two-digit years up to it are of this century."""
+YEAR = 2026
+"""Given files are read as of this year: two-digit years up to it are of this century, guarantors of age."""
 BATCH_ROWS = 500_000
 """Rows cleaned at a time: memory is that of one batch."""
 _UNUSABLE_SHARE = 0.5
@@ -154,7 +154,9 @@ def clean_records(records: pl.DataFrame, *, date_order: str = "mdy") -> pl.DataF
         pl.lit(None, dtype=pl.String).alias(field)
         for field in CANONICAL_FIELDS
         if field not in records.columns
-    ).with_columns(pl.lit(date_order).alias(ORDER))
+    ).with_columns(
+        pl.lit(date_order).alias(ORDER), pl.lit(f"{YEAR - OF_AGE_YEARS}-01-01").alias(OF_AGE)
+    )
     batches = [_clean_batch(batch) for batch in full.iter_slices(BATCH_ROWS)]
     cleaned = (
         pl.concat(batches)
@@ -168,7 +170,7 @@ def clean_records(records: pl.DataFrame, *, date_order: str = "mdy") -> pl.DataF
 
 
 def _clean_batch(batch: pl.DataFrame) -> pl.DataFrame:
-    cleaned, _ = clean_part(batch, pivot=TWO_DIGIT_YEAR_PIVOT)
+    cleaned, _ = clean_part(batch, pivot=YEAR % 100)
     return cleaned.select(pl.col(name).cast(column.dtype) for name, column in CLEANED.items())
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "EDGES",
     "Estimate",
     "Strata",
+    "calibration",
     "estimate",
     "planned",
     "reviewed_strata",
@@ -111,6 +112,38 @@ def _estimate(middle: Reals, low: Reals, high: Reals) -> Estimate:
         float(np.quantile(low, _TAIL)),
         float(np.quantile(high, 1 - _TAIL)),
     )
+
+
+def calibration(strata: Strata) -> pl.DataFrame:
+    """One row a reviewed stratum: the model's mean probability, and what the reviewed pairs say instead.
+
+    `observed` is the share of matches, `low` and `high` its 95 % interval (Jeffreys), `calibrated` the isotonic fit:
+    the nearest shares, weighed by reviewed pairs, that never fall where the weight rises.
+    """
+    seen = np.flatnonzero(strata.reviewed)
+    yes, all_ = (np.asarray(x[seen], dtype=np.float64) for x in (strata.matches, strata.reviewed))
+    drawn = np.random.Generator(np.random.PCG64(_SEED)).beta(
+        yes + 0.5, all_ - yes + 0.5, size=(_DRAWS, len(seen))
+    )
+    low, high = np.quantile(drawn, [_TAIL, 1 - _TAIL], axis=0)
+    low[yes == 0], high[yes == all_] = 0.0, 1.0
+    starts = [None, *EDGES]
+    return pl.DataFrame({
+        "from_bits": pl.Series([starts[i] for i in seen.tolist()], dtype=pl.Float64),
+        "pairs": strata.pairs[seen], "reviewed": strata.reviewed[seen], "model": strata.model[seen],
+        "observed": yes / all_, "low": low, "high": high, "calibrated": _isotonic(yes, all_),
+    })  # fmt: skip
+
+
+def _isotonic(yes: Reals, all_: Reals) -> Reals:
+    """Pool adjacent violators: neighbours whose shares fall are counted as one."""
+    pools: list[tuple[float, float, int]] = []
+    for matches, reviewed in zip(yes.tolist(), all_.tolist(), strict=True):
+        pools.append((matches, reviewed, 1))
+        while len(pools) > 1 and pools[-2][0] * pools[-1][1] > pools[-1][0] * pools[-2][1]:
+            last = pools.pop()
+            pools[-1] = tuple(a + b for a, b in zip(pools[-1], last, strict=True))  # type: ignore[assignment]  # three of three
+    return np.repeat([m / r for m, r, _ in pools], [n for *_, n in pools])
 
 
 def _drawn(strata: Strata, rng: np.random.Generator, *, more: bool | None) -> Reals:

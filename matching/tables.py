@@ -123,6 +123,7 @@ _CLEANED = {
     "language": "BCP-47 primary tag: en, es ...",
     "alt_format": "As delivered, lower case.",
     "email_consent_scope": "Lower case.",
+    "born_before": "ISO date before which a guarantor without a birth date was born: of age when the file came.",
     "doubt": "What the row does not say plainly: birth_date (delivered, and cannot be one) or newborn (no given name yet).",
 }
 _CLEANED_DATES = {
@@ -394,6 +395,20 @@ AFFECTED = Table(
         "via_mention_id": _MENTION,
         "probability": _PROBABILITY,
         "maybe_same_as": _id("The person who may be the same."),
+    },
+)
+HISTORIES = Table(
+    name="histories",
+    grain="one released person in one person of this round that has records of it",
+    key=("released_id", "person_id"),
+    columns={
+        "released_id": _id("person_id as released."),
+        "person_id": _id("person_id of this round; the released one where no record is left."),
+        "became": _text(
+            "kept; merged (into a person released earlier); split (a part of its records went"
+            " elsewhere, its id stays with the mention it was minted from); gone (no record is left)."
+        ),
+        "records": _count("Mentions and charts of the released person that are in this one."),
     },
 )
 MAYBE_SAME = Table(
@@ -821,7 +836,7 @@ _COMMON = {
 STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, KEPT_HASHES, PAIRS, OVER_BUDGET,
-    MEMBERS, PERSONS, AFFECTED, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS,
+    MEMBERS, PERSONS, AFFECTED, HISTORIES, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS,
     COUNTS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
 INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES)

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from matching.fields import CANONICAL_FIELDS, ROLES
+from matching.fields import CANONICAL_FIELDS, OF_AGE_YEARS, ROLES
 from matching.intake.blocks import ROW_NO
 from matching.sources import Source
 from matching.tables import FILE_STEP, ROLE_NUMBER
@@ -133,7 +133,7 @@ def _surely_adult(received_on: date | None) -> pl.Expr:
     if received_on is None:
         return pl.lit(value=False)
     year = pl.col("date_of_birth").str.extract(r"((?:19|20)\d\d)").str.to_integer(strict=False)
-    return (year < received_on.year - 18).fill_null(value=False)
+    return (year < received_on.year - OF_AGE_YEARS).fill_null(value=False)
 
 
 def _letters(name: pl.Expr) -> pl.Expr:

@@ -37,7 +37,7 @@ from matching.tables import TABLES
 
 __all__ = ["KINDS", "VERSION", "Chunks", "Linking", "Loader", "Made"]
 
-VERSION = 5
+VERSION = 6
 """Raise when the same inputs give other rows: parts of a killed run are then made anew."""
 _TEXT_BYTES = 24
 """16 for where a text is and its first bytes; most that are kept beside have 10 to 20."""

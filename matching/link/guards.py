@@ -62,6 +62,7 @@ _HOME = (
 )  # fmt: skip
 _ANOTHER_BIRTH = (
     "different",
+    "a generation apart",
     "same year",
     "same day and month",
     "two slips",
@@ -74,7 +75,8 @@ _NOT_SAME_LAST = (
     MISSING, "nearly the same in one household", "part or previous name the same", "one slip",
     "similar", "a little similar", "different",
 )  # fmt: skip
-_FAR_BIRTH = ("different",)
+_FAR_BIRTH = ("a generation apart",)
+_NO_MIDDLE = (MISSING, "different")
 _NO_MRN = (MISSING, "different")
 _NO_SSN = (MISSING, "same, of a relative", "one slip", "same last four", "two slips", "different")
 _ANOTHER_SSN = (MISSING, "same, of a relative", "same last four", "two slips", "different")
@@ -94,11 +96,11 @@ GUARDS: tuple[Guard, ...] = (
         (
             _levels(
                 first_name=_OTHER_FIRST, date_of_birth=["same"], last_name=_SAME_LAST,
-                mrn=_NO_MRN, ssn=_NO_SSN,
+                middle_name=_NO_MIDDLE, mrn=_NO_MRN, ssn=_NO_SSN,
             ),
             _levels(
                 first_name=_OTHER_FIRST, date_of_birth=["same"], household=_HOME,
-                mrn=_NO_MRN, ssn=_NO_SSN,
+                middle_name=_NO_MIDDLE, mrn=_NO_MRN, ssn=_NO_SSN,
             ),
         ),
     ),
@@ -115,7 +117,7 @@ GUARDS: tuple[Guard, ...] = (
     ),
     Guard(
         "generation",
-        "one name and home, but birth dates that no slip explains: parent and child",
+        "one name and home, but birth dates a generation apart: parent and child",
         "veto",
         (
             _levels(
@@ -134,6 +136,12 @@ GUARDS: tuple[Guard, ...] = (
                 date_of_birth=["same day and month"], household=_HOME, mrn=_NO_MRN, ssn=_NO_SSN,
             ),
         ),
+    ),
+    Guard(
+        "guarantor",
+        "a guarantor is of age, and the birth date is a child's: parent and child",
+        "veto",
+        (_levels(of_age=["born later"]),),
     ),
     Guard(
         "suffix",

@@ -27,7 +27,7 @@ class Matching(BaseModel):
         default="auto",
         description="Re-estimate m, u and prior on this data, or take the file as it is.",
     )
-    merge_at_bits: float = Field(default=6.0, description="At or above: one person (band match).")
+    merge_at_bits: float = Field(default=5.0, description="At or above: one person (band match).")
     include_at_bits: float = Field(
         default=3.0, description="At or above: perhaps the same (band review)."
     )

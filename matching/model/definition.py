@@ -28,7 +28,8 @@ MAX_LEVELS = 15
 CLEANED_COLUMNS = (
     "first_name", "first_names", "middle_name", "last_name", "last_names", "suffix",
     "date_of_birth", "sex", "ssn", "member_id", "mrn", "phone", "phone2", "email",
-    "street_number", "street_name", "unit", "zip5", "city", "state", "birth_order", "doubt",
+    "street_number", "street_name", "unit", "zip5", "city", "state", "birth_order",
+    "born_before", "doubt",
 )  # fmt: skip
 """Cleaned columns that take part in matching: equal in all of them means one identity."""
 MATCH_COLUMNS = (*CLEANED_COLUMNS, "place")
@@ -169,6 +170,8 @@ LAST_NAME = Comparison(
         Level("different", "ELSE", 0.04, 0.97),
     ),
 )
+# no child is born to parents younger than 14, and 14 years are more than slips of a digit leave
+_GENERATION = "abs(cast(left(date_of_birth_l, 4) as integer) - cast(left(date_of_birth_r, 4) as integer)) >= 14"
 BIRTH_DATE = Comparison(
     "date_of_birth",
     _either_null("date_of_birth"),
@@ -204,7 +207,8 @@ BIRTH_DATE = Comparison(
         ),
         Level("two slips", "hamming(date_of_birth_l, date_of_birth_r) <= 2", 0.005, 0.006),
         Level("same year", "left(date_of_birth_l, 4) = left(date_of_birth_r, 4)", 0.005, 0.011),
-        Level("different", "ELSE", 0.01, 0.97871),
+        Level("a generation apart", _GENERATION, 0.006, 0.70),
+        Level("different", "ELSE", 0.004, 0.27871),
     ),
 )
 MIDDLE_NAME = Comparison(
@@ -301,7 +305,21 @@ BIRTH_ORDER = Comparison(
         Level("known of one only", "ELSE", 0.5, 0.5, fixed=True),
     ),
 )
-# says nothing by itself: guards read it (see link/guards.py)
+# these two say nothing by themselves: guards read them (see link/guards.py)
+OF_AGE = Comparison(
+    "of_age",
+    "born_before_l is null and born_before_r is null",
+    (
+        Level(
+            "born later",
+            "date_of_birth_r >= born_before_l or date_of_birth_l >= born_before_r",
+            0.5,
+            0.5,
+            fixed=True,
+        ),
+        Level("may be", "ELSE", 0.5, 0.5, fixed=True),
+    ),
+)
 DOUBT = Comparison(
     "doubt",
     "doubt_l is null and doubt_r is null",
@@ -317,7 +335,8 @@ DOUBT = Comparison(
     ),
 )
 _COMMON = (
-    FIRST_NAME, LAST_NAME, BIRTH_DATE, MIDDLE_NAME, SUFFIX, SEX, HOUSEHOLD, MRN, BIRTH_ORDER, DOUBT,
+    FIRST_NAME, LAST_NAME, BIRTH_DATE, MIDDLE_NAME, SUFFIX, SEX, HOUSEHOLD, MRN, BIRTH_ORDER, OF_AGE,
+    DOUBT,
 )  # fmt: skip
 BUILTIN: dict[str, tuple[Comparison, ...]] = {
     "dental": _COMMON,

@@ -17,7 +17,7 @@ from matching.people.records import Records
 from matching.store import Workspace
 from matching.tables import ROLE_NUMBER
 
-__all__ = ["name_persons"]
+__all__ = ["name_persons", "released_records"]
 
 _FILE_BITS = 40
 _IN_FILE = 2**_FILE_BITS - 1
@@ -33,7 +33,7 @@ def name_persons(
     `person` is each record's person number, negative where it is in none. `first_identified_on` is
     null unless released before. Only ids that were never released are minted.
     """
-    released = _released(workspace, records, person)
+    released = _oldest(released_records(workspace, records, person))
     new = np.ones(count, bool)
     new[released["person"].to_numpy()] = False
     wanted = np.flatnonzero(new)
@@ -66,8 +66,12 @@ def _mint(workspace: Workspace, records: Records, person: Numbers, wanted: Ints)
     return mint_rows(workspace.keys.id_key, files["file_sha256"].to_list(), rows, roles=roles)
 
 
-def _released(workspace: Workspace, records: Records, person: Numbers) -> pl.DataFrame:
-    """The oldest released id of each person; an id stays with the mention it was minted from."""
+def released_records(workspace: Workspace, records: Records, person: Numbers) -> pl.DataFrame:
+    """One row a record of a released person: its `person_id`, and the number of the `person` who has it now.
+
+    `person` is null where the record is in nobody any more; with `minted_by`, `first_identified_on`,
+    `recorded_at` and `record` (mention_id or chart_id).
+    """
     registry = workspace.scan("registry").join(workspace.scan("files"), on="file_sha256")
     rows = registry.select(
         "person_id",
@@ -77,10 +81,13 @@ def _released(workspace: Workspace, records: Records, person: Numbers) -> pl.Dat
         record_number("row_no", "role").alias("record"),
     ).collect()
     place = records.numbers(rows["record"].to_numpy())
-    there = (place != NOT_THERE) & (person[place] >= 0)
-    found = rows.filter(pl.Series(there)).with_columns(
-        pl.Series("person", person[place[there]], dtype=pl.Int64)
-    )
+    now = pl.Series(np.where(place != NOT_THERE, person[place], -1), dtype=pl.Int64)
+    return rows.with_columns(person=now.set(now < 0, None))
+
+
+def _oldest(released: pl.DataFrame) -> pl.DataFrame:
+    """The oldest released id of each person; an id stays with the mention it was minted from."""
+    found = released.drop_nulls("person")
     anchored = found.sort("person_id", "minted_by", "record", descending=[False, True, False])
     anchored = anchored.group_by("person_id", maintain_order=True).agg(
         pl.col("person").first(),

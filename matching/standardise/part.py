@@ -11,7 +11,7 @@ from matching.standardise import address, contacts, dates, facts, names, places
 from matching.standardise.distinct import Cleaner, Cleaning, Known
 from matching.standardise.text import blank_to_null
 
-__all__ = ["ORDER", "clean_part"]
+__all__ = ["OF_AGE", "ORDER", "clean_part"]
 
 _DOUBTS = {
     "birth_date_sentinel": "birth_date",
@@ -21,6 +21,8 @@ _DOUBTS = {
 
 ORDER = "__date_order"
 """mdy, dmy or ymd: the order of ambiguous dates in the row's file."""
+OF_AGE = "__of_age"
+"""ISO date: whoever was of age when the row's file came was born before; null where the day is unknown."""
 
 PLAIN_FIELDS: dict[str, Cleaner] = {
     "suffix": names.clean_suffix,
@@ -55,7 +57,7 @@ STREETS = (("street", "street2"), ("alternate_street", None), ("representative_s
 def clean_part(
     frame: pl.DataFrame, *, pivot: int, known: Known | None = None
 ) -> tuple[pl.DataFrame, Cleaning]:
-    """Cleaned columns of each row, in the rows' order; `frame` has the canonical fields and ORDER.
+    """Cleaned columns of each row, in the rows' order; `frame` has the canonical fields, ORDER and OF_AGE.
 
     `known`: results of parts before, for values that come again.
     """
@@ -70,6 +72,7 @@ def clean_part(
     found |= _places(work, found)
     found["confidential"] = found["confidential"] | found["alternate_street"].is_not_null()
     found["flags"] = _flags(work)
+    found["born_before"] = _born_before(frame, found["date_of_birth"])
     found["doubt"] = _doubt(work)
     return pl.DataFrame(found), work
 
@@ -207,6 +210,13 @@ def _places(work: Cleaning, found: dict[str, pl.Series]) -> dict[str, pl.Series]
         "state": _else(found["state"], by_zip),
         "country": _else(found["country"], found["country_found"]),
     }
+
+
+def _born_before(frame: pl.DataFrame, birth: pl.Series) -> pl.Series:
+    """Of guarantors whose own birth date the row does not say; charts have no role."""
+    role = pl.col("role") if "role" in frame.columns else pl.lit(None, pl.String)
+    unsaid = (role == "guarantor") & pl.lit(birth).is_null()
+    return frame.select(born_before=pl.when(unsaid).then(OF_AGE)).to_series()
 
 
 def _doubt(work: Cleaning) -> pl.Series:

@@ -13,17 +13,18 @@ from fnmatch import fnmatch
 
 import polars as pl
 
+from matching.fields import OF_AGE_YEARS
 from matching.log import log_counts
 from matching.standardise.distinct import Known
 from matching.standardise.nonidentifying import shared_values
-from matching.standardise.part import ORDER, clean_part
+from matching.standardise.part import OF_AGE, ORDER, clean_part
 from matching.standardise.settings import StandardiseSettings
 from matching.store import Part, Workspace, Writer, digest_of
 from matching.tables import TABLES
 
 __all__ = ["run"]
 
-PARTS_VERSION = 1
+PARTS_VERSION = 2
 """Raised when cleaned rows come out otherwise: parts made before are then made again."""
 IN_HAND = 2
 """Parts cleaned at once: one core is left idle by a single part; about 1 GiB each."""
@@ -59,18 +60,33 @@ class _Side:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """By file_no: the order of ambiguous dates, and before which date those were born who were of age."""
+
+    orders: dict[int, str]
+    of_age: dict[int, str]
+
+
 def _clean_side(
     workspace: Workspace, settings: StandardiseSettings, side: _Side, known: Known
 ) -> list[tuple[str, str, str, int]]:
     """Clean one side's parts that no run before cleaned, IN_HAND at a time; gives what rules changed."""
-    orders = _date_orders(workspace, settings)
+    files = _Files(_date_orders(workspace, settings), _of_age(workspace))
     waiting: deque[Future[None]] = deque()
     parts = workspace.lazy_parts(side.table)
     with workspace.writer(f"{side.table}_std") as writer, ThreadPoolExecutor(IN_HAND) as pool:
 
         def clean(index: int, key: str, rows: pl.LazyFrame) -> None:
-            order = pl.col("file_no").replace_strict(orders, default="mdy", return_dtype=pl.String)
-            kept = rows.filter(pl.col("exclusion").is_null()).with_columns(order.alias(ORDER))
+            number = pl.col("file_no")
+            kept = rows.filter(pl.col("exclusion").is_null()).with_columns(
+                number.replace_strict(files.orders, default="mdy", return_dtype=pl.String).alias(
+                    ORDER
+                ),
+                number.replace_strict(files.of_age, default=None, return_dtype=pl.String).alias(
+                    OF_AGE
+                ),
+            )
             part = kept.collect()
             cleaned, work = clean_part(part, pivot=settings.two_digit_year_pivot, known=known)
             frame = pl.concat([part.select(side.key), cleaned], how="horizontal")
@@ -79,7 +95,7 @@ def _clean_side(
             writer.put(index, table.complete(frame), key=key, noted={"changes": changes})
 
         for index, (part, rows) in enumerate(parts):
-            key = _key(part, rows, orders, settings, writer)
+            key = _key(part, rows, files, settings, writer)
             if not writer.has(index, key=key):
                 waiting.append(pool.submit(clean, index, key, rows))
             if len(waiting) > IN_HAND:
@@ -93,13 +109,13 @@ def _clean_side(
 def _key(
     part: Part,
     rows: pl.LazyFrame,
-    orders: dict[int, str],
+    files: _Files,
     settings: StandardiseSettings,
     writer: Writer,
 ) -> str:
     """Digest of all that the cleaned rows depend on."""
-    files = rows.select(pl.col("file_no").unique().sort()).collect()["file_no"].to_list()
-    own = [(number, orders.get(number)) for number in files]
+    numbers = rows.select(pl.col("file_no").unique().sort()).collect()["file_no"].to_list()
+    own = [(number, files.orders.get(number), files.of_age.get(number)) for number in numbers]
     pivot = settings.two_digit_year_pivot
     return digest_of(PARTS_VERSION, writer.table.polars, part.rows, part.rows_hash, own, pivot)
 
@@ -115,3 +131,11 @@ def _date_orders(workspace: Workspace, settings: StandardiseSettings) -> dict[in
         )
         for number, path in seen.iter_rows()
     }
+
+
+def _of_age(workspace: Workspace) -> dict[int, str]:
+    """ISO date by file_no: who was of age when the file came was born before; files without a date have none."""
+    files = workspace.read("inventory", ["file_no", "received_on", "repeats"])
+    born = pl.col("received_on").dt.offset_by(f"-{OF_AGE_YEARS}y").dt.to_string()
+    dated = files.filter(pl.col("repeats").is_null()).select("file_no", born).drop_nulls()
+    return dict(dated.iter_rows())

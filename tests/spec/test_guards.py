@@ -15,7 +15,7 @@ from matching.score import score
 BASE = {
     "first_name": "Kenneth", "middle_name": "", "last_name": "Abernathy", "suffix": "",
     "date_of_birth": "1984-03-17", "birth_order": "", "sex": "M", "ssn": "", "mrn": "",
-    "street": "48 Juniper Ln", "zip": "20740", "phone": "301-286-4410", "email": "",
+    "street": "48 Juniper Ln", "zip": "20740", "phone": "301-286-4410", "email": "", "role": "",
 }  # fmt: skip
 CASES: dict[str, tuple[dict[str, str], dict[str, str], str, str]] = {
     # name: (left, right, band at most or exactly, the guard that must have spoken; "" none at all)
@@ -30,6 +30,10 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], str, str]] = {
     "father and son": ({}, {"date_of_birth": "1951-11-02"}, "no", "generation"),
     "father and son of one birthday":
         ({}, {"date_of_birth": "1951-03-17"}, "not match", "birthday"),
+    "a guarantor and the child of that name":
+        ({"role": "guarantor", "date_of_birth": ""}, {"date_of_birth": "2016-05-02"}, "no", "guarantor"),
+    "a guarantor who is a patient too":
+        ({"role": "guarantor", "date_of_birth": ""}, {}, "match", ""),
     "Jr and Sr, the birth date copied":
         ({"suffix": "Jr", "ssn": "219-44-1886"}, {"suffix": "Sr", "ssn": "219-44-1886"},
          "not match", "suffix"),

@@ -161,6 +161,41 @@ def test_released_id_stays_with_the_mention_it_was_minted_from(by_hand):
     assert made.person_of("a") != "OLD"
 
 
+def became(made):
+    return {
+        (row["released_id"], row["person_id"]): (row["became"], row["records"])
+        for row in made.table("histories")
+    }
+
+
+def test_history_names_who_was_merged_into_whom(by_hand):
+    made = by_hand()
+    made.records({"a": {}, "b": {}, "c": {}})
+    made.pairs([("a", "b", 12)])
+    release(made, ["a"], person_id="YOUNG", first=date(2026, 2, 1))
+    release(made, ["b"], person_id="OLD", first=date(2026, 1, 1))
+    run(made)
+    assert became(made) == {("OLD", "OLD"): ("kept", 1), ("YOUNG", "OLD"): ("merged", 1)}
+
+
+def test_history_names_who_was_split(by_hand):
+    made = by_hand()
+    made.records({"a": {}, "b": {}})
+    made.pairs([])
+    release(made, ["a", "b"], person_id="OLD", minted_by="b")
+    run(made)
+    assert became(made) == {("OLD", "OLD"): ("kept", 1), ("OLD", made.person_of("a")): ("split", 1)}
+
+
+def test_history_keeps_a_released_person_whose_records_are_excluded_now(by_hand):
+    made = by_hand()
+    made.records({"a": {}, "b": {"exclusion": "test_record"}})
+    made.pairs([])
+    release(made, ["b"], person_id="OLD")
+    run(made)
+    assert became(made) == {("OLD", "OLD"): ("gone", 1)}
+
+
 def test_a_person_with_too_many_identities_is_cut_at_its_weakest_links(by_hand):
     made = by_hand()
     made.records({name: {"first_name": name, "last_name": "X"} for name in "abcdef"})

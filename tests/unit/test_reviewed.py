@@ -4,7 +4,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from matching.reviewed import EDGES, LEAST, Strata, estimate, planned, reviewed_strata, sample
+from matching.reviewed import (
+    EDGES,
+    LEAST,
+    Strata,
+    calibration,
+    estimate,
+    planned,
+    reviewed_strata,
+    sample,
+)
 
 STRATA = len(EDGES) + 1
 PAIRS = np.array(
@@ -26,6 +35,18 @@ def test_intervals_hold_the_truth(at):
         both = estimate(Strata(PAIRS, wanted, seen, SHARES), at)
         hits += [one.low <= true <= one.high for one, true in zip(both, truth, strict=True)]
     assert (hits / REVIEWS >= 0.94).all()
+
+
+def test_calibration_says_what_reviewers_said_and_never_falls():
+    reviewed, matches = np.zeros(STRATA, np.int64), np.zeros(STRATA, np.int64)
+    reviewed[[3, 5, 6, 9]] = [10, 20, 20, 40]
+    matches[[3, 5, 6, 9]] = [2, 14, 10, 40]  # .7 and then .5: pooled to .6
+    rows = calibration(Strata(PAIRS, reviewed, matches, SHARES))
+    assert rows["from_bits"].to_list() == [EDGES[i - 1] for i in (3, 5, 6, 9)]
+    assert rows["observed"].to_list() == pytest.approx([0.2, 0.7, 0.5, 1.0])
+    assert rows["calibrated"].to_list() == pytest.approx([0.2, 0.6, 0.6, 1.0])
+    assert ((rows["low"] < rows["observed"]) & (rows["observed"] <= rows["high"])).all()
+    assert rows["low"].last() < 1.0  # 40 of 40 are no certainty
 
 
 def test_more_reviews_say_more():
