@@ -62,7 +62,7 @@ def test_page_is_self_contained_and_holds_no_name(call, ran, tmp_path):
     document = json.loads(said.out)
     assert (document["schema"], document["out"]) == ("affected.thresholds/1", str(out))
     text = out.read_text()
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 4
     assert "http://" not in text.replace("http://www.w3.org/", "")
     assert "src=" not in text.replace("default-src", "").replace("style-src", "")
     names = Workspace.open(ran.workspace).read("leaked_std")["last_name"].drop_nulls().unique()
