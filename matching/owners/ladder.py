@@ -11,6 +11,7 @@ __all__ = [
     "FENCES",
     "HINT",
     "LADDER",
+    "MAYBE_CHART",
     "MRN",
     "NO_BASIS",
     "PRESUMED",
@@ -34,13 +35,14 @@ LADDER = (
     "linked_chart",
 )
 """Rungs by name; the level of a rung is its place."""
-PRESUMED, NO_BASIS = "presumed", "none"
+MAYBE_CHART, PRESUMED, NO_BASIS = "maybe_chart", "presumed", "none"
+"""Beside the ladder: a chart of somebody whom the person may be (review band), a presumed entity, nothing."""
 FENCES = ("tenant_id", "location_id")
 """The vendor's own account numbers: they rule out every entity that they do not name."""
 
 
 MRN, HINT, CHART = (LADDER.index(name) for name in ("mrn", "entity_hint", "linked_chart"))
-_BASES = (*LADDER, PRESUMED, NO_BASIS)
+_BASES = (*LADDER, MAYBE_CHART, PRESUMED, NO_BASIS)
 _POSSIBLE = 16
 """Added to the place of a basis where it does not confirm: more than there are bases."""
 

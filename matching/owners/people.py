@@ -9,7 +9,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matching.owners.ladder import LADDER, NO_BASIS, PRESUMED, basis_of, is_sure, standing
+from matching.owners.ladder import (
+    LADDER,
+    MAYBE_CHART,
+    NO_BASIS,
+    PRESUMED,
+    basis_of,
+    is_sure,
+    standing,
+)
 from matching.owners.members import People
 from matching.owners.order import between, by_pair
 from matching.owners.said import MILLION, Said
@@ -99,10 +107,12 @@ def _charts(people: People, said: Said, reached: Reached, *, low: int, high: int
     """
     charts = between(people.charts, "person", low, high).select("person", "entity_id").unique()
     millionths = pl.Series("millionths", reached.own[charts["person"].to_numpy()])
-    own = charts.with_columns(millionths).filter(pl.col("millionths") != _NOT_REACHED)
-    linked = pl.concat([own, between(reached.review, "person", low, high)])
+    own = charts.with_columns(millionths, basis=pl.lit(LADDER[-1]))
+    own = own.filter(pl.col("millionths") != _NOT_REACHED)
+    maybe = between(reached.review, "person", low, high).with_columns(basis=pl.lit(MAYBE_CHART))
+    linked = pl.concat([own, maybe])
     fenced_in = (said.mentioned & ~said.unfenced)[linked["person"].to_numpy()]
-    linked = linked.filter(pl.Series(~fenced_in)).with_columns(basis=pl.lit(LADDER[-1]))
+    linked = linked.filter(pl.Series(~fenced_in))
     presumed = charts.filter(pl.col("entity_id").cast(pl.String).is_in(reached.presumed))
     presumed = presumed.with_columns(
         millionths=pl.lit(MILLION, pl.Int32), basis=pl.lit(PRESUMED, pl.String)

@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from matching.store import Workspace, log_counts
 from matching.tables import UNOWNED
 from notify.counts.bridge import bridge_lines
+from notify.counts.clusters import clusters_of
 from notify.counts.numbers import count_by
 from notify.counts.people import MILLION, People, batches, numbers_of, read_people
+from notify.counts.posterior import NEVER
 from notify.counts.residence import UNKNOWN, residence
 
 __all__ = ["CountsSettings", "run"]
@@ -27,10 +29,13 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     del settings
     people = read_people(workspace)
     persons = _persons(workspace, people)
-    pairs = _pairs(workspace, people)
-    union = persons.with_columns(entity_id=pl.lit(None, pl.String), certain=pl.col("confirmed"))
+    present = people.rows.select(pl.col("confirmed") | (pl.col("millionths") == MILLION))
+    clusters = clusters_of(_links(workspace, people), present.to_series().to_numpy())
+    union = persons.with_columns(
+        entity_id=pl.lit(None, pl.String), certain=pl.col("confirmed"), chance=pl.lit(1.0)
+    )
     counted = [
-        count_by(frame, pairs, by_state=by_state)
+        count_by(frame, clusters, by_state=by_state)
         for frame in (_owned(workspace, people, persons), union)
         for by_state in (False, True)
     ]
@@ -56,36 +61,49 @@ def _persons(workspace: Workspace, people: People) -> pl.DataFrame:
 def _owned(workspace: Workspace, people: People, persons: pl.DataFrame) -> pl.DataFrame:
     """One row a person and entity, UNOWNED too, with the probability that both hold.
 
-    A group without an owner is certainly one more person only if none of it has an owner.
+    A group without an owner is certainly one more person only if none of it has an owner; so owned
+    persons of a group with unowned ones stand beside them with the chance NEVER.
     """
     ownership = workspace.scan("ownership")
     entities = ownership.select(pl.col("entity_id").unique()).collect(engine="streaming")
-    codes = pl.Enum(entities["entity_id"].sort())
+    codes = pl.Enum(sorted({*entities["entity_id"], UNOWNED}))
     columns = ownership.select(
         "person_id",
         pl.col("entity_id").cast(codes),
         (pl.col("status") == "confirmed").alias("sure"),
+        (pl.col("basis") == "maybe_chart").alias("tied"),
         (pl.col("probability") * MILLION).round().cast(pl.Int64).alias("own"),
     )
     rows = pl.concat([_with_person(batch, people, persons) for batch in batches(columns)])
-    owned = np.zeros(persons.height, bool)
-    owned[rows.filter(pl.col("entity_id") != UNOWNED)["group"].to_numpy()] = True
+    unowned = pl.col("entity_id") == UNOWNED
+    owned, mixed = np.zeros(persons.height, bool), np.zeros(persons.height, bool)
+    owned[rows.filter(~unowned)["group"].to_numpy()] = True
+    mixed[rows.filter(unowned)["group"].to_numpy()] = True
     nobody = pl.Series(~owned[rows["group"].to_numpy()])
-    settled = pl.when(pl.col("entity_id") != UNOWNED).then("sure").otherwise(nobody)
-    return rows.with_columns(certain=pl.col("confirmed") & settled).drop("sure")
+    settled = pl.when(~unowned).then("sure").otherwise(nobody)
+    rows = rows.with_columns(certain=pl.col("confirmed") & settled).drop("sure")
+    beside = rows.filter(~unowned & pl.Series(mixed[rows["group"].to_numpy()])).unique("person")
+    nothing = (pl.lit(UNOWNED, codes).alias("entity_id"), pl.lit(value=False).alias("certain"),
+               pl.lit(NEVER).alias("chance"))  # fmt: skip
+    return pl.concat([rows, beside.with_columns(nothing).select(rows.columns)])
 
 
 def _with_person(owned: pl.DataFrame, people: People, persons: pl.DataFrame) -> pl.DataFrame:
+    """With `chance`: of the entity if the person is affected; 0 where it follows from a link only."""
     person = numbers_of(owned["person_id"], people.ids)
     met = pl.concat([persons[person], owned.drop("person_id")], how="horizontal")
-    return met.with_columns(pl.min_horizontal("own", "millionths").alias("millionths")).drop("own")
+    given = (pl.col("own") / pl.col("millionths")).clip(upper_bound=1.0)
+    return met.with_columns(
+        pl.min_horizontal("own", "millionths").alias("millionths"),
+        pl.when("tied").then(0.0).otherwise(given).alias("chance"),
+    ).drop("own", "tied")
 
 
-def _pairs(workspace: Workspace, people: People) -> pl.DataFrame:
-    """a, b (person numbers), millionths: who may be one person."""
+def _links(workspace: Workspace, people: People) -> pl.DataFrame:
+    """a, b (person numbers), probability: who may be one person."""
     pairs = workspace.read("maybe_same", ["person_a", "person_b", "probability"])
     return pairs.select(
         numbers_of(pairs["person_a"], people.ids).alias("a"),
         numbers_of(pairs["person_b"], people.ids).alias("b"),
-        (pl.col("probability") * MILLION).round().cast(pl.Int64).alias("millionths"),
+        "probability",
     )

@@ -23,8 +23,9 @@ def fill(made, persons, owned=(), same=(), told=()):
     made.write(
         "ownership",
         [
-            {"person_id": p, "entity_id": e, "status": s, "basis": "x", "probability": q}
-            for p, e, s, q in owned
+            {"person_id": p, "entity_id": e, "status": s, "probability": q}
+            | {"basis": basis[0] if basis else "x"}
+            for p, e, s, q, *basis in owned
         ],
     )
     made.write(
@@ -75,12 +76,14 @@ def test_review_pair_of_certain_people(by_hand):
     assert 1 <= found["expected_low"] < 1.7 < found["expected_high"] <= 2
 
 
-def test_cluster_takes_off_its_likeliest_tree_only(by_hand):
+def test_cluster_is_counted_over_its_partitions(by_hand):
+    """Five partitions: apart .7 x .8 x .9, three with one pair, all one .3 x .2 x .1; their sum is .908."""
     made = by_hand()
     people = [person("A"), person("B", group="A"), person("C", group="A")]
     owned = [(name, "CE1", "confirmed", 1.0) for name in "ABC"]
     fill(made, people, owned, same=[("A", "B", 0.3), ("B", "C", 0.2), ("A", "C", 0.1)])
-    assert three(made, "CE1") == (1, 2.5, 3)
+    apart, pairs, one = 0.504, 0.216 + 0.126 + 0.056, 0.006
+    assert three(made, "CE1") == (1, (3 * apart + 2 * pairs + one) / 0.908, 3)
 
 
 def test_chart_that_may_be_a_certain_person(by_hand):
@@ -91,6 +94,20 @@ def test_chart_that_may_be_a_certain_person(by_hand):
     fill(made, people, owned, same=[("A", "X", 0.4)], told=[("X", 0.4, "A")])
     assert three(made, "CE1") == (1, 1.0, 2)
     assert three(made, None) == (1, 1.0, 2)
+
+
+def test_chart_of_somebody_whom_a_person_may_be(by_hand):
+    """The entity of the chart has one more person only if the link is right."""
+    made = by_hand()
+    people = [person("A"), person("X", affected="possible", group="A")]
+    owned = [
+        ("A", "CE2", "confirmed", 1.0),
+        ("A", "CE1", "possible", 0.4, "maybe_chart"),
+        ("X", "CE1", "possible", 0.4, "linked_chart"),
+    ]
+    fill(made, people, owned, same=[("A", "X", 0.4)], told=[("X", 0.4, "A")])
+    assert three(made, "CE1") == (0, 0.4, 2)
+    assert three(made, "CE2") == (1, 1.0, 1)
 
 
 def test_possible_entity_counts_by_its_probability(by_hand):
@@ -119,7 +136,7 @@ def test_unowned_that_may_be_an_owned_person_is_not_certain(by_hand):
     made = by_hand()
     owned = [("A", "CE1", "confirmed", 1.0), ("B", "UNOWNED", "possible", 1.0)]
     fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
-    assert three(made, "UNOWNED")[0] == 0
+    assert three(made, "UNOWNED") == (0, 0.7, 1)
 
 
 def test_states_add_up_and_prefer_the_chart(by_hand):
