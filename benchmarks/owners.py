@@ -185,7 +185,9 @@ def review(workspace: Workspace, folder: Path, *, size: int) -> int:
     places = _places(workspace)
     for side in ("left", "right"):
         both = places.join(people, on="record", how="left")
-        pairs = pairs.join(both.rename(lambda name, s=side: f"{s}_{name}"), left_on=side, right_on=f"{side}_record")
+        pairs = pairs.join(
+            both.rename(lambda name, s=side: f"{s}_{name}"), left_on=side, right_on=f"{side}_record"
+        )
     same = (pl.col("left_person") == pl.col("right_person")).fill_null(value=False)
     rows = pairs.with_row_index("n").select(
         pl.format("review-{}", "n").alias("decision_id"),

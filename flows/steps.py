@@ -91,16 +91,16 @@ STEPS: tuple[Step, ...] = (
         writes=("members", "persons", "affected", "histories", "maybe_same", "merge_tree", "merge_counts"),
     ),
     Step(
-        "owners", matching.owners.run, step_settings.owners, 1,
+        "owners", matching.owners.run, step_settings.owners, 2,
         reads=("leaked", "charts", "entities", "identities", "pairs", "members", "persons",
                "affected", "leaked_std", "charts_std", "decisions", "responses"),
         writes=("row_owners", "ownership", "elements"),
     ),
     Step(
-        "counts", notify.counts.run, step_settings.counts, 2,
+        "counts", notify.counts.run, step_settings.counts, 3,
         reads=("inventory", "leaked", "rejects", "identities", "members", "persons", "affected",
                "maybe_same", "ownership", "leaked_std", "charts_std", "entities"),
-        writes=("counts", "bridge"),
+        writes=("counts", "overlap", "open_lines", "open_questions", "bridge"),
     ),
     Step(
         "duties", notify.duties.run, step_settings.duties, 1,

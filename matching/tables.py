@@ -473,7 +473,9 @@ OWNERSHIP = Table(
         "person_id": _PERSON,
         "entity_id": _ENTITY,
         "status": _STATUS,
-        "basis": _text("Most telling rung."),
+        "basis": _text(
+            "Most telling rung; maybe_chart: a chart of somebody whom the person may be; presumed; none."
+        ),
         "probability": _PROBABILITY,
     },
 )
@@ -504,6 +506,53 @@ COUNTS = Table(
         "expected_low": Column(REAL, "Lower end of the 95 % interval."),
         "expected_high": Column(REAL, "Upper end of the 95 % interval."),
         "upper": _count("None merged, every possible person and entity counted."),
+    },
+)
+_AT_LEAST = _count("The line: this many people or more.")
+OPEN_LINES = Table(
+    name="open_lines",
+    grain="one legal line of one covered entity, or entity and state, that pending answers could flip",
+    key=("position",),
+    columns={
+        "position": _count("0 for the least settled."),
+        "entity_id": _ENTITY,
+        "state": _text("State of residence.", "all states"),
+        "at_least": _AT_LEAST,
+        "confirmed": _count("As in counts: below the line."),
+        "expected": Column(REAL, "As in counts."),
+        "upper": _count("As in counts."),
+        "unknown": _count("People of the entity whose residence is unknown; 0 over all states."),
+        "chance": Column(REAL, "Probability that the line is reached, residence as known, 0..1."),
+    },
+)
+OPEN_QUESTIONS = Table(
+    name="open_questions",
+    grain="one question whose answer moves an open legal line: the order of the review queue",
+    key=("position",),
+    columns={
+        "position": _count("Order in which to ask."),
+        "question": _text(
+            "same_person (of both), whose (is the person this entity's patient), or residence."
+        ),
+        "person_id": _PERSON,
+        "other_id": _id("The person who may be the same.", "not asked of two"),
+        "entity_id": _ENTITY,
+        "state": _text("State of the line.", "all states"),
+        "at_least": _AT_LEAST,
+        "probability": Column(REAL, "That the answer is yes, 0..1.", "residence"),
+        "lines": _count("Open lines that the answer moves."),
+    },
+)
+OVERLAP = Table(
+    name="overlap",
+    grain="one number of covered entities: how many people are at so many",
+    key=("entities",),
+    columns={
+        "entities": _count("Covered entities of one person; 0: UNOWNED."),
+        "confirmed": _count(
+            "People with so many confirmed entities, of people confirmed affected."
+        ),
+        "upper": _count("People with so many confirmed or possible entities."),
     },
 )
 BRIDGE = Table(
@@ -837,7 +886,7 @@ STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, KEPT_HASHES, PAIRS, OVER_BUDGET,
     MEMBERS, PERSONS, AFFECTED, HISTORIES, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS,
-    COUNTS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
+    COUNTS, OVERLAP, OPEN_LINES, OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
 INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES)
 REFERENCE = (MODEL, TERM_FREQUENCIES, FROZEN_NONIDENTIFYING, *_COMMON.values())

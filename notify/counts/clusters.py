@@ -65,18 +65,17 @@ def clusters_of(links: pl.DataFrame, present: NDArray[np.bool_]) -> Clusters:
     )
 
 
-def numbers_at(
-    rows: pl.DataFrame, clusters: Clusters
-) -> tuple[Ints, Ints, NDArray[np.float64]]:
+def numbers_at(rows: pl.DataFrame, clusters: Clusters) -> tuple[Ints, Ints, NDArray[np.float64]]:
     """(key, starts, chances) of each key and cluster of the rows `key`, `person`, `chance`."""
     person = rows["person"].to_numpy()
     cluster, key = clusters.cluster[person], rows["key"].to_numpy().astype(np.int64)
     order = np.lexsort((person, key, cluster))
     cluster, key = cluster[order], key[order]
     new = np.flatnonzero(np.diff(cluster, prepend=-1) | np.diff(key, prepend=-1))
+    chance = rows["chance"].to_numpy().astype(np.float64)[order]
     starts, chances = cluster_numbers(
-        clusters.starts, clusters.present, clusters.link_starts, clusters.left, clusters.right,
-        clusters.probability, np.append(new, len(order)), cluster[new],
-        clusters.node[person][order], rows["chance"].to_numpy().astype(np.float64)[order],
-    )  # fmt: skip
+        (clusters.starts, clusters.present),
+        (clusters.link_starts, clusters.left, clusters.right, clusters.probability),
+        (np.append(new, len(order)), cluster[new], clusters.node[person][order], chance),
+    )
     return key[new], starts, chances

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from matching.tables import TABLES
+from matching.tables import TABLES, UNOWNED
 from notify.counts.clusters import Clusters, numbers_at
 from notify.counts.people import MILLION
 from notify.counts.posterior import sum_quantiles
 
-__all__ = ["count_by"]
+__all__ = ["count_by", "overlap"]
 
 _KEY = "key"
 
@@ -59,16 +59,37 @@ def _open_numbers(rows: pl.DataFrame, clusters: Clusters, *, keys: int) -> pl.Da
     part_starts = np.concatenate([[0], np.cumsum(length[order])])
     at = np.repeat(first[order] - part_starts[:-1], length[order]) + np.arange(part_starts[-1])
     every = np.concatenate([bernoulli, chances])[at]
-    mean, _, low, high = sum_quantiles(ends, part_starts, every)
+    mean, low, high = sum_quantiles(ends, part_starts, every)
     return pl.DataFrame({"mean": mean, "low": low, "high": high})
 
 
 def _finished(people: pl.DataFrame, open_numbers: pl.DataFrame) -> pl.DataFrame:
     """The columns of `counts`; expected lies between confirmed and upper."""
     low, high = pl.col("confirmed").cast(pl.Float64), pl.col("upper").cast(pl.Float64)
-    named = pl.concat([people, open_numbers.rename({"low": "least", "high": "most"})], how="horizontal")
+    named = pl.concat(
+        [people, open_numbers.rename({"low": "least", "high": "most"})], how="horizontal"
+    )
     named = named.with_columns(
         (pl.col("sure") + pl.col(of)).clip(low, high).round(6).alias(name)
         for name, of in (("expected", "mean"), ("expected_low", "least"), ("expected_high", "most"))
     )
     return TABLES["counts"].complete(named)
+
+
+def overlap(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `overlap` from rows of people at entities: why the sum over entities is above the union."""
+    real = rows.filter(pl.col("chance") >= 0)
+    named = pl.col("entity_id") != UNOWNED
+    people = real.group_by("person").agg(
+        confirmed=(pl.col("certain") & named).sum(),
+        upper=named.sum(),
+        affected=pl.col("confirmed").any(),
+    )
+    sure = people.filter("affected").group_by(entities="confirmed").agg(confirmed=pl.len())
+    both = sure.join(
+        people.group_by(entities="upper").agg(upper=pl.len()),
+        on="entities",
+        how="full",
+        coalesce=True,
+    )
+    return TABLES["overlap"].complete(both.with_columns(pl.all().fill_null(0)).sort("entities"))

@@ -58,44 +58,61 @@ def pieces(nodes: int, left: Ints, right: Ints, most: int) -> Ints:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def cluster_numbers(
-    starts: Ints, present: Marks, link_starts: Ints, left: Ints, right: Ints, probability: Reals,
-    row_starts: Ints, cluster: Ints, row_node: Ints, chance: Reals,
-) -> tuple[Ints, Reals]:  # fmt: skip
+    nodes: tuple[Ints, Marks],
+    links: tuple[Ints, Ints, Ints, Reals],
+    rows: tuple[Ints, Ints, Ints, Reals],
+) -> tuple[Ints, Reals]:
     """(starts, probabilities): of each asked (entity, cluster) the chances of 0, 1, 2 ... people.
 
-    Cluster c has the nodes 0 .. starts[c + 1] - starts[c] - 1, `present` where certainly affected, and the
-    links link_starts[c] .. between its nodes. Asked a has the cluster cluster[a] and the rows
-    row_starts[a] .., each a node and its chance. No cluster has more than PERSONS_MAX nodes.
+    `nodes`: starts, and `present` where certainly affected: cluster c has the nodes starts[c] .. starts[c + 1] - 1,
+    numbered from 0. `links`: starts by cluster, both nodes, probability. `rows`: starts by asked, the cluster of
+    each asked, and of each row its node and its chance. No cluster has more than PERSONS_MAX nodes.
     """
+    starts, present = nodes
+    link_starts, left, right, probability = links
+    row_starts, cluster, row_node, chance = rows
     asked = len(cluster)
     out_starts = np.zeros(asked + 1, np.int64)
     for a in range(asked):
         c = cluster[a]
         out_starts[a + 1] = out_starts[a] + starts[c + 1] - starts[c] + 1
     out = np.zeros(out_starts[asked])
-    last = -1
-    full = 1
-    odds = np.zeros(1)
-    counts = np.zeros(1, np.bool_)
+    last, odds, counts = -1, np.zeros(1), np.zeros(1, np.bool_)
     for a in range(asked):
         c = cluster[a]
-        nodes = starts[c + 1] - starts[c]
+        here, span = present[starts[c] : starts[c + 1]], slice(link_starts[c], link_starts[c + 1])
         if c != last:
-            full = 1 << nodes
-            span = (link_starts[c], link_starts[c + 1])
-            odds = _group_odds(nodes, left[span[0] : span[1]], right[span[0] : span[1]],
-                               probability[span[0] : span[1]])  # fmt: skip
-            counts = np.zeros(full, np.bool_)
-            for group in range(1, full):
-                for node in range(nodes):
-                    if group >> node & 1 and present[starts[c] + node]:
-                        counts[group] = True
+            odds = _group_odds(len(here), left[span], right[span], probability[span])
+            counts = _groups_with(here)
             last = c
-        missing = np.ones(nodes)
+        missing = np.ones(len(here))
         for row in range(row_starts[a], row_starts[a + 1]):
             missing[row_node[row]] *= 1.0 - chance[row]  # above 1 where it is NEVER
-        out[out_starts[a] : out_starts[a + 1]] = _number(nodes, odds, counts, missing)
+        out[out_starts[a] : out_starts[a + 1]] = _number(odds, counts, missing)
     return out_starts, out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _groups_with(marked: Marks) -> Marks:
+    """By set of nodes: one of them is marked."""
+    found = np.zeros(1 << len(marked), np.bool_)
+    for node in range(len(marked)):
+        for group in range(1 << len(marked)):
+            if marked[node] and group >> node & 1:
+                found[group] = True
+    return found
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _hangs_together(group: int, beside: Ints) -> bool:
+    """All nodes of a set are reached from its lowest, each by those beside it."""
+    reached, grown = 0, group & -group
+    while grown != reached:
+        reached = grown
+        for node in range(len(beside)):
+            if reached >> node & 1:
+                grown |= beside[node] & group
+    return reached == group
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -105,101 +122,113 @@ def _group_odds(nodes: int, left: Ints, right: Ints, probability: Reals) -> Real
     for link in range(len(left)):
         beside[left[link]] |= 1 << right[link]
         beside[right[link]] |= 1 << left[link]
-    odds = np.zeros(1 << nodes)
+    found = np.zeros(1 << nodes)
     for group in range(1, 1 << nodes):
-        reached, grown = 0, group & -group
-        while grown != reached:
-            reached = grown
-            for node in range(nodes):
-                if reached >> node & 1:
-                    grown |= beside[node] & group
-        if reached != group:
-            continue
-        odds[group] = 1.0
-        for link in range(len(left)):
-            if group >> left[link] & 1 and group >> right[link] & 1:
-                p = min(probability[link], _SURE)
-                odds[group] *= p / (1.0 - p)
-    return odds
+        if _hangs_together(group, beside):
+            found[group] = 1.0
+            for link in range(len(left)):
+                if group >> left[link] & 1 and group >> right[link] & 1:
+                    p = min(probability[link], _SURE)
+                    found[group] *= p / (1.0 - p)
+    return found
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def _number(nodes: int, odds: Reals, counts: Marks, missing: Reals) -> Reals:
+def _counted(group: int, missing: Reals) -> float:
+    """Chance that one of the rows of a set of nodes is there; 0 where one of them is NEVER."""
+    none = 1.0
+    for node in range(len(missing)):
+        if group >> node & 1:
+            if missing[node] > 1.0:
+                return 0.0
+            none *= missing[node]
+    return 1.0 - none
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _number(odds: Reals, counts: Marks, missing: Reals) -> Reals:
     """Chances of 0 .. nodes groups that count: each set is its lowest node's group and the rest."""
-    full = 1 << nodes
+    full, nodes = len(odds), len(missing)
     counted = np.zeros(full)
-    for group in range(1, full):
+    for group in range(full):
         if odds[group] > 0.0 and counts[group]:
-            none = 1.0
-            for node in range(nodes):
-                if group >> node & 1:
-                    none = 2.0 if missing[node] > 1.0 or none > 1.0 else none * missing[node]
-            counted[group] = max(1.0 - none, 0.0)
+            counted[group] = _counted(group, missing)
     found = np.zeros((full, nodes + 1))
     found[0, 0] = 1.0
     for whole in range(1, full):
         low = whole & -whole
         rest = whole ^ low
         others = rest
-        while True:
+        while others >= 0:
             group = others | low
-            if odds[group] > 0.0:
-                left_over = whole ^ group
+            weight, yes = odds[group], counted[group]
+            if weight > 0.0:
                 for number in range(nodes):
-                    weight = odds[group] * found[left_over, number]
-                    found[whole, number] += weight * (1.0 - counted[group])
-                    found[whole, number + 1] += weight * counted[group]
-            if others == 0:
-                break
-            others = (others - 1) & rest
-    total = found[full - 1].sum()
-    return found[full - 1] / total
+                    before = weight * found[whole ^ group, number]
+                    found[whole, number] += before * (1.0 - yes)
+                    found[whole, number + 1] += before * yes
+            others = (others - 1) & rest if others else -1
+    numbers: Reals = found[full - 1] / found[full - 1].sum()
+    return numbers
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
-def sum_quantiles(
-    starts: Ints, part_starts: Ints, chances: Reals
-) -> tuple[Reals, Reals, Reals, Reals]:
-    """(mean, variance, low, high) of sums of independent numbers: low and high hold 95 % of it.
+def _moments(part: Reals) -> tuple[float, float]:
+    first = second = 0.0
+    for number in range(len(part)):
+        first += number * part[number]
+        second += number * number * part[number]
+    return np.round(first * _QUANTA) / _QUANTA, second - first * first
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _add(total: Reals, length: int, part: Reals) -> None:
+    """The chances of a sum, in place: of the first `length` numbers, and one part more."""
+    for at in range(length + len(part) - 2, -1, -1):
+        value = 0.0
+        for number in range(max(0, at - length + 1), min(len(part), at + 1)):
+            value += part[number] * total[at - number]
+        total[at] = value
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def _middle(total: Reals) -> tuple[int, int]:
+    """Lowest and highest number beyond which at most _TAIL lies on each side."""
+    below, above, low, high = 0.0, 0.0, 0, len(total) - 1
+    while low < high and below + total[low] <= _TAIL:
+        below += total[low]
+        low += 1
+    while high > low and above + total[high] <= _TAIL:
+        above += total[high]
+        high -= 1
+    return low, high
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+def sum_quantiles(starts: Ints, part_starts: Ints, chances: Reals) -> tuple[Reals, Reals, Reals]:
+    """(mean, low, high) of sums of independent numbers: low and high hold 95 % of each.
 
     Sum s has the parts starts[s] .. starts[s + 1] - 1; part p the chances of 0, 1, 2 ... that stand from
     part_starts[p] on. At most 2.5 % lie below low, and above high.
     """
     size = len(starts) - 1
-    mean, variance = np.zeros(size), np.zeros(size)
-    low, high = np.zeros(size), np.zeros(size)
+    mean, low, high = np.zeros(size), np.zeros(size), np.zeros(size)
     for s in range(size):
-        most = 0
-        for p in range(starts[s], starts[s + 1]):
-            first = second = 0.0
-            for number in range(part_starts[p + 1] - part_starts[p]):
-                chance = chances[part_starts[p] + number]
-                first += number * chance
-                second += number * number * chance
-            mean[s] += np.round(first * _QUANTA) / _QUANTA
-            variance[s] += second - first * first
-            most += part_starts[p + 1] - part_starts[p] - 1
+        first, last = starts[s], starts[s + 1]
+        most, variance = part_starts[last] - part_starts[first] - (last - first), 0.0
+        for p in range(first, last):
+            one, spread = _moments(chances[part_starts[p] : part_starts[p + 1]])
+            mean[s] += one
+            variance += spread
         if most > _SUMMED_MAX:
-            half = _NORMAL_95 * np.sqrt(max(variance[s], 0.0))
+            half = _NORMAL_95 * np.sqrt(max(variance, 0.0))
             low[s], high[s] = max(mean[s] - half, 0.0), min(mean[s] + half, most)
             continue
-        total = np.zeros(most + 1)
+        total, length = np.zeros(most + 1), 1
         total[0] = 1.0
-        length = 1
-        for p in range(starts[s], starts[s + 1]):
+        for p in range(first, last):
             part = chances[part_starts[p] : part_starts[p + 1]]
-            for at in range(length + len(part) - 2, -1, -1):
-                value = 0.0
-                for number in range(max(0, at - length + 1), min(len(part), at + 1)):
-                    value += part[number] * total[at - number]
-                total[at] = value
+            _add(total, length, part)
             length += len(part) - 1
-        below, above, at, to = 0.0, 0.0, 0, most
-        while at < most and below + total[at] <= _TAIL:
-            below += total[at]
-            at += 1
-        while to > at and above + total[to] <= _TAIL:
-            above += total[to]
-            to -= 1
-        low[s], high[s] = at, to
-    return mean, variance, low, high
+        low[s], high[s] = _middle(total)
+    return mean, low, high

@@ -10,7 +10,8 @@ from matching.store import Workspace, log_counts
 from matching.tables import UNOWNED
 from notify.counts.bridge import bridge_lines
 from notify.counts.clusters import clusters_of
-from notify.counts.numbers import count_by
+from notify.counts.lines import open_lines, open_questions
+from notify.counts.numbers import count_by, overlap
 from notify.counts.people import MILLION, People, batches, numbers_of, read_people
 from notify.counts.posterior import NEVER
 from notify.counts.residence import UNKNOWN, residence
@@ -25,22 +26,28 @@ class CountsSettings(BaseModel):
 
 
 def run(workspace: Workspace, settings: CountsSettings) -> None:
-    """Write `counts` (entity, entity x state, and the union over entities) and `bridge`."""
+    """Write `counts` (entity, entity x state, and the union over entities), what is open in it, and `bridge`."""
     del settings
     people = read_people(workspace)
     persons = _persons(workspace, people)
     present = people.rows.select(pl.col("confirmed") | (pl.col("millionths") == MILLION))
-    clusters = clusters_of(_links(workspace, people), present.to_series().to_numpy())
+    links = _links(workspace, people)
+    clusters = clusters_of(links, present.to_series().to_numpy())
+    owned = _owned(workspace, people, persons)
     union = persons.with_columns(
         entity_id=pl.lit(None, pl.String), certain=pl.col("confirmed"), chance=pl.lit(1.0)
     )
     counted = [
         count_by(frame, clusters, by_state=by_state)
-        for frame in (_owned(workspace, people, persons), union)
+        for frame in (owned, union)
         for by_state in (False, True)
     ]
     counts = pl.concat(counted)
+    lines = open_lines(counts)
     workspace.write("counts", counts)
+    workspace.write("overlap", overlap(owned))
+    workspace.write("open_lines", lines)
+    workspace.write("open_questions", open_questions(lines, owned, links, people.ids))
     workspace.write("bridge", bridge_lines(workspace))
     whole = counts.filter(pl.col("entity_id").is_null(), pl.col("state").is_null())
     confirmed, upper = int(whole["confirmed"].sum()), int(whole["upper"].sum())

@@ -199,3 +199,94 @@ def test_bridge_adds_up(by_hand):
     )
     assert regimes == {"employee": "HIPAA", "test": None}
     assert set(bridge.columns) == set(TABLES["bridge"].columns)
+
+
+def test_people_at_several_entities_explain_the_sum(by_hand):
+    made = by_hand()
+    owned = [
+        ("A", "CE1", "confirmed", 1.0),
+        ("A", "CE2", "confirmed", 1.0),
+        ("B", "CE1", "confirmed", 1.0),
+        ("B", "CE2", "possible", 0.5),
+        ("C", "UNOWNED", "possible", 1.0),
+        ("X", "CE2", "possible", 0.4),
+    ]
+    people = [person("A"), person("B"), person("C"), person("X", affected="possible")]
+    fill(made, people, owned, told=[("X", 0.4, "A")])
+    assert made.table("overlap") == [
+        {"entities": 0, "confirmed": 1, "upper": 1},
+        {"entities": 1, "confirmed": 1, "upper": 1},
+        {"entities": 2, "confirmed": 1, "upper": 2},
+    ]
+    union, entities = row(made, None), [row(made, e) for e in ("CE1", "CE2")]
+    for number in ("confirmed", "upper"):
+        at = sum(r["entities"] * r[number] for r in made.table("overlap"))
+        assert at == sum(r[number] for r in entities)
+        people = sum(r[number] for r in made.table("overlap"))
+        assert people == union[number]
+
+
+def many(count, **kinds):
+    return [person(f"P{n:04}", **kinds) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("sure", "doubtful", "open_"), [(499, 1, True), (500, 1, False), (498, 1, False)]
+)
+def test_line_of_an_entity_that_an_answer_could_flip(by_hand, sure, doubtful, open_):
+    """500 individuals of one entity: open from 499 certain people and one possible on."""
+    made = by_hand()
+    people = many(sure + doubtful)
+    owned = [
+        (p["person_id"], "CE1", "confirmed" if n < sure else "possible", 1.0 if n < sure else 0.25)
+        for n, p in enumerate(people)
+    ]
+    fill(made, people, owned)
+    lines = [r for r in made.table("open_lines") if r["state"] is None]
+    assert [(r["entity_id"], r["at_least"]) for r in lines] == ([("CE1", 500)] if open_ else [])
+    asked = [r for r in made.table("open_questions") if r["state"] is None]
+    assert [(r["question"], r["person_id"], r["probability"]) for r in asked] == (
+        [("whose", "P0499", 0.25)] if open_ else []
+    )
+
+
+def test_lines_of_a_state_and_people_of_unknown_residence(by_hand):
+    """More than 500 residents: 500 and one of whom nobody knows where; 500 is reached, 501 is open."""
+    made = by_hand()
+    made.records({f"r{n}": {"state": "MD"} if n < 500 else {} for n in range(501)})
+    people = many(501)
+    made.write(
+        "members",
+        [
+            {"person_id": p["person_id"], "mention_id": made.ids[f"r{n}"], "record_id": f"r{n}"}
+            | {"file_no": 1, "row_no": n, "side": "leaked"}
+            for n, p in enumerate(people)
+        ],
+    )
+    fill(made, people, [(p["person_id"], "CE1", "confirmed", 1.0) for p in people])
+    (line,) = made.table("open_lines")
+    assert (line["state"], line["at_least"], line["unknown"], line["chance"]) == ("MD", 501, 1, 0.0)
+    (asked,) = made.table("open_questions")
+    assert (asked["question"], asked["person_id"], asked["state"]) == ("residence", "P0500", "MD")
+
+
+def test_questions_come_by_the_least_settled_line_and_doubt(by_hand):
+    """Two links at CE1, of which the even one moves more; CE2 is nearly settled; CE3 is not open."""
+    made = by_hand()
+    ones, twos = many(501), [person(f"Q{n:04}") for n in range(500)]
+    ones[1]["merged_group"], ones[3]["merged_group"] = "P0000", "P0002"
+    twos[1]["merged_group"] = "Q0000"
+    owned = [(p["person_id"], "CE1", "confirmed", 1.0) for p in ones]
+    owned += [(p["person_id"], "CE2", "confirmed", 1.0) for p in twos]
+    owned += [(p["person_id"], "CE3", "confirmed", 1.0) for p in ones[:9]]
+    same = [("P0000", "P0001", 0.9), ("P0002", "P0003", 0.5), ("Q0000", "Q0001", 0.99)]
+    fill(made, ones + twos, owned, same=same)
+    national = [r for r in made.table("open_lines") if r["state"] is None]
+    assert [r["entity_id"] for r in national] == ["CE1", "CE2"]
+    asked = made.table("open_questions")
+    assert [(r["person_id"], r["other_id"]) for r in asked] == [
+        ("P0002", "P0003"),
+        ("P0000", "P0001"),
+        ("Q0000", "Q0001"),
+    ]
+    assert all(r["question"] == "same_person" for r in asked)

@@ -106,9 +106,9 @@ def test_expected_and_interval_are_those_of_all_partitions(by_hand, size, extra)
             person(n, group=names[0], affected="confirmed" if n in sure else "possible")
             for n in names
         ]
+        affected = {n: 1.0 if n in sure else likeliest[n] for n in names}
         owned = [
-            (n, "CE1", "confirmed" if n in sure and q == 1 else "possible")
-            + (round(q * (1.0 if n in sure else likeliest[n]), 9),)
+            (n, "CE1", "confirmed" if affected[n] * q == 1 else "possible", affected[n] * q)
             for n, q in sorted(chance.items())
         ]
         told = [(n, likeliest[n], names[0]) for n in names if n not in sure]
