@@ -811,6 +811,23 @@ FACTS = Table(
         "recorded_at": _RECORDED,
     },
 )
+COUNT_CHANGES = Table(
+    name="count_changes",
+    grain="one number of counts that a round changed, before and after; first noted by the first round",
+    key=("round", "entity_id", "state"),
+    kind=Kind.INBOX,
+    columns={
+        "round": _count("The round that changed it."),
+        "entity_id": _entity_text("As in counts.", "the business associate's union"),
+        "state": _text("As in counts.", "all states"),
+        "confirmed": _count("After; 0 where the row is gone."),
+        "expected": Column(REAL, "After."),
+        "upper": _count("After."),
+        "confirmed_before": Column(INT, "Before.", "new"),
+        "expected_before": Column(REAL, "Before.", "new"),
+        "upper_before": Column(INT, "Before.", "new"),
+    },
+)
 REGISTRY = Table(
     name="registry",
     grain="one mention of a released person",
@@ -888,7 +905,7 @@ STEP_TABLES = (
     MEMBERS, PERSONS, AFFECTED, HISTORIES, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS,
     COUNTS, OVERLAP, OPEN_LINES, OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
-INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES)
+INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES, COUNT_CHANGES)
 REFERENCE = (MODEL, TERM_FREQUENCIES, FROZEN_NONIDENTIFYING, *_COMMON.values())
 TABLES: dict[str, Table] = {t.name: t for t in (*STEP_TABLES, *INBOX, *REFERENCE)}
 """Every table by name."""

@@ -290,3 +290,23 @@ def test_questions_come_by_the_least_settled_line_and_doubt(by_hand):
         ("Q0000", "Q0001"),
     ]
     assert all(r["question"] == "same_person" for r in asked)
+
+
+def test_what_a_round_changed_is_noted_once(by_hand):
+    made = by_hand()
+    fill(made, [person("A")], [("A", "CE1", "confirmed", 1.0)])
+    assert counts.note_changes(made.workspace, number=1) == 4
+    assert counts.note_changes(made.workspace, number=1) == 0
+    fill(made, [person("A"), person("B")], [(p, "CE2", "confirmed", 1.0) for p in "AB"])
+    assert counts.note_changes(made.workspace, number=2) == 6
+    assert counts.note_changes(made.workspace, number=3) == 0
+    second = {
+        r["entity_id"]: (r["confirmed_before"], r["confirmed"])
+        for r in made.table("count_changes")
+        if r["round"] == 2 and r["state"] is None
+    }
+    assert second == {"CE1": (1, 0), "CE2": (None, 2), None: (1, 2)}
+
+
+def test_nothing_is_noted_before_counts(by_hand):
+    assert counts.note_changes(by_hand().workspace, number=1) == 0
