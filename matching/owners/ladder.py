@@ -8,6 +8,7 @@ import polars as pl
 from matching.owners.order import by_pair
 
 __all__ = [
+    "CHART",
     "FENCES",
     "HINT",
     "LADDER",
@@ -18,7 +19,9 @@ __all__ = [
     "at_level",
     "basis_of",
     "climb",
+    "confirmed",
     "is_sure",
+    "level_of",
     "settle",
     "standing",
 ]
@@ -57,6 +60,16 @@ def standing(sure: pl.Expr, basis: pl.Expr) -> pl.Expr:
 def is_sure(standing: pl.Expr) -> pl.Expr:
     """The standing confirms."""
     return standing < _POSSIBLE
+
+
+def level_of(standing: pl.Expr) -> pl.Expr:
+    """Place of a standing's basis; rungs first, by their level."""
+    return standing % _POSSIBLE
+
+
+def confirmed(standing: pl.Expr) -> pl.Expr:
+    """The same basis, confirming."""
+    return (standing % _POSSIBLE).alias("standing")
 
 
 def basis_of(standing: pl.Expr) -> pl.Expr:

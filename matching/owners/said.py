@@ -25,13 +25,14 @@ BY_ROW = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Rows of `named`: person, entity_id, standing, millionths, kinds; each frame by person.
+    """Rows of `named`: person, mention (number), entity_id, standing, millionths, kinds; each frame by person.
 
-    About 15 bytes a row of `row_owners` and 6 a person.
+    About 19 bytes a row of `row_owners` and 7 a person.
     """
 
     named: list[pl.DataFrame]
     mentioned: NDArray[np.bool_]  # by person: has a leaked row
+    unsettled: NDArray[np.bool_]  # by person: has one without a confirmed owner
     unfenced: NDArray[np.bool_]  # by person: has one without the account number of an entity
     free_kinds: NDArray[np.int64]  # by person: kinds of data in those
     certain_mentions: int
@@ -44,10 +45,10 @@ class Said:
 def gather_said(workspace: Workspace, people: People, codes: pl.Enum) -> Said:
     """Read rows and their owners slice by slice."""
     count = len(people.ids)
-    mentioned, unfenced = np.zeros(count, bool), np.zeros(count, bool)
+    mentioned, unsettled, unfenced = (np.zeros(count, bool) for _ in range(3))
     free_kinds = np.zeros(count, np.int64)
     mentioned[people.mentions["person"].to_numpy()] = True
-    named, certain = [], 0
+    named, certain, before = [], 0, 0
     for start, end in [(0, 0), *mention_slices(workspace)]:  # an empty one: there may be no leak
         held = between(people.mentions, "mention_id", start, end)
         rows = row_kinds(workspace, inside(start, end))
@@ -61,9 +62,14 @@ def gather_said(workspace: Workspace, people: People, codes: pl.Enum) -> Said:
         free = held.filter(pl.Series(~fenced))
         unfenced[free["person"].to_numpy()] = True
         np.bitwise_or.at(free_kinds, free["person"].to_numpy(), free["kinds"].to_numpy())
+        settled = np.zeros(held.height, bool)
+        settled[place[owners["sure"].to_numpy()]] = True
+        unsettled[held.filter(pl.Series(~settled))["person"].to_numpy()] = True
         certain += int(owners["sure"].sum())
+        owners = owners.with_columns(mention=pl.Series(place + before, dtype=pl.UInt32))
         named.append(_named(held[place], owners))
-    return Said(named, mentioned, unfenced, free_kinds, certain)
+        before += held.height
+    return Said(named, mentioned, unsettled, unfenced, free_kinds, certain)
 
 
 def _owners(workspace: Workspace, codes: pl.Enum, start: int, end: int) -> pl.DataFrame:
@@ -88,7 +94,9 @@ def _owners(workspace: Workspace, codes: pl.Enum, start: int, end: int) -> pl.Da
 
 def _named(held: pl.DataFrame, owners: pl.DataFrame) -> pl.DataFrame:
     """Both row by row the same mention."""
-    met = owners.select("entity_id", "standing", "millionths").with_columns(
+    met = owners.select("mention", "entity_id", "standing", "millionths").with_columns(
         held["person"], held["kinds"].cast(pl.Int32) | BY_ROW
     )
-    return met.sort("person").select("person", "entity_id", "standing", "millionths", "kinds")
+    return met.sort("person").select(
+        "person", "mention", "entity_id", "standing", "millionths", "kinds"
+    )
