@@ -93,13 +93,13 @@ STEPS: tuple[Step, ...] = (
     Step(
         "owners", matching.owners.run, step_settings.owners, 2,
         reads=("leaked", "charts", "entities", "identities", "pairs", "members", "persons",
-               "affected", "leaked_std", "charts_std", "decisions", "responses"),
-        writes=("row_owners", "ownership", "elements"),
+               "affected", "maybe_same", "leaked_std", "charts_std", "decisions", "responses"),
+        writes=("row_owners", "ownership", "elements", "same_chances"),
     ),
     Step(
         "counts", notify.counts.run, step_settings.counts, 3,
         reads=("inventory", "leaked", "rejects", "identities", "members", "persons", "affected",
-               "maybe_same", "ownership", "leaked_std", "charts_std", "entities"),
+               "maybe_same", "same_chances", "ownership", "leaked_std", "charts_std", "entities"),
         writes=("counts", "overlap", "open_lines", "open_questions", "bridge"),
     ),
     Step(

@@ -479,6 +479,21 @@ OWNERSHIP = Table(
         "probability": _PROBABILITY,
     },
 )
+SAME_CHANCES = Table(
+    name="same_chances",
+    grain="two persons whom any kept link joins, and how likely they are one: what expected counts rest on",
+    key=("person_a", "person_b"),
+    columns={
+        "person_a": _id("The lower person_id."),
+        "person_b": _id("The higher person_id."),
+        "match_weight": _BITS,
+        "kind": _text(
+            "review (as in maybe_same), cut (strong, but the group was parted), held (in the review band, a"
+            " guard holds other records of the two), below (under the band) or guarded (only such pairs)."
+        ),
+        "probability": _PROBABILITY,
+    },
+)
 ELEMENTS = Table(
     name="elements",
     grain="one kind of PHI of one person at one covered entity",
@@ -902,7 +917,7 @@ _COMMON = {
 STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, KEPT_HASHES, PAIRS, OVER_BUDGET,
-    MEMBERS, PERSONS, AFFECTED, HISTORIES, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS,
+    MEMBERS, PERSONS, AFFECTED, HISTORIES, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS, SAME_CHANCES,
     COUNTS, OVERLAP, OPEN_LINES, OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
 INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES, COUNT_CHANGES)

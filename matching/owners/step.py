@@ -7,6 +7,7 @@ from collections import Counter
 import polars as pl
 
 from matching.log import log_counts
+from matching.owners.chances import write_same_chances
 from matching.owners.codes import entity_codes
 from matching.owners.elements import elements, with_chart_kinds, with_free_kinds
 from matching.owners.members import People, read_people
@@ -32,6 +33,7 @@ def run(workspace: Workspace, settings: OwnersSettings) -> None:
     write_row_owners(workspace, settings)
     codes = entity_codes(workspace.read("entities"))
     people = read_people(workspace, codes)
+    write_same_chances(workspace, people)
     said = gather_said(workspace, people, codes)
     reached = charts_reached(workspace, settings, people)
     counted: Counter[str] = Counter(mentions_confirmed=said.certain_mentions)

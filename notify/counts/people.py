@@ -8,10 +8,12 @@ from itertools import chain
 
 import numpy as np
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from matching.store import Workspace
 
-__all__ = ["MILLION", "People", "batches", "numbers_of", "read_people"]
+__all__ = ["MILLION", "People", "batches", "merged_groups", "numbers_of", "read_people"]
 
 MILLION = 1_000_000
 """Probabilities are whole millionths: any order of rows gives the same digits."""
@@ -76,3 +78,27 @@ def read_people(workspace: Workspace) -> People:
         millionths=millionths,
     )
     return People(ids, rows)
+
+
+def merged_groups(people: People, links: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `people` with the groups that are left when `links` (a, b) merge, too.
+
+    The groups of the step people do not merge persons whom a guard holds somewhere; the least number of
+    people is that of merging every pair in the review band.
+    """
+    group = people.rows["group"].to_numpy().astype(np.int64)
+    one, other = (group[links[end].to_numpy()] for end in ("a", "b"))
+    heads = np.unique(np.concatenate([one, other]))
+    if not len(heads):
+        return people.rows
+    ends = (np.searchsorted(heads, one), np.searchsorted(heads, other))
+    _, label = connected_components(coo_array((np.ones(len(one)), ends), shape=(len(heads),) * 2))
+    lowest = np.full(label.max() + 1, len(group))
+    np.minimum.at(lowest, label, heads)
+    moved = np.arange(len(group))
+    moved[heads] = lowest[label]
+    group = moved[group]
+    several = np.bincount(group, minlength=len(group))[group] > 1
+    return people.rows.with_columns(
+        group=pl.Series(group, dtype=pl.UInt32), several=pl.Series(several)
+    )

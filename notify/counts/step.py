@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
@@ -12,7 +14,14 @@ from notify.counts.bridge import bridge_lines
 from notify.counts.clusters import clusters_of
 from notify.counts.lines import open_lines, open_questions
 from notify.counts.numbers import count_by, overlap
-from notify.counts.people import MILLION, People, batches, numbers_of, read_people
+from notify.counts.people import (
+    MILLION,
+    People,
+    batches,
+    merged_groups,
+    numbers_of,
+    read_people,
+)
 from notify.counts.posterior import NEVER
 from notify.counts.residence import UNKNOWN, residence
 
@@ -29,9 +38,11 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     """Write `counts` (entity, entity x state, and the union over entities), what is open in it, and `bridge`."""
     del settings
     people = read_people(workspace)
+    links = _links(workspace, people)
+    held = links.filter(pl.col("kind") == "held")
+    people = replace(people, rows=merged_groups(people, held))
     persons = _persons(workspace, people)
     present = people.rows.select(pl.col("confirmed") | (pl.col("millionths") == MILLION))
-    links = _links(workspace, people)
     clusters = clusters_of(links, present.to_series().to_numpy())
     owned = _owned(workspace, people, persons)
     union = persons.with_columns(
@@ -44,10 +55,11 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     ]
     counts = pl.concat(counted)
     lines = open_lines(counts)
+    in_review = links.filter(pl.col("kind").is_in(["review", "cut", "held"]))
     workspace.write("counts", counts)
     workspace.write("overlap", overlap(owned))
     workspace.write("open_lines", lines)
-    workspace.write("open_questions", open_questions(lines, owned, links, people.ids))
+    workspace.write("open_questions", open_questions(lines, owned, in_review, people.ids))
     workspace.write("bridge", bridge_lines(workspace))
     whole = counts.filter(pl.col("entity_id").is_null(), pl.col("state").is_null())
     confirmed, upper = int(whole["confirmed"].sum()), int(whole["upper"].sum())
@@ -107,10 +119,11 @@ def _with_person(owned: pl.DataFrame, people: People, persons: pl.DataFrame) -> 
 
 
 def _links(workspace: Workspace, people: People) -> pl.DataFrame:
-    """a, b (person numbers), probability: who may be one person."""
-    pairs = workspace.read("maybe_same", ["person_a", "person_b", "probability"])
+    """a, b (person numbers), probability: who may be one person, and how likely."""
+    pairs = workspace.read("same_chances", ["person_a", "person_b", "probability", "kind"])
     return pairs.select(
         numbers_of(pairs["person_a"], people.ids).alias("a"),
         numbers_of(pairs["person_b"], people.ids).alias("b"),
         "probability",
+        "kind",
     )
