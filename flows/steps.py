@@ -85,7 +85,7 @@ STEPS: tuple[Step, ...] = (
         writes=("identities", "kept_hashes", "pairs", "over_budget"),
     ),
     Step(
-        "people", matching.people.run, step_settings.people, 4,
+        "people", matching.people.run, step_settings.people, 5,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
                "charts_std", "decisions", "registry"),
         writes=("members", "persons", "affected", "histories", "maybe_same", "merge_tree", "merge_counts"),

@@ -24,6 +24,8 @@ __all__ = ["write_same_chances"]
 _BATCH_ROWS = 1_000_000
 _LEFT_APART_BITS = 3.3
 """A link below review, or beside a guarded one, is right about a tenth as often as its weight says."""
+_LEAST = 0.03
+"""Links less likely are left out: they make clusters large and tell of one person in a thousand."""
 _CUT = 0.83
 """A link strong enough to merge that the partition cut, because two of the group are two people."""
 _GUARDED = 0.17
@@ -44,7 +46,8 @@ def write_same_chances(workspace: Workspace, people: People) -> None:
         probability=pl.when(cut).then(pl.lit(_CUT)).otherwise("probability"),
     )
     left = _left_apart(workspace, people).join(numbered, on=["a", "b"], how="anti")
-    every = pl.concat([numbered, left.select(numbered.columns)]).sort("a", "b")
+    left = left.filter(pl.col("probability") >= _LEAST).select(numbered.columns)
+    every = pl.concat([numbered, left]).sort("a", "b")
     rows = every.select(
         people.ids.gather(every["a"]).alias("person_a"),
         people.ids.gather(every["b"]).alias("person_b"),

@@ -33,6 +33,14 @@ class Clusters:
         """Whether each person may be somebody else."""
         return pl.Series(self.cluster[persons.to_numpy()] != _NONE)
 
+    def with_any(self, persons: pl.Series) -> NDArray[np.bool_]:
+        """By person: whether it is in a cluster with any of these."""
+        there = np.zeros(len(self.starts), bool)
+        marked = self.cluster[persons.to_numpy()]
+        there[marked[marked != _NONE]] = True
+        near: NDArray[np.bool_] = (self.cluster != _NONE) & there[self.cluster]
+        return near
+
 
 def clusters_of(links: pl.DataFrame, present: NDArray[np.bool_]) -> Clusters:
     """Clusters of links `a`, `b` (person numbers), `probability`; `present` by person.

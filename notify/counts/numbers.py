@@ -64,14 +64,21 @@ def _open_numbers(rows: pl.DataFrame, clusters: Clusters, *, keys: int) -> pl.Da
 
 
 def _finished(people: pl.DataFrame, open_numbers: pl.DataFrame) -> pl.DataFrame:
-    """The columns of `counts`; expected lies between confirmed and upper."""
+    """The columns of `counts`; expected lies between confirmed and upper, its low end perhaps below.
+
+    Confirmed merges the review band only; that persons with weaker links are one is in the interval.
+    """
     low, high = pl.col("confirmed").cast(pl.Float64), pl.col("upper").cast(pl.Float64)
     named = pl.concat(
         [people, open_numbers.rename({"low": "least", "high": "most"})], how="horizontal"
     )
     named = named.with_columns(
-        (pl.col("sure") + pl.col(of)).clip(low, high).round(6).alias(name)
-        for name, of in (("expected", "mean"), ("expected_low", "least"), ("expected_high", "most"))
+        (pl.col("sure") + pl.col(of)).clip(at_least, high).round(6).alias(name)
+        for name, of, at_least in (
+            ("expected", "mean", low),
+            ("expected_low", "least", 0),
+            ("expected_high", "most", low),
+        )
     )
     return TABLES["counts"].complete(named)
 

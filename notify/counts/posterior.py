@@ -147,28 +147,36 @@ def _counted(group: int, missing: Reals) -> float:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def _number(odds: Reals, counts: Marks, missing: Reals) -> Reals:
-    """Chances of 0 .. nodes groups that count: each set is its lowest node's group and the rest."""
+    """Chances of 0 .. nodes groups that count: from what is left over its lowest node's group is taken.
+
+    Sets that no way leads to are passed over: few are reached where links are few.
+    """
     full, nodes = len(odds), len(missing)
     counted = np.zeros(full)
     for group in range(full):
         if odds[group] > 0.0 and counts[group]:
             counted[group] = _counted(group, missing)
     found = np.zeros((full, nodes + 1))
-    found[0, 0] = 1.0
-    for whole in range(1, full):
-        low = whole & -whole
-        rest = whole ^ low
+    reached = np.zeros(full, np.bool_)
+    found[full - 1, 0], reached[full - 1] = 1.0, True
+    for left_over in range(full - 1, 0, -1):
+        if not reached[left_over]:
+            continue
+        low = left_over & -left_over
+        rest = left_over ^ low
         others = rest
         while others >= 0:
             group = others | low
             weight, yes = odds[group], counted[group]
             if weight > 0.0:
+                after = left_over ^ group
+                reached[after] = True
                 for number in range(nodes):
-                    before = weight * found[whole ^ group, number]
-                    found[whole, number] += before * (1.0 - yes)
-                    found[whole, number + 1] += before * yes
+                    before = weight * found[left_over, number]
+                    found[after, number] += before * (1.0 - yes)
+                    found[after, number + 1] += before * yes
             others = (others - 1) & rest if others else -1
-    numbers: Reals = found[full - 1] / found[full - 1].sum()
+    numbers: Reals = found[0] / found[0].sum()
     return numbers
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from matching.store import Workspace, log_counts
 from matching.tables import UNOWNED
 from notify.counts.bridge import bridge_lines
-from notify.counts.clusters import clusters_of
+from notify.counts.clusters import Clusters, clusters_of
 from notify.counts.lines import open_lines, open_questions
 from notify.counts.numbers import count_by, overlap
 from notify.counts.people import (
@@ -24,6 +24,7 @@ from notify.counts.people import (
 )
 from notify.counts.posterior import NEVER
 from notify.counts.residence import UNKNOWN, residence
+from notify.counts.unowned import with_unowned
 
 __all__ = ["CountsSettings", "run"]
 
@@ -44,16 +45,15 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     persons = _persons(workspace, people)
     present = people.rows.select(pl.col("confirmed") | (pl.col("millionths") == MILLION))
     clusters = clusters_of(links, present.to_series().to_numpy())
-    owned = _owned(workspace, people, persons)
+    owned = _owned(workspace, people, persons, clusters)
     union = persons.with_columns(
         entity_id=pl.lit(None, pl.String), certain=pl.col("confirmed"), chance=pl.lit(1.0)
     )
-    counted = [
-        count_by(frame, clusters, by_state=by_state)
+    each, everybody = (
+        [count_by(frame, clusters, by_state=by_state) for by_state in (False, True)]
         for frame in (owned, union)
-        for by_state in (False, True)
-    ]
-    counts = pl.concat(counted)
+    )
+    counts = pl.concat([*with_unowned(*each), *everybody])
     lines = open_lines(counts)
     in_review = links.filter(pl.col("kind").is_in(["review", "cut", "held"]))
     workspace.write("counts", counts)
@@ -77,11 +77,13 @@ def _persons(workspace: Workspace, people: People) -> pl.DataFrame:
     return persons.with_columns(states.gather(place).alias("group_state"))
 
 
-def _owned(workspace: Workspace, people: People, persons: pl.DataFrame) -> pl.DataFrame:
+def _owned(
+    workspace: Workspace, people: People, persons: pl.DataFrame, clusters: Clusters
+) -> pl.DataFrame:
     """One row a person and entity, UNOWNED too, with the probability that both hold.
 
     A group without an owner is certainly one more person only if none of it has an owner; so owned
-    persons of a group with unowned ones stand beside them with the chance NEVER.
+    persons of a cluster with unowned ones stand beside them with the chance NEVER.
     """
     ownership = workspace.scan("ownership")
     entities = ownership.select(pl.col("entity_id").unique()).collect(engine="streaming")
@@ -95,13 +97,14 @@ def _owned(workspace: Workspace, people: People, persons: pl.DataFrame) -> pl.Da
     )
     rows = pl.concat([_with_person(batch, people, persons) for batch in batches(columns)])
     unowned = pl.col("entity_id") == UNOWNED
-    owned, mixed = np.zeros(persons.height, bool), np.zeros(persons.height, bool)
+    owned = np.zeros(persons.height, bool)
     owned[rows.filter(~unowned)["group"].to_numpy()] = True
-    mixed[rows.filter(unowned)["group"].to_numpy()] = True
     nobody = pl.Series(~owned[rows["group"].to_numpy()])
     settled = pl.when(~unowned).then("sure").otherwise(nobody)
     rows = rows.with_columns(certain=pl.col("confirmed") & settled).drop("sure")
-    beside = rows.filter(~unowned & pl.Series(mixed[rows["group"].to_numpy()])).unique("person")
+    near = clusters.with_any(rows.filter(unowned)["person"])
+    beside = rows.filter(~unowned & pl.Series(near[rows["person"].to_numpy()]))
+    beside = beside.unique("person", keep="first", maintain_order=True)
     nothing = (pl.lit(UNOWNED, codes).alias("entity_id"), pl.lit(value=False).alias("certain"),
                pl.lit(NEVER).alias("chance"))  # fmt: skip
     return pl.concat([rows, beside.with_columns(nothing).select(rows.columns)])

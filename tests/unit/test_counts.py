@@ -142,6 +142,21 @@ def test_unowned_is_a_row(by_hand):
     assert three(made, "UNOWNED") == (2, 2.0, 2)
 
 
+def test_unowned_people_are_spread_over_the_entities_of_their_state(by_hand):
+    """Nine certain people at two entities, six of them at CE1; three unowned: two more are expected there."""
+    made = by_hand()
+    names = [f"P{n:02}" for n in range(24)]
+    owned = [(n, "CE1" if i < 6 else "CE2", "confirmed", 1.0) for i, n in enumerate(names[:9])]
+    owned += [(n, "UNOWNED", "possible", 1.0) for n in names[9:12]]
+    owned += [(n, "CE1" if i < 6 else "CE2", "possible", 1e-6) for i, n in enumerate(names[12:])]
+    fill(made, [person(n) for n in names], owned)
+    assert three(made, "CE1") == (6, pytest.approx(8.0, abs=1e-3), 12)
+    assert three(made, "CE2") == (3, pytest.approx(4.0, abs=1e-3), 9)
+    assert three(made, "UNOWNED") == (3, 3.0, 3)
+    ends = row(made, "CE1")
+    assert (ends["expected_low"], ends["expected_high"]) == (6, 11)
+
+
 def test_unowned_that_may_be_an_owned_person_is_not_certain(by_hand):
     made = by_hand()
     owned = [("A", "CE1", "confirmed", 1.0), ("B", "UNOWNED", "possible", 1.0)]
