@@ -77,7 +77,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "standardise", matching.standardise.run, step_settings.standardise, 3,
         reads=("inventory", "leaked", "charts"),
-        writes=("leaked_std", "charts_std", "nonidentifying", "changes"),
+        writes=("leaked_std", "charts_std", "nonidentifying", "changes", "completeness"),
     ),
     Step(
         "link", matching.link.run, step_settings.link, 7,
@@ -87,8 +87,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         "people", matching.people.run, step_settings.people, 4,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
-               "charts_std", "decisions", "registry"),
-        writes=("members", "persons", "affected", "histories", "maybe_same", "merge_tree", "merge_counts"),
+               "charts_std", "completeness", "decisions", "registry"),
+        writes=("members", "persons", "affected", "histories", "profile", "maybe_same", "merge_tree", "merge_counts"),
     ),
     Step(
         "owners", matching.owners.run, step_settings.owners, 1,

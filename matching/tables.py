@@ -302,6 +302,17 @@ CHANGES = Table(
         "rows": _count("Rows that the rule changed or nulled."),
     },
 )
+COMPLETENESS = Table(
+    name="completeness",
+    grain="one cleaned field that takes part in matching, on one side",
+    key=("side", "field"),
+    columns={
+        "side": _text("leaked or master."),
+        "field": _text("Cleaned field."),
+        "rows": _count("Rows of the side that are not excluded."),
+        "known": _count("Rows that have the field after cleaning."),
+    },
+)
 IDENTITIES = Table(
     name="identities",
     grain="one mention and the first mention with exactly the same cleaned identity",
@@ -426,6 +437,16 @@ MAYBE_SAME = Table(
         "member_b": Column(
             INT, "mention_id or chart_id of person_b on that link.", privacy=Privacy.ID
         ),
+    },
+)
+PROFILE = Table(
+    name="profile",
+    grain="one class of one measure of the round: completeness, bands, agreement of matches, sizes of persons",
+    key=("measure", "class"),
+    columns={
+        "measure": _text("What is counted."),
+        "class": _text("Class of it; the classes of a measure share its rows out."),
+        "rows": _count("Rows, pairs or persons of the class."),
     },
 )
 MERGE_TREE = Table(
@@ -835,8 +856,8 @@ _COMMON = {
 
 STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
-    LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, KEPT_HASHES, PAIRS, OVER_BUDGET,
-    MEMBERS, PERSONS, AFFECTED, HISTORIES, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS,
+    LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, COMPLETENESS, IDENTITIES, KEPT_HASHES, PAIRS, OVER_BUDGET,
+    MEMBERS, PERSONS, AFFECTED, HISTORIES, PROFILE, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS,
     COUNTS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
 INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES)

@@ -7,14 +7,17 @@ and a late file costs its own rows only.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from typing import Any
 
 import polars as pl
 
 from matching.fields import OF_AGE_YEARS
 from matching.log import log_counts
+from matching.model.definition import CLEANED_COLUMNS
 from matching.standardise.distinct import Known
 from matching.standardise.nonidentifying import shared_values
 from matching.standardise.part import OF_AGE, ORDER, clean_part
@@ -34,14 +37,15 @@ _SIDES = (("leaked", "leaked", "mention_id"), ("master", "charts", "chart_id"))
 def run(workspace: Workspace, settings: StandardiseSettings) -> None:
     """Clean every row that is not excluded; part in, part out, so memory is that of a few parts."""
     known = Known()
-    changes = [
-        row
+    noted = [
+        (side, part)
         for side, table, key in _SIDES
-        for row in _clean_side(workspace, settings, _Side(side, table, key), known)
+        for part in _clean_side(workspace, settings, _Side(side, table, key), known)
     ]
-    schema = dict(TABLES["changes"].polars)
-    total = pl.DataFrame(changes, schema=schema, orient="row").group_by("side", "field", "rule")
-    workspace.write("changes", total.agg(pl.col("rows").sum()))
+    for table, at in (("changes", ("side", "field", "rule")), ("completeness", ("side", "field"))):
+        rows = [(side, *row) for side, part in noted for row in part[table]]
+        frame = pl.DataFrame(rows, schema=dict(TABLES[table].polars), orient="row")
+        workspace.write(table, frame.group_by(at).agg(pl.all().sum()))
     workspace.write("nonidentifying", shared_values(workspace, over=settings.nonidentifying_over))
     log_counts(
         "standardise",
@@ -70,8 +74,8 @@ class _Files:
 
 def _clean_side(
     workspace: Workspace, settings: StandardiseSettings, side: _Side, known: Known
-) -> list[tuple[str, str, str, int]]:
-    """Clean one side's parts that no run before cleaned, IN_HAND at a time; gives what rules changed."""
+) -> list[Mapping[str, Any]]:
+    """Clean one side's parts that no run before cleaned, IN_HAND at a time; gives what was noted of each."""
     files = _Files(_date_orders(workspace, settings), _of_age(workspace))
     waiting: deque[Future[None]] = deque()
     parts = workspace.lazy_parts(side.table)
@@ -92,7 +96,8 @@ def _clean_side(
             frame = pl.concat([part.select(side.key), cleaned], how="horizontal")
             changes = [[*what, rows] for what, rows in sorted(work.changes.items())]
             table = TABLES[f"{side.table}_std"]
-            writer.put(index, table.complete(frame), key=key, noted={"changes": changes})
+            noted = {"changes": changes, "completeness": _completeness(cleaned)}
+            writer.put(index, table.complete(frame), key=key, noted=noted)
 
         for index, (part, rows) in enumerate(parts):
             key = _key(part, rows, files, settings, writer)
@@ -102,8 +107,12 @@ def _clean_side(
                 waiting.popleft().result()
         for future in waiting:
             future.result()
-        noted = [writer.noted(index)["changes"] for index in range(len(parts))]
-    return [(side.name, *change) for changes in noted for change in changes]
+        return [writer.noted(index) for index in range(len(parts))]
+
+
+def _completeness(cleaned: pl.DataFrame) -> list[tuple[str, int, int]]:
+    """(field, rows, rows that have it) of the fields that take part in matching."""
+    return [(field, cleaned.height, cleaned[field].count()) for field in CLEANED_COLUMNS]
 
 
 def _key(
