@@ -75,7 +75,7 @@ STEPS: tuple[Step, ...] = (
         writes=("inventory", "leaked", "charts", "rejects", "entities", "delegation", "suppressions"),
     ),
     Step(
-        "standardise", matching.standardise.run, step_settings.standardise, 3,
+        "standardise", matching.standardise.run, step_settings.standardise, 4,
         reads=("inventory", "leaked", "charts"),
         writes=("leaked_std", "charts_std", "nonidentifying", "changes", "completeness"),
     ),
@@ -85,7 +85,7 @@ STEPS: tuple[Step, ...] = (
         writes=("identities", "kept_hashes", "pairs", "over_budget"),
     ),
     Step(
-        "people", matching.people.run, step_settings.people, 4,
+        "people", matching.people.run, step_settings.people, 5,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
                "charts_std", "completeness", "decisions", "registry"),
         writes=("members", "persons", "affected", "histories", "profile", "maybe_same", "merge_tree", "merge_counts"),

@@ -27,7 +27,7 @@ from matching.tables import TABLES
 
 __all__ = ["run"]
 
-PARTS_VERSION = 2
+PARTS_VERSION = 3
 """Raised when cleaned rows come out otherwise: parts made before are then made again."""
 IN_HAND = 2
 """Parts cleaned at once: one core is left idle by a single part; about 1 GiB each."""
