@@ -75,7 +75,7 @@ STEPS: tuple[Step, ...] = (
         writes=("inventory", "leaked", "charts", "rejects", "entities", "delegation", "suppressions"),
     ),
     Step(
-        "standardise", matching.standardise.run, step_settings.standardise, 4,
+        "standardise", matching.standardise.run, step_settings.standardise, 5,
         reads=("inventory", "leaked", "charts"),
         writes=("leaked_std", "charts_std", "nonidentifying", "changes", "completeness"),
     ),

@@ -124,7 +124,7 @@ _CLEANED = {
     "alt_format": "As delivered, lower case.",
     "email_consent_scope": "Lower case.",
     "born_before": "ISO date before which a guarantor without a birth date was born: of age when the file came.",
-    "doubt": "What the row does not say plainly: birth_date (delivered, and cannot be one) or newborn (no given name yet).",
+    "doubt": "What the row does not say plainly: birth_date (delivered, and cannot be one or is yet to come) or newborn (no given name yet).",
 }
 _CLEANED_DATES = {
     "address_as_of": "Day on which the address was known to be good.",
