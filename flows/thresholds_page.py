@@ -207,7 +207,11 @@ def _costs(document: dict[str, Any]) -> Section:
         {"unreviewed": "left alone", "reviewed": "all reviewed"}
     )
     chart = _curves(
-        drawn, colours, document, scale="symlog", caption="Cost by merge threshold (`[costs]`)."
+        drawn,
+        colours,
+        document,
+        scale="log",
+        caption="Cost by merge threshold, at the prices above.",
     )
     return Section(anchor="costs", title="Costs", lead=lead, charts=(chart,))
 
@@ -227,9 +231,9 @@ def _curves(
     document: dict[str, Any],
     *,
     caption: str,
-    scale: Literal["linear", "symlog"] = "linear",
+    scale: Literal["linear", "symlog", "log"] = "linear",
 ) -> Chart:
-    """One line a column over the merge threshold; `symlog` where small and large matter alike."""
+    """One line a column over the merge threshold; `symlog` and `log` where small and large matter alike."""
     drawn = rows.select("at_bits", *colours).unpivot(index="at_bits", variable_name="of")
     lines = (
         alt.Chart(_data(drawn.to_dicts()))
