@@ -5,6 +5,8 @@ A set of kinds is an integer, one per person and entity: `elements` is read once
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ __all__ = ["element_counts"]
 
 _ENTITIES = 1 << 24
 """Room for entities in one sortable number of a person and an entity."""
+_AT_ONCE = 2
+"""Parts of `elements` in memory: 0.2 GB each."""
 _KIND = pl.Enum(ELEMENT_KINDS)
 _BY = ["entity_id", "state", "kinds"]
 
@@ -84,20 +88,19 @@ def _spelt(kinds: int) -> str:
 def element_sets(workspace: Workspace, people: People, owned: pl.DataFrame) -> pl.Series:
     """`kinds` by row of `owned`: the set of kinds of that person at that entity; 0 where none is known.
 
-    Holds 12 bytes a row besides one part of `elements`.
+    Holds 12 bytes a row besides two parts of `elements`.
     """
     key = _pair(owned["person"], owned["entity_id"].to_physical())
     order = None if _is_sorted(key) else np.argsort(key, kind="stable")
     ordered = key if order is None else key[order]
     kinds = np.zeros(len(key), np.int32)
     codes = owned["entity_id"].dtype
-    for part in workspace.parts("elements"):
-        if part.is_empty():
-            continue
-        wanted, bits = _runs(part, people, codes)
-        place = np.searchsorted(ordered, wanted)
-        there = ordered.take(place, mode="clip") == wanted
-        np.bitwise_or.at(kinds, place[there], bits[there])
+    parts = [rows for _, rows in workspace.lazy_parts("elements")]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # one part is read while another is worked on
+        for wanted, bits in pool.map(lambda rows: _runs(rows.collect(), people, codes), parts):
+            place = np.searchsorted(ordered, wanted)
+            there = ordered.take(place, mode="clip") == wanted
+            np.bitwise_or.at(kinds, place[there], bits[there])
     if order is not None:
         kinds[order] = kinds.copy()
     return pl.Series("kinds", kinds)
@@ -107,6 +110,8 @@ def _runs(
     part: pl.DataFrame, people: People, codes: pl.DataType
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The pairs of a part, which stand together, and the kinds of each as bits."""
+    if part.is_empty():
+        return np.empty(0, np.int64), np.empty(0, np.int32)
     new = (pl.col("person_id") != pl.col("person_id").shift(1)) | (
         pl.col("entity_id") != pl.col("entity_id").shift(1)
     )
