@@ -7,6 +7,8 @@ from typing import Any
 __all__ = ["check_text", "demo_text", "evaluate_text", "run_text", "status_text", "verify_text"]
 
 Document = dict[str, Any]
+ENTITIES_SHOWN = 20
+"""As many covered entities and states as fit a screen."""
 
 
 def check_text(document: Document) -> str:
@@ -55,10 +57,24 @@ def status_text(document: Document) -> str:
         f" {clock['first_due_on']} ({_days(clock['days_left'])}), {clock['overdue']} overdue"
         for clock in document["clocks"]
     ]
+    lines += _entity_lines(document["entity_clocks"])
     for row in document["waiting"]:
         count = row.get("people", row.get("entities"))
         lines.append(f"  {row['of']:<8} {row['state']:<34} {count:>10,}")
     return "\n".join(lines)
+
+
+def _entity_lines(clocks: list[Document]) -> list[str]:
+    """The most urgent entities and states; all of them are in the JSON and in out/duties."""
+    dated = [clock for clock in clocks if clock["first_due_on"]]
+    lines = [
+        f"  {clock['entity_id']:<12} {clock['jurisdiction']:<4} {clock['duties']:>6} duties, next"
+        f" {clock['first_due_on']} ({_days(clock['days_left'])}), {clock['overdue']} overdue,"
+        f" {clock['needs_counsel']} for counsel"
+        for clock in dated[:ENTITIES_SHOWN]
+    ]
+    more = len(clocks) - len(lines)
+    return [*lines, f"  and {more:,} more: --json, or out/duties/duties.csv"] if more else lines
 
 
 def _days(left: int) -> str:

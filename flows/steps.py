@@ -97,14 +97,14 @@ STEPS: tuple[Step, ...] = (
         writes=("row_owners", "ownership", "elements"),
     ),
     Step(
-        "counts", notify.counts.run, step_settings.counts, 2,
+        "counts", notify.counts.run, step_settings.counts, 3,
         reads=("inventory", "leaked", "rejects", "identities", "members", "persons", "affected",
-               "maybe_same", "ownership", "leaked_std", "charts_std", "entities"),
-        writes=("counts", "bridge"),
+               "maybe_same", "ownership", "elements", "leaked_std", "charts_std", "entities"),
+        writes=("counts", "element_counts", "bridge"),
     ),
     Step(
-        "duties", notify.duties.run, step_settings.duties, 1,
-        reads=("counts", "entities", "delegation", "events", "responses", "facts"),
+        "duties", notify.duties.run, step_settings.duties, 2,
+        reads=("counts", "element_counts", "entities", "delegation", "events", "responses", "facts"),
         writes=("duties",),
     ),
     Step(

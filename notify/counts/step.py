@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from matching.store import Workspace, log_counts
 from matching.tables import UNOWNED
 from notify.counts.bridge import bridge_lines
+from notify.counts.by_elements import element_counts
 from notify.counts.numbers import count_by
 from notify.counts.people import MILLION, People, batches, numbers_of, read_people
 from notify.counts.residence import UNKNOWN, residence
@@ -23,19 +24,21 @@ class CountsSettings(BaseModel):
 
 
 def run(workspace: Workspace, settings: CountsSettings) -> None:
-    """Write `counts` (entity, entity x state, and the union over entities) and `bridge`."""
+    """Write `counts` (entity, entity x state, and the union over entities), `element_counts` and `bridge`."""
     del settings
     people = read_people(workspace)
     persons = _persons(workspace, people)
     pairs = _pairs(workspace, people)
+    owned = _owned(workspace, people, persons)
     union = persons.with_columns(entity_id=pl.lit(None, pl.String), certain=pl.col("confirmed"))
     counted = [
         count_by(frame, pairs, by_state=by_state)
-        for frame in (_owned(workspace, people, persons), union)
+        for frame in (owned, union)
         for by_state in (False, True)
     ]
     counts = pl.concat(counted)
     workspace.write("counts", counts)
+    workspace.write("element_counts", element_counts(workspace, people, owned, pairs))
     workspace.write("bridge", bridge_lines(workspace))
     whole = counts.filter(pl.col("entity_id").is_null(), pl.col("state").is_null())
     confirmed, upper = int(whole["confirmed"].sum()), int(whole["upper"].sum())

@@ -16,9 +16,10 @@ import polars as pl
 from matching.store import Workspace, Writer, log_counts
 from matching.tables import TABLES, UNOWNED
 from notify import printed
+from notify.duties import earliest_by
 from notify.notices import choose
 from notify.notices.decide import decided, with_address
-from notify.notices.entities import default_due, due_dates, holds, told_by
+from notify.notices.entities import default_due, holds, told_by
 from notify.notices.references import reference_numbers
 from notify.notices.settings import NoticesSettings
 from notify.notices.told import told
@@ -77,7 +78,7 @@ def _common(workspace: Workspace, settings: NoticesSettings, aside: ThreadPoolEx
     reminders = settings.counsel.reminder_opt_in_is_email_consent
     scopes = ("notices", "all", *(["reminders"] if reminders else []))
     heard = voices(workspace, Hearing(as_of=settings.as_of, scopes=scopes, entities=entities))
-    due = due_dates(workspace)
+    due = earliest_by(workspace)
     return Common(
         settings=settings,
         entities=entities,
