@@ -4,7 +4,8 @@
 data only: its own charts, and the leaked rows that are certainly its own. A person who is only possibly
 its patient is listed with its own chart's fields and nothing that came from the leak, and not at all
 where it has no chart of that person. Whether someone is deceased or a minor is read from the same records:
-what another entity knows is not told.
+what another entity knows is not told. What the entity itself answered on an earlier version is laid over
+them (`as_answered`) after the packet's digest was taken: its own words are no news to it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import polars as pl
 
 from matching.store import Workspace
 from matching.tables import UNOWNED
+from notify.answers import person_answers
 
-__all__ = ["COLUMNS", "PEOPLE_AT_ONCE", "groups", "individuals", "owned"]
+__all__ = ["COLUMNS", "PEOPLE_AT_ONCE", "as_answered", "groups", "individuals", "owned"]
 
-PEOPLE_AT_ONCE = 1_000_000
-"""Rows (person at entity) in memory at once: about 0.5 GB with the records they are chosen from."""
+PEOPLE_AT_ONCE = 3_000_000
+"""Rows (person at entity) in memory at once: about 0.5 GB a million with the records they are chosen
+from. Each group reads the tables once, so few large groups are fast."""
 
 _VALUES = (
     "first_name", "middle_name", "last_name", "suffix", "date_of_birth", "street", "city", "state", "zip",
@@ -28,6 +31,7 @@ _VALUES = (
 _AT = ("entity_id", "person_id")
 COLUMNS = (
     "person_id", "reference_no", "status", *_VALUES, "mrn", "elements", "basis", "deceased", "minor",
+    "answered",
 )  # fmt: skip
 """Columns of individuals.csv, PACKET v1: more may follow, none goes."""
 
@@ -38,13 +42,16 @@ _ADULT_AT = "18y"
 
 
 def owned(workspace: Workspace) -> pl.LazyFrame:
-    """One row per person and entity that must hear of the person: `entity_id, person_id, status, basis`."""
+    """One row per person and entity that must hear of the person.
+
+    `entity_id, person_id, status, basis, probability, affected`.
+    """
     affected = workspace.scan("persons").filter(pl.col("affected") != "no_longer")
     return (
         workspace.scan("ownership")
         .filter(pl.col("entity_id") != UNOWNED)
-        .join(affected.select("person_id"), on="person_id", how="semi")
-        .select(*_AT, "status", "basis")
+        .join(affected.select("person_id", "affected"), on="person_id")
+        .select(*_AT, "status", "basis", "probability", "affected")
     )
 
 
@@ -59,10 +66,18 @@ def groups(people: pl.DataFrame, *, at_once: int = PEOPLE_AT_ONCE) -> Iterator[l
         yield entities.to_list()
 
 
-def individuals(workspace: Workspace, entities: list[str], *, as_of: date) -> pl.DataFrame:
-    """`entity_id`, `listed` and COLUMNS for everyone of these entities, in order of entity and name.
+def individuals(
+    workspace: Workspace,
+    entities: list[str],
+    *,
+    as_of: date,
+    references: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """`entity_id`, `listed`, COLUMNS, `probability`, `affected`, in order of entity and name.
 
     `listed` is false for a possible person without a chart here: a count, no row of a packet.
+    `references` gives `reference_no` of each person and entity; it is null without them. `answered` is
+    null until `as_answered`.
     """
     told = owned(workspace).join(pl.LazyFrame({"entity_id": entities}), on="entity_id", how="semi")
     told = told.collect(engine="streaming").lazy()
@@ -83,9 +98,41 @@ def individuals(workspace: Workspace, entities: list[str], *, as_of: date) -> pl
         .sort("entity_id", "last_name", "first_name", "person_id", nulls_last=True)
         .collect(engine="streaming")
     )
-    names = people.select(pl.concat_str("person_id", "entity_id", separator="|")).to_series()
-    reference = workspace.keys.mint("reference", names, length=9).alias("reference_no")
-    return people.with_columns(reference).select("entity_id", "listed", *COLUMNS)
+    none = pl.lit(None, dtype=pl.String)
+    if references is None:
+        people = people.with_columns(reference_no=none)
+    else:
+        ours = references.filter(pl.col("entity_id").is_in(entities))
+        people = people.join(ours, on=list(_AT), how="left", maintain_order="left")
+    whole = people.with_columns(answered=none)
+    return whole.select("entity_id", "listed", *COLUMNS, "probability", "affected")
+
+
+def as_answered(workspace: Workspace, people: pl.DataFrame) -> pl.DataFrame:
+    """What each entity said of its own people, in place of what the records say; `answered` says what.
+
+    A disputed person stays listed until somebody settles it.
+    """
+    said = person_answers(workspace)
+    if said.is_empty():
+        return people
+    given = said.rename({name: f"said_{name}" for name in said.columns if name not in _AT})
+    wide = people.join(given, on=list(_AT), how="left", maintain_order="left")
+    corrected = pl.any_horizontal(
+        pl.col(f"said_{name}").is_not_null() for name in (*_VALUES, "deceased", "minor")
+    )
+    answered = (
+        pl.when(pl.col("said_disputed").fill_null(value=False))
+        .then(pl.lit("disputed"))
+        .when(corrected)
+        .then(pl.lit("corrected"))
+        .when(pl.col("said_confidential"))
+        .then(pl.lit("confidential"))
+    )
+    overlaid = [
+        pl.coalesce(f"said_{name}", name).alias(name) for name in (*_VALUES, "deceased", "minor")
+    ]
+    return wide.with_columns(*overlaid, answered=answered).select(people.columns)
 
 
 def _own_charts(workspace: Workspace, told: pl.LazyFrame) -> pl.LazyFrame:

@@ -220,7 +220,11 @@ def test_the_manifest_names_every_file_and_its_digest(planned: Workspace) -> Non
     folder = planned.out / "packets" / "CE1" / "v1"
     manifest = json.loads((folder / "manifest.json").read_text())
     listed = {f["file"]: f["sha256"] for f in manifest["files"]}
-    assert listed.keys() | {"manifest.json"} == {p.name for p in folder.iterdir()}
+    delivery = json.loads((folder / "delivery.json").read_text())
+    beside = {f["file"] for f in delivery["files"]}
+    assert beside == {"manifest.sig", "signing_key.pem", "packet.zip"}
+    own = {"manifest.json", "delivery.json"}
+    assert listed.keys() | beside | own == {p.name for p in folder.iterdir()}
     for name, digest in listed.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert manifest["made_from"]["tables"]["ownership"] == planned.digest("ownership")
@@ -250,7 +254,8 @@ def test_released_people_are_registered_with_all_their_mentions(planned: Workspa
 def test_only_news_makes_a_new_version(planned: Workspace) -> None:
     send(planned)
     before = bytes_below(planned.out)
-    assert states(planned, as_of=date(2026, 9, 1))["CE1"] == ("sent", None, 1), "a day is no news"
+    waiting = states(planned, as_of=date(2026, 9, 1))["CE1"]
+    assert waiting == ("unreachable", "no_reply", 1), "a day is no news"
     elements = planned.read("elements").filter(pl.col("element") != "ssn")
     planned.write("elements", elements)
     found = states(planned)
