@@ -11,14 +11,12 @@ import notify.letters
 import notify.packets
 from flows import step_settings
 from flows.audit import audit
-from flows.gates import gate_states, require, subject
+from flows.gates import gate_states, require
 from flows.rounds import Round, holding, open_round
 from matching.errors import OperatorError, UsageError
 from matching.store import Workspace
 
 __all__ = ["export_batches", "release_packets", "write_letters"]
-
-_PACKET_GATES = ("thresholds", "owners")
 
 
 def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
@@ -28,15 +26,13 @@ def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     """
     with holding(root, "send.lock"):
         workspace, current = _planned(root, "packets")
-        for gate in _PACKET_GATES:
+        for gate in ("thresholds", "owners"):
             require(workspace, current, gate)
-        subjects = {gate: subject(workspace, current, gate) or "" for gate in _PACKET_GATES}
         released = notify.packets.release(
             workspace,
             step_settings.packets(current.incident),
             entity=entity,
             recorded_at=datetime.now(UTC),
-            approved=subjects,
         )
         audit(workspace, "packets", released=len(released.entities))
     return {

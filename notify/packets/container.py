@@ -15,6 +15,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -45,28 +46,25 @@ _DAY_ZERO = 0x0021
 """1 January 1980 in the words of ZIP: files bear no clock."""
 
 
-def way_of(key: str | None) -> str | None:
-    """age, openpgp, passphrase where there is no key, or None where the key cannot be used."""
+def way_of(key: str | None, on: date) -> str | None:
+    """age, openpgp, passphrase where there is no key, or None where the key cannot be used on that day."""
     if key is None:
         return "passphrase"
     if _AGE.fullmatch(key):
         return "age" if _works(lambda: pyrage.x25519.Recipient.from_str(key)) else None
     if key.startswith(_OPENPGP):
-        return "openpgp" if _works(lambda: _to_openpgp(b"", key)) else None
+        return "openpgp" if _works(lambda: _refuse_old(key, on)) else None
     return None
 
 
-def closed(files: Mapping[str, bytes], *, key: str | None, secret: str) -> tuple[str, bytes]:
-    """Name and bytes of the closed file; `secret` is the passphrase where there is no key."""
-    way = way_of(key)
-    if way is None:
-        raise AssertionError("a packet with an unusable key is withheld")
+def closed(files: Mapping[str, bytes], *, way: str, key: str | None, secret: str) -> bytes:
+    """The closed file; `secret` is the passphrase where there is no key."""
     if key is None:
-        return WAYS[way], aes_zip(files, secret)
+        return aes_zip(files, secret)
     packed = plain_zip(files)
-    to_age = pyrage.x25519.Recipient.from_str
-    encrypted = pyrage.encrypt(packed, [to_age(key)]) if way == "age" else _to_openpgp(packed, key)
-    return WAYS[way], encrypted
+    if way == "openpgp":
+        return _to_openpgp(packed, key)
+    return pyrage.encrypt(packed, [pyrage.x25519.Recipient.from_str(key)])
 
 
 def passphrase(workspace: Workspace, entity_id: str, recipient_id: str) -> str:
@@ -142,6 +140,15 @@ def _counter_mode(text: bytes, key: bytes) -> bytes:
 
 def _to_openpgp(data: bytes, key: str) -> bytes:
     return pysequoia.encrypt(data, [pysequoia.Cert.from_bytes(key.encode())], armor=False)
+
+
+def _refuse_old(key: str, on: date) -> None:
+    """Raise where nothing can be encrypted to the key, or it is revoked or ended before that day."""
+    certificate = pysequoia.Cert.from_bytes(key.encode())
+    _to_openpgp(b"", key)
+    ends = certificate.expiration
+    if certificate.is_revoked or (ends is not None and ends.date() < on):
+        raise ValueError("revoked or expired")
 
 
 def _works(use: Callable[[], object]) -> bool:

@@ -263,7 +263,7 @@ response_form.csv, rows about people (column answer)
             value: the right one
   flag      field: deceased, minor, confidential, representative; value: Y, N or the name and address
 Rows that you leave empty are no answer; you may send the form again with more. A file that you sent twice
-counts once, and a later answer takes the place of an earlier one.
+counts once, and of two answers to one question the later counts.
 
 To check that the packet is ours and whole: the fingerprint of our key is
   {fingerprint}

@@ -123,7 +123,7 @@ def recipients(entities: pl.DataFrame, as_of: date) -> pl.DataFrame:
         )
         .with_columns(
             unusable_key=pl.col("to_packet_key")
-            .map_elements(lambda key: way_of(key) is None, return_dtype=pl.Boolean)
+            .map_elements(lambda key: way_of(key, as_of) is None, return_dtype=pl.Boolean)
             .fill_null(value=False)
         )
         .sort("entity_id")

@@ -13,7 +13,7 @@ import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from matching.tables import TABLES
 from notify.answers import current_holds, delegations
 from notify.notices.references import reference_numbers
 from notify.notices.told import told
-from notify.packets.container import closed, passphrase, way_of
+from notify.packets.container import WAYS, closed, passphrase, way_of
 from notify.packets.files import PERSONAL, Held, packet_files
 from notify.packets.individuals import as_answered, groups, individuals
 from notify.packets.letter import passphrase_data
@@ -86,13 +86,11 @@ def release(
     *,
     entity: str | None,
     recorded_at: datetime,
-    approved: dict[str, str] | None = None,
 ) -> PacketsReleased:
     """Write the packets that are ready, all or one entity's; called twice it writes nothing new.
 
-    The caller has asked the gates; `approved` gives the subject of each for the manifest. Raises
-    OperatorError where the named entity has no packet or it is withheld, TryAgainLater where the tables
-    changed after the packets were planned.
+    The caller has asked the gates. Raises OperatorError where the named entity has no packet or it is
+    withheld, TryAgainLater where the tables changed after the packets were planned.
     """
     planned, unchanged = _to_release(workspace, settings, entity)
     if planned.is_empty():
@@ -100,7 +98,7 @@ def release(
         return PacketsReleased((), (), unchanged)
     with ThreadPoolExecutor(_WRITERS) as writers:
         references = writers.submit(_references, workspace, planned["entity_id"])
-        sources = _sources(workspace, settings, approved or {})
+        sources = _sources(workspace, settings)
         sent = _release_groups(
             workspace, settings, planned, sources=sources, references=references.result(),
             writers=writers, recorded_at=recorded_at,
@@ -192,7 +190,7 @@ def _to_release(
     return ready, known.filter(out).height
 
 
-def _sources(workspace: Workspace, settings: PacketsSettings, approved: dict[str, str]) -> _Sources:
+def _sources(workspace: Workspace, settings: PacketsSettings) -> _Sources:
     config = settings.model_dump_json().encode()
     tables = {name: workspace.digest(name) for name in _FROM_TABLES}
     return _Sources(
@@ -203,7 +201,6 @@ def _sources(workspace: Workspace, settings: PacketsSettings, approved: dict[str
             "tables": tables,
             "settings_sha256": hashlib.sha256(config).hexdigest(),
             "template_sha256": settings.template_sha256,
-            "approved": dict(sorted(approved.items())),
         },
         uncertain={},
         fingerprint=fingerprint(workspace),
@@ -267,7 +264,7 @@ def _write(
         "made_from": sources.made_from,
     }
     said = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
-    _close(workspace, packet, files, said, sources)
+    _close(workspace, packet, files, said, sources=sources, as_of=settings.as_of)
     _write_passphrase(workspace, settings, packet, sources)
     workspace.put_output(f"{_folder(packet)}/manifest.json", said, personal=False, synced=False)
     return packet
@@ -291,7 +288,9 @@ def _close(
     packet: dict[str, Any],
     files: dict[str, bytes],
     manifest: bytes,
+    *,
     sources: _Sources,
+    as_of: date,
 ) -> None:
     """The signature, and the one closed file that travels, with what it is in delivery.json."""
     added = {"manifest.sig": signature(workspace, manifest), "signing_key.pem": sources.public_key}
@@ -306,8 +305,8 @@ def _close(
         "schema": "affected.delivery/1",
         "entity_id": packet["entity_id"],
         "version": packet["version"],
-        "send": name,
-        "closed_by": way_of(key),
+        "send": WAYS[way],
+        "closed_by": way,
         "passphrase_letter": None if key else f"out/{_passphrase_letter(packet)}",
         "files": listed,
     }
