@@ -299,8 +299,9 @@ def _close(
     ]
     key = packet["to_packet_key"]
     secret = "" if key else passphrase(workspace, packet["entity_id"], packet["recipient_id"])
-    name, data = closed({**files, **added, "manifest.json": manifest}, key=key, secret=secret)
-    listed.append(_put(workspace, f"{_folder(packet)}/{name}", data, personal=False))
+    way = way_of(key, as_of) or ""
+    data = closed({**files, **added, "manifest.json": manifest}, way=way, key=key, secret=secret)
+    listed.append(_put(workspace, f"{_folder(packet)}/{WAYS[way]}", data, personal=False))
     delivery = {
         "schema": "affected.delivery/1",
         "entity_id": packet["entity_id"],
