@@ -1,8 +1,8 @@
 """The command that lets packets out: files below `out/packets`, then `registry`, then `events`.
 
 A version's folder is whole when its manifest is there; a whole folder is never touched again, one without
-a manifest is written anew. People are registered and the release recorded after the files of a group of
-entities, so a kill in between repeats that group and changes nothing that is out.
+or with a torn file is written anew. People are registered and the release recorded after all files: a kill
+in between repeats the work and changes nothing that is out.
 """
 
 from __future__ import annotations
@@ -118,9 +118,10 @@ def _release_groups(
     writers: ThreadPoolExecutor,
     recorded_at: datetime,
 ) -> list[dict[str, Any]]:
-    """Group by group: people, files, then who was named and what was released. Gives the packets."""
+    """People and files, group by group, then who was named and what was released. Gives the packets."""
     people_of = pl.sum_horizontal("confirmed", "possible", "possible_unlisted")
-    every: list[dict[str, Any]] = []
+    sent: list[dict[str, Any]] = []
+    named: list[pl.DataFrame] = []
     for ids in groups(planned.select("entity_id", people=people_of)):
         people = individuals(workspace, ids, as_of=settings.as_of, references=references)
         group = planned.filter(pl.col("entity_id").is_in(ids))
@@ -128,18 +129,19 @@ def _release_groups(
         people = as_answered(workspace, people.filter("listed"))
         of_entity = replace(sources, uncertain=_by_entity(uncertain(workspace, people)))
         listed = _by_entity(people)
+        named.append(people.select("person_id").unique())
 
         def write(packet: dict[str, Any], own: _Sources = of_entity, rows: Any = listed) -> Any:
             return _write(
                 workspace, settings, packet, rows.get(packet["entity_id"], rows[None]), own
             )
 
-        sent = list(writers.map(write, group.to_dicts()))
-        os.sync()  # the files were written without waiting for the disk; the record follows them
-        release_ids(workspace, people.select("person_id"), recorded_at=recorded_at)
-        workspace.append("events", _events(sent, settings, recorded_at))
-        every += sent
-    return every
+        sent += writers.map(write, group.to_dicts())
+        del people, listed, write
+    os.sync()  # the files were written without waiting for the disk; the record follows them
+    release_ids(workspace, pl.concat(named), recorded_at=recorded_at)
+    workspace.append("events", _events(sent, settings, recorded_at))
+    return sent
 
 
 def _references(workspace: Workspace, entities: pl.Series) -> pl.DataFrame:

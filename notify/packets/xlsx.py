@@ -24,6 +24,8 @@ _SAMPLE = 1_000
 """Rows whose longest value gives the width of a column."""
 _FORBIDDEN = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x{fffe}\\x{ffff}]"
 """Characters that XML 1.0 cannot hold at all."""
+_ODD = "[&<>]|_x|" + _FORBIDDEN
+"""What some value of a column must hold for the column to be looked at closely."""
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -103,22 +105,31 @@ def _sheet(frame: pl.DataFrame) -> str:
 def _rows(frame: pl.DataFrame) -> str:
     if frame.is_empty():
         return ""
-    cells = [_cell(pl.col(name)) for name in frame.columns]
-    rows = frame.select(pl.concat_str(pl.lit("<row>"), *cells, pl.lit("</row>")).str.join(""))
-    return str(rows.item())
+    cells = _storable(frame).select(
+        (pl.lit(_BEGIN) + pl.all() + pl.lit(_END)).fill_null("<c/>").name.keep()
+    )
+    row = pl.concat_str(pl.lit("<row>"), pl.all(), pl.lit("</row>"))
+    return str(cells.select(row.str.join("")).item())
 
 
-def _cell(text: pl.Expr) -> pl.Expr:
-    """Markup escaped; `_x0041_`, which a spreadsheet would read as a letter, too."""
-    fits = pl.when(text.str.len_chars() <= CELL_MAX).then(text).otherwise(pl.lit(_TOO_LONG))
-    plain = (
+def _storable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Markup escaped; `_x0041_`, which a spreadsheet would read as a letter, too. Most columns need nothing."""
+    found = frame.select(pl.all().str.contains(_ODD).any().name.prefix("odd_"),
+                         (pl.all().str.len_bytes().max() > CELL_MAX).name.prefix("long_")).row(0, named=True)  # fmt: skip
+    odd = [name for name in frame.columns if found[f"odd_{name}"] or found[f"long_{name}"]]
+    if not odd:
+        return frame
+    text = pl.col(odd)
+    fits = pl.when(text.str.len_chars() <= CELL_MAX).then(text)
+    fits = fits.when(text.is_not_null()).then(pl.lit(_TOO_LONG))
+    return frame.with_columns(
         fits.str.replace_all(_FORBIDDEN, "\ufffd")
         .str.replace_all(r"_(x[0-9A-Fa-f]{4}_)", "_x005F_${1}")
         .str.replace_all("&", "&amp;", literal=True)
         .str.replace_all("<", "&lt;", literal=True)
         .str.replace_all(">", "&gt;", literal=True)
+        .name.keep()
     )
-    return pl.when(text.is_null()).then(pl.lit("<c/>")).otherwise(_BEGIN + plain + _END)
 
 
 def _columns(frame: pl.DataFrame) -> str:
