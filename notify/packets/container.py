@@ -64,7 +64,8 @@ def closed(files: Mapping[str, bytes], *, way: str, key: str | None, secret: str
     packed = plain_zip(files)
     if way == "openpgp":
         return _to_openpgp(packed, key)
-    return pyrage.encrypt(packed, [pyrage.x25519.Recipient.from_str(key)])
+    encrypted: bytes = pyrage.encrypt(packed, [pyrage.x25519.Recipient.from_str(key)])
+    return encrypted
 
 
 def passphrase(workspace: Workspace, entity_id: str, recipient_id: str) -> str:

@@ -120,8 +120,8 @@ def _storable(frame: pl.DataFrame) -> pl.DataFrame:
     if not odd:
         return frame
     text = pl.col(odd)
-    fits = pl.when(text.str.len_chars() <= CELL_MAX).then(text)
-    fits = fits.when(text.is_not_null()).then(pl.lit(_TOO_LONG))
+    short, there = text.str.len_chars() <= CELL_MAX, text.is_not_null()
+    fits = pl.when(short).then(text).when(there).then(pl.lit(_TOO_LONG))
     return frame.with_columns(
         fits.str.replace_all(_FORBIDDEN, "\ufffd")
         .str.replace_all(r"_(x[0-9A-Fa-f]{4}_)", "_x005F_${1}")
