@@ -32,6 +32,7 @@ from notify.facts import (
     Presumed,
     Risk,
 )
+from notify.packets.settings import Packets
 
 __all__ = [
     "Dask",
@@ -90,6 +91,7 @@ class IncidentFile(Closed):
     risk: Risk = Field(default=Risk(), description="The four-factor assessment.")
     matching: Matching = Field(default=Matching(), description="Model and thresholds.")
     costs: Costs = Field(default=Costs(), description="What errors cost, to weigh thresholds.")
+    packets: Packets = Field(default=Packets(), description="Packets to covered entities.")
     mailing: Mailing = Field(default=Mailing(), description="Letters.")
     email: Email = Field(default=Email(), description="E-mail.")
     people: dict[str, tuple[Right, ...]] = Field(

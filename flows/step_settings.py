@@ -165,6 +165,7 @@ def packets(file: IncidentFile) -> PacketsSettings:
         as_of=file.as_of,
         holds=file.holds,
         letters=configs_folder() / "letters",
+        **file.packets.model_dump(),
     )
 
 

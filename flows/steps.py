@@ -108,7 +108,7 @@ STEPS: tuple[Step, ...] = (
         writes=("duties",),
     ),
     Step(
-        "packets", notify.packets.run, step_settings.packets, 1,
+        "packets", notify.packets.run, step_settings.packets, 2,
         reads=("persons", "affected", "members", "ownership", "row_owners", "elements", "entities",
                "delegation", "leaked", "charts", "leaked_std", "charts_std", "counts", "events",
                "responses", "facts"),
@@ -116,7 +116,7 @@ STEPS: tuple[Step, ...] = (
         gates=("thresholds", "owners"),
     ),
     Step(
-        "notices", notify.notices.run, step_settings.notices, 1,
+        "notices", notify.notices.run, step_settings.notices, 2,
         reads=("persons", "affected", "members", "ownership", "row_owners", "leaked", "charts",
                "leaked_std", "charts_std", "entities", "delegation", "suppressions", "duties", "events",
                "responses", "facts"),

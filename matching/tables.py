@@ -768,7 +768,7 @@ RESPONSES = Table(
     key=("response_id",),
     kind=Kind.INBOX,
     columns={
-        "response_id": _id("Random id."),
+        "response_id": _id("Digest of the file and its row."),
         "entity_id": _ENTITY,
         "answer": _text("accept, dispute, correct, flag, delegate, receipt or closed."),
         "person_id": _id("Person it speaks of.", "the whole packet"),
@@ -808,8 +808,8 @@ FACTS = Table(
     key=("fact_id",),
     kind=Kind.INBOX,
     columns={
-        "fact_id": _id("Random id."),
-        "kind": _text("hold, filing, acknowledgement, risk or thresholds."),
+        "fact_id": _id("Digest of the file and the place in it."),
+        "kind": _text("hold, filing, acknowledgement, risk, thresholds or withdrawal."),
         "entity_id": _entity_text("Entity it concerns.", "all"),
         "value": _text("JSON document."),
         "dated_on": _date("Date of the fact."),
