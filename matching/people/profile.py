@@ -14,6 +14,7 @@ import polars as pl
 
 from matching.link.vectors import codes, graded
 from matching.store import Workspace
+from matching.tables import TABLES
 
 __all__ = ["drift", "profile"]
 
@@ -89,8 +90,11 @@ def _bands(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _levels(workspace: Workspace, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Levels of each comparison among pairs of the band match."""
-    settings = json.loads(workspace.read("model")["settings"][0])
+    """Levels of each comparison among pairs of the band match; none where no model made the pairs."""
+    model = workspace.read("model")
+    if model.is_empty():
+        return TABLES["profile"].empty()
+    settings = json.loads(model["settings"][0])
     matched = pairs.filter(band="match").group_by("vector").agg(pl.col("rows").sum())
     found = codes(matched["vector"].to_numpy(), len(settings["comparisons"]))
     frames = []
