@@ -1,7 +1,7 @@
 """What is owed to whom by when: counts and the roster come in, `duties` goes out.
 
-One row per entity, jurisdiction, recipient, rule and hypothesis of agency, also where the line is not
-passed: that it was tested is evidence. Plans are made on the upper count; `crosses` says which number
+One row per entity, jurisdiction, recipient, rule and hypothesis of agency, also where HIPAA's line is not
+passed, or half a state's is: that it was tested is evidence. Plans are made on the upper count; `crosses` says which number
 passed. Nothing here reads a clock: today is `as_of`. Open duties also go to `out/duties/`, as a list
 and as a calendar.
 """

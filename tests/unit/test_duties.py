@@ -56,6 +56,8 @@ def roster(workspace: Workspace, entities: int, states: tuple[str, ...] = ("MD",
         confirmed=600, expected=600.0, expected_low=600.0, expected_high=600.0, upper=600
     )
     workspace.write("counts", TABLES["counts"].complete(residents))
+    held = residents.drop_nulls("state").with_columns(elements=pl.lit("name|ssn"))
+    workspace.write("element_counts", TABLES["element_counts"].complete(held))
 
 
 def fact(workspace: Workspace, fact_id: str, value: dict[str, str], **more: str | None) -> None:
@@ -82,6 +84,7 @@ def test_every_entity_state_rule_and_hypothesis_is_one_row(workspace: Workspace)
     assert federal.height == 300 * (6 + 2) * 2
     assert federal["explanation"].str.contains("45 CFR 164.4").all()
     states = duties.filter(~pl.col("rule_id").str.starts_with("us-"))
+    # everyone there has data that the statutes of both name; 600 are half of their credit bureaus' line
     assert sorted(states["rule_id"].unique()) == [
         "md-cra", "md-individual", "md-owner", "md-regulator", "va-cra", "va-individual", "va-regulator",
     ]  # fmt: skip
@@ -97,7 +100,9 @@ def test_the_earliest_letter_day_is_that_of_the_earlier_hypothesis(workspace: Wo
     run(workspace, SETTINGS)
     assert earliest_by(workspace).rows() == [
         ("CE00000", None, date(2026, 5, 4)),
+        ("CE00000", "MD", date(2026, 4, 19)),  # 45 days
         ("CE00001", None, date(2026, 5, 4)),
+        ("CE00001", "MD", date(2026, 4, 19)),
     ]
 
 
