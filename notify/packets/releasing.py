@@ -25,6 +25,7 @@ from notify.packets.individuals import groups, individuals
 from notify.packets.plan import content_digests, held_today, recipients, released, summary
 from notify.packets.settings import PacketsSettings
 from notify.registry import release_ids
+from notify.seal import Basis, made_from
 from notify.typeset import GlyphMissingError
 
 __all__ = ["PacketsReleased", "release"]
@@ -55,7 +56,12 @@ class _Sources:
 
 
 def release(
-    workspace: Workspace, settings: PacketsSettings, *, entity: str | None, recorded_at: datetime
+    workspace: Workspace,
+    settings: PacketsSettings,
+    *,
+    entity: str | None,
+    recorded_at: datetime,
+    basis: Basis | None = None,
 ) -> PacketsReleased:
     """Write the packets that are ready, all or one entity's; called twice it writes nothing new.
 
@@ -63,7 +69,7 @@ def release(
     withheld, TryAgainLater where the tables changed after the packets were planned.
     """
     planned, unchanged = _to_release(workspace, settings, entity)
-    sources = _sources(workspace, settings)
+    sources = _sources(workspace, settings, basis)
     paths: list[Path] = []
     people_of = pl.sum_horizontal("confirmed", "possible", "possible_unlisted")
     sizes = planned.select("entity_id", people=people_of)
@@ -121,18 +127,14 @@ def _to_release(
     return ready, known.filter(out).height
 
 
-def _sources(workspace: Workspace, settings: PacketsSettings) -> _Sources:
-    config = settings.model_dump_json().encode()
-    tables = {name: workspace.digest(name) for name in _FROM_TABLES}
+def _sources(workspace: Workspace, settings: PacketsSettings, basis: Basis | None) -> _Sources:
     return _Sources(
         counts=_by_entity(workspace.read("counts")),
         duties=_by_entity(workspace.read("duties").filter(pl.col("status") != "not_required")),
         delegation=_by_entity(delegations(workspace)),
-        made_from={
-            "tables": tables,
-            "settings_sha256": hashlib.sha256(config).hexdigest(),
-            "template_sha256": settings.template_sha256,
-        },
+        made_from=made_from(
+            workspace, _FROM_TABLES, settings, basis=basis, template_sha256=settings.template_sha256
+        ),
     )
 
 
