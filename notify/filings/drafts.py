@@ -17,13 +17,14 @@ from typing import Any
 import polars as pl
 
 from matching.store import Workspace
-from notify.filings.document import Document, Part, Rows, composed, markdown, pdf
+from notify.filings.document import Document, Rows, composed, markdown, pdf
 from notify.filings.fields import earlier, fields, numbers_for
 from notify.filings.hhs import annual_row, duty, portal
 from notify.filings.owed import Owed
 from notify.filings.posting import page, posting_window, window_fields
 from notify.filings.risk import assessment, assessment_document
 from notify.filings.roster import roster, summary
+from notify.filings.sheet import sheet
 from notify.filings.sources import Sources
 from notify.filings.texts import Text
 
@@ -159,68 +160,12 @@ def _posting_files(sources: Sources, owed: Owed, told: dict[str, Any]) -> dict[s
 
 
 def _hhs_files(sources: Sources, owed: Owed, told: dict[str, Any]) -> dict[str, bytes]:
-    sheet = _sheet(sources, owed, told)
+    printed = sheet(sources, owed, told)
     as_of = sources.settings.as_of
     return {
         "portal.json": _json(told),
-        "portal.pdf": pdf(sheet, sources.words.template, document_date=as_of),
+        "portal.pdf": pdf(printed, sources.words.template, document_date=as_of),
     }
-
-
-def _sheet(sources: Sources, owed: Owed, form: dict[str, Any]) -> Document:
-    """The form to type from, tab by tab."""
-    here, _ = numbers_for(sources, owed)
-    open_points = [*(f"Missing: {field}" for field in form["missing"]), *form["warnings"]]
-    tabs = [
-        Part(
-            heading=tab.capitalize(),
-            paragraphs=[],
-            bullets=[],
-            table=Rows(["Field of the form", "Value"], _shown(values)),
-            after=[],
-        )
-        for tab, values in form["tabs"].items()
-    ]
-    numbers = Part(
-        heading="Numbers",
-        paragraphs=[],
-        bullets=[],
-        table=Rows(["Individuals", "Number"], here.rows(), 1) if here else None,
-        after=[f"Last day for the report: {form['duty']['due_on']} ({owed.citation})."]
-        if owed.due_on
-        else ["No reviewed rule gives a last day yet."],
-    )
-    points = Part(heading="Open points", paragraphs=[], bullets=open_points, after=[])
-    return Document(
-        title="Breach report to HHS: what to type into the portal",
-        sender=sources.settings.business_associate.model_dump(mode="json"),
-        addressee=[sources.entities[owed.entity_id]["legal_name"]],
-        facts=[["Entity", owed.entity_id]],
-        opening=[],
-        parts=[*([points] if open_points else []), numbers, *tabs],
-        closing=[],
-        footer=f"HHS breach report · {owed.entity_id}",
-        synthetic=sources.synthetic,
-    )
-
-
-def _shown(values: dict[str, Any]) -> list[list[str]]:
-    """Rows of one tab; what nobody has said is a dash."""
-    return [[_field_name(field), _value(value) or "-"] for field, value in values.items()]
-
-
-def _field_name(field: str) -> str:
-    words = field.split("_")
-    owner = {"ce": "CE", "ba": "BA"}.get(words[0], words[0].capitalize())
-    return " ".join([owner, *words[1:]])
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {', '.join(items)}" for name, items in value.items())
-    if isinstance(value, list):
-        return "; ".join(value)
-    return "" if value is None else str(value)
 
 
 def _annual_logs(sources: Sources) -> list[Draft]:

@@ -150,7 +150,13 @@ def _kinds_part(factor1: dict[str, Any]) -> Part:
     )
     return Part(
         heading="1. Nature and extent of the information: kinds of identifiers",
-        paragraphs=[count, "Computed from the leaked rows, person by person."],
+        paragraphs=[
+            count,
+            (
+                "Computed from the rows of each person. People who may be one person are counted apart here, and "
+                "people whose kinds are not known are left out."
+            ),
+        ],
         bullets=[],
         table=Rows(
             ["Kind of information", "Names a person", "Sensitivity", "Individuals"], rows, 1
@@ -172,7 +178,7 @@ def _sets_part(sources: Sources, factor1: dict[str, Any]) -> Part:
         f"{how.capitalize()}: {n:,} individuals." for how, n in factor1["reidentification"].items()
     ]
     return Part(
-        heading="1. Nature and extent of the information: likelihood of re-identification",
+        heading="1. (continued) Likelihood of re-identification, by what a person's rows hold together",
         paragraphs=told,
         bullets=[],
         table=Rows(

@@ -74,7 +74,7 @@ def _basis(workspace: Workspace) -> pl.DataFrame:
         .sort("entity_id", "status", "basis")
         .collect(engine="streaming")
     )
-    told = pl.concat_str("basis", pl.lit(" ("), "status", pl.lit("): "), "people")
+    told = pl.concat_str("basis", pl.lit(", "), "status", pl.lit(": "), "people")
     return counted.group_by("entity_id", maintain_order=True).agg(basis=told.str.join("|"))
 
 
