@@ -31,7 +31,7 @@ BASIS = Basis(
 STATE_RULES = """
 schema = "affected.rules/1"
 [[rule]]
-rule_id = "md-ag"
+rule_id = "md-test-ag"
 jurisdiction = "MD"
 duty = "state_ag"
 recipient = "state_ag"
@@ -46,7 +46,7 @@ citation = "Md. Code, Com. Law 14-3504"
 effective_from = 2018-01-01
 provenance = "a test"
 [[rule]]
-rule_id = "va-ag"
+rule_id = "va-test-ag"
 jurisdiction = "VA"
 duty = "state_ag"
 recipient = "state_ag"
@@ -63,7 +63,7 @@ provenance = "a test"
 reviewed_by = "a reviewer"
 reviewed_on = 2026-01-01
 [[rule]]
-rule_id = "va-cra"
+rule_id = "va-test-cra"
 jurisdiction = "VA"
 duty = "cra"
 recipient = "cra"
@@ -139,9 +139,9 @@ DUTIES = [
     ("us-164.406-media", "CE1", "MD", "media", "agent", "confirmed", date(2026, 2, 10), AGENT_DUE, "ba", "due", True),
     ("us-164.406-media", "CE1", "VA", "media", "agent", "confirmed", date(2026, 2, 10), AGENT_DUE, "ba", "due", True),
     ("us-164.406-media", "CE5", "MD", "media", "agent", "upper", date(2026, 2, 10), AGENT_DUE, "ba", "planned", True),
-    ("md-ag", "CE1", "MD", "state_ag", "agent", "confirmed", date(2026, 2, 10), date(2026, 3, 27), "ba", "due", False),
-    ("va-ag", "CE1", "VA", "state_ag", "agent", "confirmed", date(2026, 2, 10), date(2026, 4, 1), "ba", "due", True),
-    ("va-cra", "CE1", "VA", "cra", "agent", "confirmed", date(2026, 2, 10), date(2026, 4, 1), "ba", "due", True),
+    ("md-test-ag", "CE1", "MD", "state_ag", "agent", "confirmed", date(2026, 2, 10), date(2026, 3, 27), "ba", "due", False),
+    ("va-test-ag", "CE1", "VA", "state_ag", "agent", "confirmed", date(2026, 2, 10), date(2026, 4, 1), "ba", "due", True),
+    ("va-test-cra", "CE1", "VA", "cra", "agent", "confirmed", date(2026, 2, 10), date(2026, 4, 1), "ba", "due", True),
     ("us-test-substitute", "CE1", "US", "substitute", "agent", "confirmed", date(2026, 2, 10), AGENT_DUE, "ba", "due", True),
 ]  # fmt: skip
 _COLUMNS = ("rule_id", "entity_id", "jurisdiction", "recipient", "hypothesis", "crosses", "anchor_on", "due_on",
@@ -151,7 +151,13 @@ _COLUMNS = ("rule_id", "entity_id", "jurisdiction", "recipient", "hypothesis", "
 def duty_rows(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     """Rows of `duties` from the tuples above."""
     found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
-    more = {"owed_by": "ce", "count_used": 1, "explanation": "by hand"}
+    more = {
+        "owed_by": "ce",
+        "count_used": 1,
+        "explanation": "by hand",
+        "duty": "by hand",
+        "citation": "by hand",
+    }
     return pl.DataFrame([{"duty_id": f"D{n:03d}"} | row | more for n, row in enumerate(found)])
 
 

@@ -121,7 +121,8 @@ def _form(sources: Sources, owed: Owed, values: dict[str, str]) -> dict[str, Any
 def _letter(sources: Sources, owed: Owed, text: Text, values: dict[str, str]) -> Document:
     here, _ = numbers_for(sources, owed)
     words, settings = sources.words, sources.settings
-    to = words.recipients.get(owed.recipient, owed.recipient.replace("_", " ").capitalize())
+    known = words.recipients.get(owed.recipient, owed.recipient.replace("_", " ").capitalize())
+    to = owed.recipient_name or known
     return composed(
         text,
         values,

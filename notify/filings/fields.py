@@ -40,9 +40,8 @@ def numbers_for(sources: Sources, owed: Owed) -> tuple[Numbers | None, Numbers |
 
 
 def earlier(sources: Sources, owed: Owed) -> list[Filed]:
-    """Filings of this kind that were recorded, the last one last."""
-    kind = "hhs" if owed.kind == "hhs_annual" else owed.kind
-    return sources.filed.get((kind, owed.entity_id, owed.jurisdiction), [])
+    """Filings to this recipient that were recorded, the last one last."""
+    return sources.filed.get((owed.recipient, owed.entity_id, owed.jurisdiction), [])
 
 
 def fields(sources: Sources, owed: Owed) -> dict[str, str]:

@@ -62,6 +62,7 @@ def duty(owed: Owed) -> dict[str, Any]:
     return {
         "rules": list(owed.rule_ids),
         "unreviewed_rules": list(owed.unreviewed),
+        "count_used": owed.count_used,
         "citation": owed.citation,
         "due_on": owed.due_on.isoformat() if owed.due_on else None,
         "planned_on_upper_only": owed.planned,

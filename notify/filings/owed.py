@@ -20,6 +20,8 @@ __all__ = ["NO_DUTY", "Owed", "discoveries", "owed_filings", "substitutes"]
 
 NO_DUTY = ("not_required", "met")
 """Statuses of `duties` that ask for nothing."""
+_WAITING = ("waiting", "waiting_receipt", "needs_counsel")
+"""Statuses whose day is planned with, and not stated."""
 _KINDS = {
     "hhs": "hhs", "media": "media", "state_ag": "state", "cra": "cra", "substitute": "substitute",
 }  # fmt: skip
@@ -31,6 +33,8 @@ _YEAR_END = "ce_discovery_year_end"
 class Owed:
     """One filing. `state`: ready, entity_files, waiting_entity (undecided), held or needs_counsel.
 
+    Where one was recorded the duty is met and still a filing: its number may have changed since.
+
     `due_on`: the earliest last day under a reviewed rule whose clock runs, with its citation; None where there
     is none. `planned`: only the upper number passes the line. `year`: of discovery, annual log only.
     """
@@ -39,10 +43,12 @@ class Owed:
     entity_id: str
     jurisdiction: str
     recipient: str
+    recipient_name: str
     state: str
     planned: bool
     due_on: date | None
     citation: str
+    count_used: int
     rule_ids: tuple[str, ...]
     unreviewed: tuple[str, ...]
     year: int | None = None
@@ -53,7 +59,7 @@ def owed_filings(duties: pl.DataFrame, rules: Mapping[str, Rule]) -> list[Owed]:
 
     Raises TryAgainLater where a duty comes from a rule row that is no longer there.
     """
-    owed = duties.filter(~pl.col("status").is_in(NO_DUTY))
+    owed = duties.filter(pl.col("status") != "not_required")
     gone = sorted(set(owed["rule_id"]) - rules.keys())
     if gone:
         raise TryAgainLater(f"rule rows changed ({gone[0]} is gone); run `affected run` again")
@@ -77,7 +83,7 @@ def discoveries(duties: pl.DataFrame, rules: Mapping[str, Rule]) -> dict[str, da
         if (rule.duty, rule.jurisdiction, rule.clock_anchor) == ("individual", "US", "ce_discovery")
     ]
     running = duties.filter(
-        pl.col("rule_id").is_in(clocks) & ~pl.col("status").is_in([*NO_DUTY, "waiting_receipt"])
+        pl.col("rule_id").is_in(clocks) & ~pl.col("status").is_in([*NO_DUTY, *_WAITING])
     )
     first = running.group_by("entity_id").agg(pl.col("anchor_on").min())
     return dict(first.drop_nulls().iter_rows())
@@ -107,23 +113,32 @@ def _kind(rule: Rule) -> str | None:
 
 def _owed(key: tuple[str, ...], rows: list[dict[str, Any]], rules: Mapping[str, Rule]) -> Owed:
     kind, entity, jurisdiction, recipient = key
-    running = [row for row in rows if row["status"] != "waiting_receipt"] or rows
-    stated = [row for row in running if row["reviewed"] and row["status"] != "waiting_receipt"]
+    running = [row for row in rows if not _waits(row)] or rows
+    stated = [row for row in running if row["reviewed"] and row["due_on"] and not _waits(row)]
     first = stated[0] if stated else None
+    names = [getattr(rules[row["rule_id"]], "recipient_name", "") for row in rows]
     unreviewed = {row["rule_id"] for row in rows if not row["reviewed"]}
     return Owed(
         kind=kind,
         entity_id=entity,
         jurisdiction=jurisdiction,
         recipient=recipient,
+        recipient_name=next(filter(None, names), ""),
         state=_state(rows),
         planned=all(row["crosses"] == "upper" for row in rows),
         due_on=first["due_on"] if first else None,
         citation=rules[first["rule_id"]].citation if first else "",
+        count_used=max(row["count_used"] for row in rows),
         rule_ids=tuple(sorted({row["rule_id"] for row in rows})),
         unreviewed=tuple(sorted(unreviewed)),
-        year=min(row["anchor_on"].year for row in running) if kind == "hhs_annual" else None,
+        year=min(row["anchor_on"].year for row in running if row["anchor_on"])
+        if kind == "hhs_annual"
+        else None,
     )
+
+
+def _waits(row: Mapping[str, Any]) -> bool:
+    return row["status"] in _WAITING or bool(row.get("waits_for"))
 
 
 def _state(rows: list[dict[str, Any]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -22,13 +23,19 @@ HERE = Path(__file__).parent
 def page(document: Document, practice: str) -> bytes:
     """UTF-8 HTML; the browser is told to fetch and run nothing."""
     style = (HERE / "posting.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    html = _template().render(
+        document=document, practice=practice, style=style, style_digest=digest
+    )
+    return html.encode()
+
+
+@cache
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = environment.from_string((HERE / "posting.html").read_text(encoding="utf-8"))
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    html = template.render(document=document, practice=practice, style=style, style_digest=digest)
-    return html.encode()
+    return environment.from_string((HERE / "posting.html").read_text(encoding="utf-8"))
 
 
 def posting_window(settings: FilingsSettings) -> tuple[date, date]:

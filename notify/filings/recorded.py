@@ -1,7 +1,7 @@
 """Facts that people recorded about filings and the risk: read here, checked here.
 
-A `filing` fact: `{"of": "hhs", "number": 612, "tracking_no": "...", "jurisdiction": "US"}`, dated on the day of
-filing (of a posting: the day it went up), entity_id the covered entity. A `risk` fact: the keys of `[risk]`
+A `filing` fact: `{"recipient": "hhs", "number": 612, "tracking_no": "...", "jurisdiction": "US"}`, recipient and
+jurisdiction as in `duties`, dated on the day of filing (of a posting: the day it went up). A `risk` fact: the keys of `[risk]`
 that it changes. Later facts of one subject supersede earlier ones without saying so; both stay on record.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -25,7 +25,7 @@ Model = TypeVar("Model", bound=Closed)
 class _FilingFact(Closed):
     """`value` of a fact of kind filing."""
 
-    of: Literal["hhs", "state", "cra", "media", "substitute"] = Field(description="What was filed.")
+    recipient: str = Field(min_length=2, description="Who was told, as in `duties`.")
     jurisdiction: str = Field(default="US", pattern=r"^[A-Z]{2}$", description="Whose.")
     number: int | None = Field(default=None, ge=0, description="People, as filed.")
     tracking_no: str = Field(default="", description="The regulator's number.")
@@ -48,7 +48,7 @@ class RiskDecision(NamedTuple):
 
 
 def filings_recorded(workspace: Workspace) -> dict[tuple[str, str, str], list[Filed]]:
-    """Recorded filings by (kind, entity_id, jurisdiction), the last one last.
+    """Recorded filings by (recipient, entity_id, jurisdiction), the last one last.
 
     Raises OperatorError naming every fact that cannot be read.
     """
@@ -56,7 +56,7 @@ def filings_recorded(workspace: Workspace) -> dict[tuple[str, str, str], list[Fi
     values = _checked(facts, _FilingFact)
     found: dict[tuple[str, str, str], list[Filed]] = {}
     for fact, value in zip(facts, values, strict=True):
-        key = (value.of, fact["entity_id"] or "", value.jurisdiction)
+        key = (value.recipient, fact["entity_id"] or "", value.jurisdiction)
         filed = Filed(fact["dated_on"], value.number, value.tracking_no)
         found.setdefault(key, []).append(filed)
     return {key: sorted(filed, key=lambda f: f.on) for key, filed in found.items()}

@@ -57,7 +57,7 @@ def _shown(values: dict[str, Any]) -> list[list[str]]:
 
 def _field_name(field: str) -> str:
     words = field.split("_")
-    owner = {"ce": "CE", "ba": "BA"}.get(words[0], words[0].capitalize())
+    owner = {"ce": "CE", "ba": "BA", "phi": "PHI"}.get(words[0], words[0].capitalize())
     return " ".join([owner, *words[1:]])
 
 

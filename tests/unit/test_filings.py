@@ -107,7 +107,7 @@ def test_a_hold_stops_the_entitys_filings_only(ready: Workspace, kind: Any) -> N
 
 def test_a_rule_that_needs_counsel_is_not_filed(ready: Workspace) -> None:
     duties = ready.read("duties").with_columns(
-        status=pl.when(pl.col("rule_id") == "va-ag")
+        status=pl.when(pl.col("rule_id") == "va-test-ag")
         .then(pl.lit("needs_counsel"))
         .otherwise("status")
     )
@@ -129,7 +129,7 @@ def test_a_posting_is_for_ten_and_more(ready: Workspace) -> None:
 
 def test_rule_rows_that_went_ask_for_another_round(ready: Workspace) -> None:
     (ready.root.parent / "rules" / "test.toml").unlink()
-    with pytest.raises(TryAgainLater, match=r"md-ag.*affected run"):
+    with pytest.raises(TryAgainLater, match=r"md-test-ag.*affected run"):
         made.send(ready)
 
 
@@ -165,11 +165,11 @@ def test_no_number_of_people_is_printed_that_no_table_holds(ready: Workspace) ->
 
 def test_an_unreviewed_rule_states_no_date_and_no_law(ready: Workspace) -> None:
     done = made.send(ready)
-    assert done.unreviewed == ("md-ag",)
+    assert done.unreviewed == ("md-test-ag",)
     folder = ready.out / "filings/state/CE1/MD/state_ag/v1"
     told = read(ready, "state/CE1/MD/state_ag/v1/fields.json")
     assert told["duty"]["due_on"] is None
-    assert told["duty"]["unreviewed_rules"] == ["md-ag"]
+    assert told["duty"]["unreviewed_rules"] == ["md-test-ag"]
     said = b"".join(files_below(folder).values())
     for stated in (b"2026-03-27", b"Com. Law", b"Rule under which"):
         assert stated not in said
@@ -219,7 +219,7 @@ def test_the_portal_form_is_complete_and_says_what_is_missing(ready: Workspace) 
 def test_a_filed_report_is_left_alone_until_its_number_changes(ready: Workspace) -> None:
     made.send(ready)
     made.record(
-        ready, "filing", '{"of": "hhs", "number": 1900, "tracking_no": "T-55"}', entity="CE1"
+        ready, "filing", '{"recipient": "hhs", "number": 1900, "tracking_no": "T-55"}', entity="CE1"
     )
     done = made.send(ready)
     assert done.states["hhs"] == {"filed": 1, "waiting_entity": 1}
@@ -230,6 +230,20 @@ def test_a_filed_report_is_left_alone_until_its_number_changes(ready: Workspace)
     assert general["report_type"] == "Addendum to Previous Report"
     assert (general["has_tracking_number"], general["tracking_number"]) == ("Yes", "T-55")
     assert general["earlier_reports"] == ["2026-03-20: 1900"]
+
+
+def test_a_duty_that_is_met_still_gets_its_addendum(ready: Workspace) -> None:
+    made.record(
+        ready, "filing", '{"recipient": "hhs", "number": 1500, "tracking_no": "T-1"}', entity="CE1"
+    )
+    met = pl.when(pl.col("rule_id") == "us-164.408-hhs-500").then(pl.lit("met")).otherwise("status")
+    ready.write("duties", ready.read("duties").with_columns(status=met))
+    made.send(ready)
+    general = read(ready, "hhs/CE1/v1/portal.json")["tabs"]["general"]
+    assert (general["report_type"], general["tracking_number"]) == (
+        "Addendum to Previous Report",
+        "T-1",
+    )
 
 
 def test_the_annual_log_has_one_form_an_entity_and_only_ours(ready: Workspace) -> None:
@@ -301,7 +315,7 @@ def test_a_special_form_takes_the_regulators_labels(ready: Workspace, tmp_path: 
 
 
 def test_a_supplement_says_what_was_filed_before(ready: Workspace) -> None:
-    value = '{"of": "state", "jurisdiction": "VA", "number": 580}'
+    value = '{"recipient": "state_ag", "jurisdiction": "VA", "number": 580}'
     made.record(ready, "filing", value, entity="CE1", on=date(2026, 3, 10))
     made.send(ready)
     letter = (ready.out / "filings/state/CE1/VA/state_ag/v1/notice.md").read_text()
@@ -487,11 +501,11 @@ def test_people_no_longer_affected_are_in_no_number_of_kinds(ready: Workspace) -
 
 
 def test_facts_that_cannot_be_read_are_named_all_at_once(ready: Workspace) -> None:
-    made.record(ready, "filing", '{"of": "press"}', entity="CE1")
+    made.record(ready, "filing", '{"to": "press"}', entity="CE1")
     made.record(ready, "filing", "no JSON", entity="CE1")
     with pytest.raises(OperatorError) as error:
         made.send(ready)
     told = str(error.value)
-    assert "fact F000 (filing): of" in told
+    assert "fact F000 (filing): recipient" in told
     assert "fact F001 (filing): no JSON" in told
     assert not (ready.out / "filings").exists()
