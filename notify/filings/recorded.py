@@ -26,6 +26,7 @@ class _FilingFact(Closed):
     """`value` of a fact of kind filing."""
 
     recipient: str = Field(min_length=2, description="Who was told, as in `duties`.")
+    of: str = Field(default="", description="What was filed; the recipient says it too.")
     jurisdiction: str = Field(default="US", pattern=r"^[A-Z]{2}$", description="Whose.")
     number: int | None = Field(default=None, ge=0, description="People, as filed.")
     tracking_no: str = Field(default="", description="The regulator's number.")

@@ -234,7 +234,10 @@ def test_a_filed_report_is_left_alone_until_its_number_changes(ready: Workspace)
 
 def test_a_duty_that_is_met_still_gets_its_addendum(ready: Workspace) -> None:
     made.record(
-        ready, "filing", '{"recipient": "hhs", "number": 1500, "tracking_no": "T-1"}', entity="CE1"
+        ready,
+        "filing",
+        '{"of": "hhs", "recipient": "hhs", "number": 1500, "tracking_no": "T-1"}',
+        entity="CE1",
     )
     met = pl.when(pl.col("rule_id") == "us-164.408-hhs-500").then(pl.lit("met")).otherwise("status")
     ready.write("duties", ready.read("duties").with_columns(status=met))
