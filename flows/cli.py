@@ -494,6 +494,22 @@ def record(
 
 
 @app.command()
+def filings(
+    workspace: WorkspacePath,
+    entity: Annotated[str, typer.Option(help="Filings of one covered entity only.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write what regulators, bureaus, media and public are owed, the roster and the risk assessment.
+
+    Example: affected filings northwind/ws
+    """
+    from flows.release import release_filings
+    from flows.show import filings_text
+
+    _show(release_filings(workspace, entity=entity or None), as_json=as_json, text=filings_text)
+
+
+@app.command()
 def letters(
     workspace: WorkspacePath,
     person: Annotated[

@@ -32,6 +32,7 @@ from notify.facts import (
     Presumed,
     Risk,
 )
+from notify.filings.settings import Filings
 from notify.packets.settings import Packets
 
 __all__ = [
@@ -98,6 +99,7 @@ class IncidentFile(Closed):
         default_factory=dict, description="NAME = what that person may do."
     )
     counsel: Counsel = Field(default=Counsel(), description="Counsel's decisions.")
+    filings: Filings = Field(default=Filings(), description="What regulators' forms ask for.")
     security: Security = Field(default=Security(), description="Keys.")
     dask: Dask = Field(default=Dask(), description="Cluster.")
     folder: str = Field(default=".", description="Set by the program: the incident file's folder.")

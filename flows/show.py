@@ -97,6 +97,23 @@ def evaluate_text(document: Document) -> str:
     )
 
 
+def filings_text(document: Document) -> str:
+    """What was written, then every filing by kind and state."""
+    lines = [
+        (
+            f"{document['released']} filings written to {document['folder']},"
+            f" {document['unchanged']} unchanged"
+        )
+    ]
+    for kind, states in document["by_kind"].items():
+        told = ", ".join(f"{count:,} {state}" for state, count in states.items())
+        lines.append(f"  {kind:<11} {told}")
+    if document["unreviewed_rules"]:
+        rules = ", ".join(document["unreviewed_rules"])
+        lines.append(f"  no date stated for want of a review: {rules}")
+    return "\n".join(lines)
+
+
 def demo_text(document: Document) -> str:
     """The run, then where to look."""
     lines = [run_text(document), "", "look at:"]

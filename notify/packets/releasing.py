@@ -41,6 +41,7 @@ from notify.packets.settings import PacketsSettings
 from notify.packets.signing import fingerprint, public_key, signature
 from notify.packets.uncertain import uncertain
 from notify.registry import release_ids
+from notify.seal import Basis, made_from
 from notify.typeset import GlyphMissingError, render
 
 __all__ = ["PacketsReleased", "release"]
@@ -86,6 +87,7 @@ def release(
     *,
     entity: str | None,
     recorded_at: datetime,
+    basis: Basis | None = None,
 ) -> PacketsReleased:
     """Write the packets that are ready, all or one entity's; called twice it writes nothing new.
 
@@ -98,7 +100,7 @@ def release(
         return PacketsReleased((), (), unchanged)
     with ThreadPoolExecutor(_WRITERS) as writers:
         references = writers.submit(_references, workspace, planned["entity_id"])
-        sources = _sources(workspace, settings)
+        sources = _sources(workspace, settings, basis)
         sent = _release_groups(
             workspace, settings, planned, sources=sources, references=references.result(),
             writers=writers, recorded_at=recorded_at,
@@ -192,18 +194,14 @@ def _to_release(
     return ready, known.filter(out).height
 
 
-def _sources(workspace: Workspace, settings: PacketsSettings) -> _Sources:
-    config = settings.model_dump_json().encode()
-    tables = {name: workspace.digest(name) for name in _FROM_TABLES}
+def _sources(workspace: Workspace, settings: PacketsSettings, basis: Basis | None) -> _Sources:
     return _Sources(
         counts=_by_entity(workspace.read("counts")),
         duties=_by_entity(workspace.read("duties").filter(pl.col("status") != "not_required")),
         delegation=_by_entity(delegations(workspace)),
-        made_from={
-            "tables": tables,
-            "settings_sha256": hashlib.sha256(config).hexdigest(),
-            "template_sha256": settings.template_sha256,
-        },
+        made_from=made_from(
+            workspace, _FROM_TABLES, settings, basis=basis, template_sha256=settings.template_sha256
+        ),
         uncertain={},
         fingerprint=fingerprint(workspace),
         public_key=public_key(workspace),
