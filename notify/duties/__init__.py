@@ -16,7 +16,7 @@ from pydantic import Field, computed_field
 
 from matching.store import OperatorError, Workspace, log_counts
 from matching.tables import TABLES
-from notify.answers import current_holds, delegations, receipts
+from notify.answers import agencies, current_holds, delegations, receipts
 from notify.duties.anchors import filings, recorded_days
 from notify.duties.dates import with_due_dates
 from notify.duties.lines import Tested
@@ -82,7 +82,7 @@ def _rows(workspace: Workspace, settings: DutiesSettings, rules: Rules) -> pl.Da
         refused_is_told=counsel.returned_refused_is_notified,
     )
     clocks = entity_clocks(
-        workspace.scan("entities"),
+        workspace.scan("entities").drop("agency").join(agencies(workspace).lazy(), on="entity_id"),
         receipts(workspace).lazy(),
         recorded_days(workspace).lazy(),
         discovered_on=settings.incident.discovered_on,
