@@ -325,7 +325,7 @@ def test_a_plan_that_is_out_of_date_is_not_released(planned: Workspace) -> None:
     planned.write("elements", planned.read("elements").filter(pl.col("element") != "ssn"))
     with pytest.raises(TryAgainLater, match="run `affected run` again"):
         send(planned)
-    assert not list(planned.out.rglob("*.csv"))
+    assert not list((planned.out / "packets").rglob("*"))
 
 
 def test_an_unknown_entity_is_refused(planned: Workspace) -> None:
