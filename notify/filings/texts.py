@@ -9,20 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from matching.store import OperatorError
 from notify.facts import Closed
+from notify.worded import checked, read_toml
 
 __all__ = ["Form", "Kind", "Text", "Words", "fields_of", "filled", "load_words"]
 
 _FIELD = re.compile(r"\{(\w*)\}")
-Model = TypeVar("Model", bound=Closed)
 
 
 class Block(Closed):
@@ -137,18 +136,18 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 def load_words(folder: Path, elements: Path) -> Words:
     """Read the texts. Raises OperatorError naming the file, the key and what is wrong."""
     names = ("bureaus", "media", "posting", "state")
-    said = _read(elements)
-    lists = _read(folder / "names.toml")
-    forms = _read(folder / "forms.toml").get("form", [])
-    kinds = {name: _checked(folder / "kinds.toml", Kind, raw)
-             for name, raw in _read(folder / "kinds.toml").items()}  # fmt: skip
+    said = read_toml(elements)
+    lists = read_toml(folder / "names.toml")
+    forms = read_toml(folder / "forms.toml").get("form", [])
+    kinds = {name: checked(folder / "kinds.toml", Kind, raw)
+             for name, raw in read_toml(folder / "kinds.toml").items()}  # fmt: skip
     missing = sorted({"other", *said} - kinds.keys())
     if missing or "other" not in said:
         raise OperatorError(f"{folder / 'kinds.toml'}: {', '.join(missing)}: missing; add them")
     return Words(
-        texts={name: _checked(folder / f"{name}.toml", Text, _read(folder / f"{name}.toml"))
+        texts={name: checked(folder / f"{name}.toml", Text, read_toml(folder / f"{name}.toml"))
                for name in names},
-        forms=tuple(_checked(folder / "forms.toml", Form, raw) for raw in forms),
+        forms=tuple(checked(folder / "forms.toml", Form, raw) for raw in forms),
         kinds=kinds,
         labels={name: (kind["order"], kind["en"], kind.get("credit", False))
                 for name, kind in said.items()},
@@ -156,23 +155,3 @@ def load_words(folder: Path, elements: Path) -> Words:
         recipients=lists["recipients"],
         template=folder / "document.typ",
     )  # fmt: skip
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise OperatorError(f"{path}: not found; restore it from configs/filings") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OperatorError(f"{path}: no valid TOML: {error}") from None
-
-
-def _checked(path: Path, model: type[Model], raw: Any) -> Model:
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(key) for key in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        ]
-        raise OperatorError(f"{path}: {'; '.join(problems)}") from None
