@@ -3,7 +3,9 @@
     python -m benchmarks.accuracy [--data ../shared/data] [--only NAME ...] [--json]
 
 Each set is linked as `affected evaluate` does it: trained on itself without labels, the truth column set
-aside. `nbs_test`: pairs that people graded, scored as `affected score` does it. Sets whose files are not
+aside. `ceiling`: the share of true pairs in which two identifying fields at least (given name, family name,
+birth date, SSN, house number and street) are there on both sides and equal after cleaning: no linker can
+be sure of the others. `nbs_test`: pairs that people graded, scored as `affected score` does it. Sets whose files are not
 there are skipped and named. `must` names figures and the least that has to hold of each.
 """
 
@@ -20,6 +22,7 @@ import polars as pl
 
 from benchmarks.results import record
 from matching.evaluate import evaluate
+from matching.given import clean_records, guess_columns, read_maps, read_text, take_columns
 from matching.score import score
 
 MAPS = Path(__file__).parent / "maps"
@@ -61,6 +64,9 @@ SETS = {
 KEPT = ("model", "pairs_true", "pairs_compared", "best", "default", "recall_at_precision",
         "blocking_recall", "with_guards", "seconds", "peak_rss_gib")  # fmt: skip
 TRUTH = "truth_id"
+IDENTIFYING = ("first_name", "last_name", "date_of_birth", "ssn")
+ENOUGH = 2
+"""Identifying fields in common."""
 
 
 def judge(one: OutsideSet, data: Path) -> dict[str, Any] | None:
@@ -76,7 +82,38 @@ def judge(one: OutsideSet, data: Path) -> dict[str, Any] | None:
         if key in KEPT
     }
     guarded = found["with_guards"]["default"]["recall"] - found["default"]["recall"]
-    return {"must": one.must, **found, "guards_cost": {"recall": round(guarded, 5)}}
+    cost = {"recall": round(guarded, 5)}
+    return {
+        "must": one.must,
+        "ceiling": ceiling(left, right, columns),
+        **found,
+        "guards_cost": cost,
+    }
+
+
+def ceiling(left: Path, right: Path | None, columns: Path | None) -> float:
+    """Share of true pairs with enough in common to be told apart from strangers."""
+    maps = read_maps(columns)
+    sides = []
+    for path, given in (
+        (left, maps.left if maps else None),
+        (right or left, maps.right if maps else None),
+    ):
+        rows = read_text(path).with_row_index("row")
+        mapped = given or guess_columns(rows.columns)
+        cleaned = clean_records(take_columns(rows, mapped, source=str(path)))
+        place = pl.concat_str("street_number", "street_name", separator=" ")
+        sides.append(
+            cleaned.select(*IDENTIFYING, place=place).with_columns(rows[TRUTH], rows["row"])
+        )
+    both = sides[0].drop_nulls(TRUTH).join(sides[1], on=TRUTH, suffix="_r")
+    if right is None:
+        both = both.filter(pl.col("row") < pl.col("row_r"))
+    fields = (*IDENTIFYING, "place")
+    common = pl.sum_horizontal(
+        (pl.col(f) == pl.col(f"{f}_r")).fill_null(value=False) for f in fields
+    )
+    return round(both.select((common >= ENOUGH).mean()).item(), 5)
 
 
 GRADED_MUST = {"match.match": 42, "no_match.not_match": 17, "possible_match.review": 11}

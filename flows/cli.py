@@ -432,6 +432,84 @@ def packets(
 
 
 @app.command()
+def responses(
+    workspace: WorkspacePath,
+    file: Annotated[Path, typer.Argument(help="Filled-in response_form.csv, of one or many.")],
+    by: Annotated[str, typer.Option(help="Who takes them in; default: who is logged in.")] = "",
+    dated_on: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Day of answers that bear none; default today.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take covered entities' answers from a file; the next round reads them. Twice counts once.
+
+    Example: affected responses northwind/ws CE017-response_form.csv --by "R. Vance"
+    """
+    from flows.inbox import take_responses
+
+    day = dated_on.date() if dated_on else None
+    document = take_responses(workspace, file, by=by or _login(), dated_on=day)
+    _show(
+        document,
+        as_json=as_json,
+        text=lambda d: (
+            "taken before; nothing added"
+            if d["taken_before"]
+            else f"{d['answers']} answers of {d['entities']} entities taken; run the next round"
+        ),
+    )
+
+
+@app.command()
+def record(
+    workspace: WorkspacePath,
+    file: Annotated[
+        Path,
+        typer.Argument(help="TOML or JSON: hold, filing, acknowledgement, risk, withdrawal."),
+    ],
+    by: Annotated[str, typer.Option(help="Who records it; default: who is logged in.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Record facts that people type; the next round reads them. Twice counts once.
+
+    Example: affected record northwind/ws hold-of-march-10.toml --by "R. Vance"
+    """
+    from flows.inbox import record_facts
+
+    document = record_facts(workspace, file, by=by or _login())
+    _show(
+        document,
+        as_json=as_json,
+        text=lambda d: (
+            "taken before; nothing added"
+            if d["taken_before"]
+            else "recorded: " + ", ".join(d["facts"])
+        ),
+    )
+
+
+@app.command()
+def filings(
+    workspace: WorkspacePath,
+    entity: Annotated[str, typer.Option(help="Filings of one covered entity only.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write what regulators, bureaus, media and public are owed, the roster and the risk assessment.
+
+    Example: affected filings northwind/ws
+    """
+    from flows.release import release_filings
+    from flows.show import filings_text
+
+    _show(release_filings(workspace, entity=entity or None), as_json=as_json, text=filings_text)
+
+
+@app.command()
 def letters(
     workspace: WorkspacePath,
     person: Annotated[

@@ -19,7 +19,16 @@ from flows.settings import IncidentFile, Right
 from matching.errors import ApprovalMissing, OperatorError, UsageError
 from matching.store import Workspace
 
-__all__ = ["GATES", "GateState", "approve", "check_right", "gate_states", "require", "subject"]
+__all__ = [
+    "GATES",
+    "GateState",
+    "approve",
+    "check_right",
+    "gate_state",
+    "gate_states",
+    "require",
+    "subject",
+]
 
 GATES = ("thresholds", "owners", "letters")
 
@@ -89,13 +98,14 @@ class GateState:
 def gate_states(workspace: Workspace, current: Round) -> list[GateState]:
     """Every gate, the batches' too, as it stands."""
     gates = list(GATES) + [f"send:{batch}" for batch in workspace.read("batches")["batch_id"]]
-    journal = Journal(workspace.root)
-    states = []
-    for gate in gates:
-        digest = subject(workspace, current, gate)
-        names = tuple(a.by for a in journal.approvals(gate) if a.subject == digest)
-        states.append(GateState(gate, digest or "", names))
-    return states
+    return [gate_state(workspace, current, gate) for gate in gates]
+
+
+def gate_state(workspace: Workspace, current: Round, gate: str) -> GateState:
+    """One gate as it stands."""
+    digest = subject(workspace, current, gate)
+    approvals = Journal(workspace.root).approvals(gate)
+    return GateState(gate, digest or "", tuple(a.by for a in approvals if a.subject == digest))
 
 
 def _digest(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What leaves the house: packets, letters, batches. The gates are asked here, once, before each."""
+"""What leaves the house: packets, filings, letters, batches. The gates are asked here, once, before each."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import notify.batches
+import notify.filings
 import notify.letters
 import notify.packets
 from flows import step_settings
 from flows.audit import audit
-from flows.gates import gate_states, require
+from flows.gates import gate_state, gate_states, require
 from flows.rounds import Round, holding, open_round
 from matching.errors import OperatorError, UsageError
 from matching.store import Workspace
+from notify.rules import load_rules
+from notify.seal import Approved, Basis
 
-__all__ = ["export_batches", "release_packets", "write_letters"]
+__all__ = ["export_batches", "release_filings", "release_packets", "write_letters"]
+
+RELEASE_GATES = ("thresholds", "owners")
+"""Must be open before a number or a list of people leaves the house."""
 
 
 def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
@@ -26,13 +32,14 @@ def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     """
     with holding(root, "send.lock"):
         workspace, current = _planned(root, "packets")
-        for gate in ("thresholds", "owners"):
+        for gate in RELEASE_GATES:
             require(workspace, current, gate)
         released = notify.packets.release(
             workspace,
             step_settings.packets(current.incident),
             entity=entity,
             recorded_at=datetime.now(UTC),
+            basis=_basis(workspace, current),
         )
         audit(workspace, "packets", released=len(released.entities))
     return {
@@ -40,6 +47,32 @@ def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
         "released": len(released.entities),
         "unchanged": released.unchanged,
         "folder": str(workspace.out / "packets"),
+    }
+
+
+def release_filings(root: Path, *, entity: str | None = None) -> dict[str, Any]:
+    """Write the filings that are owed and ours to make; gives `affected.filings/1`.
+
+    Raises ApprovalMissing while `thresholds` or `owners` is not approved.
+    """
+    with holding(root, "send.lock"):
+        workspace, current = _planned(root, "packets")
+        for gate in RELEASE_GATES:
+            require(workspace, current, gate)
+        released = notify.filings.release(
+            workspace,
+            step_settings.filings(current.incident),
+            entity=entity,
+            basis=_basis(workspace, current),
+        )
+        audit(workspace, "filings", released=len(released.paths))
+    return {
+        "schema": "affected.filings/1",
+        "released": len(released.paths),
+        "unchanged": released.unchanged,
+        "by_kind": released.states,
+        "unreviewed_rules": list(released.unreviewed),
+        "folder": str(workspace.out / "filings"),
     }
 
 
@@ -81,6 +114,17 @@ def write_letters(root: Path, *, person: str = "", entity: str = "") -> dict[str
     else:
         files = notify.letters.proof_pack(workspace, settings)
     return {"schema": "affected.letters/1", "files": [str(path) for path in files]}
+
+
+def _basis(workspace: Workspace, current: Round) -> Basis:
+    """What a release to entities and authorities was allowed and configured by, for its seal."""
+    folder = step_settings.filings(current.incident).jurisdictions
+    gates = [gate_state(workspace, current, gate) for gate in RELEASE_GATES]
+    return Basis(
+        configuration_sha256=current.config_digest,
+        rules_sha256=load_rules(folder).digest,
+        approvals=tuple(Approved(gate.gate, gate.subject, gate.by) for gate in gates),
+    )
 
 
 def _planned(root: Path, table: str) -> tuple[Workspace, Round]:

@@ -21,7 +21,16 @@ from matching.intake import register_files
 from matching.store import Workspace, locked, replacing
 from matching.tables import INBOX
 
-__all__ = ["Round", "begin", "holding", "latest", "open_round", "open_workspace", "save"]
+__all__ = [
+    "Round",
+    "begin",
+    "holding",
+    "latest",
+    "open_round",
+    "open_workspace",
+    "profiled_before",
+    "save",
+]
 
 STOPPED, RUNNING, FINISHED = "stopped", "running", "finished"
 NOTED = frozenset({"count_changes"})
@@ -41,6 +50,8 @@ class Round:
     stopped_at: str | None = None
     started_at: str = ""
     result: dict[str, Any] | None = None
+    profile: list[tuple[str, str, int]] | None = None
+    """Rows of table `profile`, so that a later round can be held against this one."""
 
     @property
     def incident(self) -> IncidentFile:
@@ -98,6 +109,13 @@ def latest(root: Path) -> Round | None:
     """The last round begun; None before the first."""
     files = sorted((root / "runs").glob("*.json"), key=lambda path: int(path.stem))
     return _load(files[-1]) if files else None
+
+
+def profiled_before(root: Path, number: int) -> Round | None:
+    """The last round before this one that came as far as a profile."""
+    files = sorted((root / "runs").glob("*.json"), key=lambda path: int(path.stem), reverse=True)
+    earlier = (_load(path) for path in files if int(path.stem) < number)
+    return next((each for each in earlier if each.profile), None)
 
 
 def _load(path: Path) -> Round:

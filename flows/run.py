@@ -187,7 +187,13 @@ def _measured(
     }
     save(
         opened.root,
-        replace(current, state=state, stopped_at=outcome["stopped_at"], result=document),
+        replace(
+            current,
+            state=state,
+            stopped_at=outcome["stopped_at"],
+            result=document,
+            profile=opened.read("profile").rows() if opened.has("profile") else None,
+        ),
     )
     return document
 

@@ -32,6 +32,8 @@ from notify.facts import (
     Presumed,
     Risk,
 )
+from notify.filings.settings import Filings
+from notify.packets.settings import Packets
 
 __all__ = [
     "Dask",
@@ -90,12 +92,14 @@ class IncidentFile(Closed):
     risk: Risk = Field(default=Risk(), description="The four-factor assessment.")
     matching: Matching = Field(default=Matching(), description="Model and thresholds.")
     costs: Costs = Field(default=Costs(), description="What errors cost, to weigh thresholds.")
+    packets: Packets = Field(default=Packets(), description="Packets to covered entities.")
     mailing: Mailing = Field(default=Mailing(), description="Letters.")
     email: Email = Field(default=Email(), description="E-mail.")
     people: dict[str, tuple[Right, ...]] = Field(
         default_factory=dict, description="NAME = what that person may do."
     )
     counsel: Counsel = Field(default=Counsel(), description="Counsel's decisions.")
+    filings: Filings = Field(default=Filings(), description="What regulators' forms ask for.")
     security: Security = Field(default=Security(), description="Keys.")
     dask: Dask = Field(default=Dask(), description="Cluster.")
     folder: str = Field(default=".", description="Set by the program: the incident file's folder.")

@@ -7,6 +7,8 @@ from typing import Any
 __all__ = ["check_text", "demo_text", "evaluate_text", "run_text", "status_text", "verify_text"]
 
 Document = dict[str, Any]
+ENTITIES_SHOWN = 20
+"""As many covered entities and states as fit a screen."""
 
 
 def check_text(document: Document) -> str:
@@ -55,10 +57,24 @@ def status_text(document: Document) -> str:
         f" {clock['first_due_on']} ({_days(clock['days_left'])}), {clock['overdue']} overdue"
         for clock in document["clocks"]
     ]
+    lines += _entity_lines(document["entity_clocks"])
     for row in document["waiting"]:
         count = row.get("people", row.get("entities"))
         lines.append(f"  {row['of']:<8} {row['state']:<34} {count:>10,}")
     return "\n".join(lines)
+
+
+def _entity_lines(clocks: list[Document]) -> list[str]:
+    """The most urgent entities and states; all of them are in the JSON and in out/duties."""
+    dated = [clock for clock in clocks if clock["first_due_on"]]
+    lines = [
+        f"  {clock['entity_id']:<12} {clock['jurisdiction']:<4} {clock['duties']:>6} duties, next"
+        f" {clock['first_due_on']} ({_days(clock['days_left'])}), {clock['overdue']} overdue,"
+        f" {clock['needs_counsel']} for counsel"
+        for clock in dated[:ENTITIES_SHOWN]
+    ]
+    more = len(clocks) - len(lines)
+    return [*lines, f"  and {more:,} more: --json, or out/duties/duties.csv"] if more else lines
 
 
 def _days(left: int) -> str:
@@ -79,6 +95,23 @@ def evaluate_text(document: Document) -> str:
         f"model {document['model']}: {document['pairs_true']:,} true pairs; best F1 {best['f1']:.4f}"
         f" (precision {best['precision']:.4f}, recall {best['recall']:.4f} at {best['threshold_bits']:.1f} bits)"
     )
+
+
+def filings_text(document: Document) -> str:
+    """What was written, then every filing by kind and state."""
+    lines = [
+        (
+            f"{document['released']} filings written to {document['folder']},"
+            f" {document['unchanged']} unchanged"
+        )
+    ]
+    for kind, states in document["by_kind"].items():
+        told = ", ".join(f"{count:,} {state}" for state, count in states.items())
+        lines.append(f"  {kind:<11} {told}")
+    if document["unreviewed_rules"]:
+        rules = ", ".join(document["unreviewed_rules"])
+        lines.append(f"  no date stated for want of a review: {rules}")
+    return "\n".join(lines)
 
 
 def demo_text(document: Document) -> str:

@@ -14,6 +14,7 @@ from flows.rounds import open_round
 from flows.steps import REPORT, STEPS, inputs_digest, is_done
 from matching.store import Workspace
 from matching.tables import STEP_TABLES
+from notify.duties import open_duties
 
 __all__ = ["status"]
 
@@ -48,6 +49,7 @@ def status(root: Path) -> dict[str, Any]:
             for g in gate_states(workspace, current)
         ],
         "clocks": _clocks(workspace, current.incident.as_of),
+        "entity_clocks": _entity_clocks(workspace, current.incident.as_of),
         "waiting": _waiting(workspace),
         "content_digests": digests,
         "audit_head": audit_head(workspace),
@@ -66,12 +68,37 @@ def _clocks(workspace: Workspace, as_of: Any) -> list[dict[str, Any]]:
             duties=pl.len(),
             first_due_on=pl.col("due_on").min(),
             days_left=days_left.min(),
-            overdue=(days_left < 0).sum(),
+            overdue=(pl.col("status") == "overdue").sum(),
         )
         .sort("recipient", "hypothesis")
         .collect()
     )
     return [{**row, "first_due_on": row["first_due_on"].isoformat()} for row in clocks.to_dicts()]
+
+
+def _entity_clocks(workspace: Workspace, as_of: Any) -> list[dict[str, Any]]:
+    """Per covered entity and jurisdiction: open duties, the nearest day and its days left, what waits.
+
+    `first_due_on` and `days_left` are null where no rule counts days; negative days are overdue or,
+    where the duty waits, a plan that is late. The most urgent come first.
+    """
+    status = pl.col("status")
+    clocks = (
+        open_duties(workspace, as_of=as_of)
+        .group_by("entity_id", "jurisdiction")
+        .agg(
+            duties=pl.len(),
+            first_due_on=pl.col("due_on").min(),
+            days_left=pl.col("days_left").min(),
+            overdue=(status == "overdue").sum(),
+            waiting=status.is_in(["waiting", "waiting_receipt"]).sum(),
+            needs_counsel=(status == "needs_counsel").sum(),
+            unreviewed=(~pl.col("reviewed")).sum(),
+        )
+        .sort("first_due_on", "entity_id", "jurisdiction", nulls_last=True)
+    )
+    iso = pl.col("first_due_on").dt.to_string("%Y-%m-%d")
+    return clocks.with_columns(iso).to_dicts()
 
 
 def _waiting(workspace: Workspace) -> list[dict[str, Any]]:

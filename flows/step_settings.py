@@ -21,6 +21,7 @@ from matching.standardise import StandardiseSettings
 from notify.batches import BatchesSettings
 from notify.counts import CountsSettings
 from notify.duties import DutiesSettings
+from notify.filings import FilingsSettings
 from notify.notices import NoticesSettings
 from notify.packets import PacketsSettings
 from notify.report import ReportSettings
@@ -30,6 +31,7 @@ __all__ = [
     "cluster",
     "counts",
     "duties",
+    "filings",
     "intake",
     "link",
     "notices",
@@ -165,6 +167,24 @@ def packets(file: IncidentFile) -> PacketsSettings:
         as_of=file.as_of,
         holds=file.holds,
         letters=configs_folder() / "letters",
+        **file.packets.model_dump(),
+    )
+
+
+def filings(file: IncidentFile) -> FilingsSettings:
+    """What filings say beside the tables. No step: the command plans and releases them."""
+    return FilingsSettings(
+        incident=file.incident,
+        business_associate=file.business_associate,
+        as_of=file.as_of,
+        holds=file.holds,
+        risk=file.risk,
+        mailing=file.mailing,
+        counsel=file.counsel,
+        filings=file.filings,
+        texts=configs_folder() / "filings",
+        elements=configs_folder() / "letters" / "elements.toml",
+        jurisdictions=configs_folder() / "jurisdictions",
     )
 
 

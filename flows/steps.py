@@ -75,9 +75,9 @@ STEPS: tuple[Step, ...] = (
         writes=("inventory", "leaked", "charts", "rejects", "entities", "delegation", "suppressions"),
     ),
     Step(
-        "standardise", matching.standardise.run, step_settings.standardise, 3,
+        "standardise", matching.standardise.run, step_settings.standardise, 5,
         reads=("inventory", "leaked", "charts"),
-        writes=("leaked_std", "charts_std", "nonidentifying", "changes"),
+        writes=("leaked_std", "charts_std", "nonidentifying", "changes", "completeness"),
     ),
     Step(
         "link", matching.link.run, step_settings.link, 7,
@@ -87,8 +87,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         "people", matching.people.run, step_settings.people, 5,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
-               "charts_std", "decisions", "registry"),
-        writes=("members", "persons", "affected", "histories", "maybe_same", "merge_tree", "merge_counts"),
+               "charts_std", "completeness", "decisions", "registry"),
+        writes=("members", "persons", "affected", "histories", "profile", "maybe_same", "merge_tree", "merge_counts"),
     ),
     Step(
         "owners", matching.owners.run, step_settings.owners, 2,
@@ -99,16 +99,17 @@ STEPS: tuple[Step, ...] = (
     Step(
         "counts", notify.counts.run, step_settings.counts, 3,
         reads=("inventory", "leaked", "rejects", "identities", "members", "persons", "affected",
-               "maybe_same", "same_chances", "ownership", "leaked_std", "charts_std", "entities"),
-        writes=("counts", "overlap", "open_lines", "open_questions", "bridge"),
+               "maybe_same", "same_chances", "ownership", "elements", "leaked_std", "charts_std",
+               "entities"),
+        writes=("counts", "element_counts", "overlap", "open_lines", "open_questions", "bridge"),
     ),
     Step(
-        "duties", notify.duties.run, step_settings.duties, 1,
-        reads=("counts", "entities", "delegation", "events", "responses", "facts"),
+        "duties", notify.duties.run, step_settings.duties, 2,
+        reads=("counts", "element_counts", "entities", "delegation", "events", "responses", "facts"),
         writes=("duties",),
     ),
     Step(
-        "packets", notify.packets.run, step_settings.packets, 1,
+        "packets", notify.packets.run, step_settings.packets, 2,
         reads=("persons", "affected", "members", "ownership", "row_owners", "elements", "entities",
                "delegation", "leaked", "charts", "leaked_std", "charts_std", "counts", "events",
                "responses", "facts"),
@@ -116,7 +117,7 @@ STEPS: tuple[Step, ...] = (
         gates=("thresholds", "owners"),
     ),
     Step(
-        "notices", notify.notices.run, step_settings.notices, 1,
+        "notices", notify.notices.run, step_settings.notices, 2,
         reads=("persons", "affected", "members", "ownership", "row_owners", "leaked", "charts",
                "leaked_std", "charts_std", "entities", "delegation", "suppressions", "duties", "events",
                "responses", "facts"),

@@ -12,10 +12,12 @@ from typing import Any
 import polars as pl
 
 from flows.review_sample import estimates, write_sample
-from flows.rounds import open_round
+from flows.rounds import Round, open_round, profiled_before
 from matching.costs import cheapest, swept
 from matching.errors import OperatorError, UsageError
+from matching.people.profile import drift
 from matching.store import Workspace, replacing
+from matching.tables import TABLES
 
 __all__ = ["curve", "thresholds", "thresholds_text"]
 
@@ -75,6 +77,7 @@ def thresholds(
             "curve": sweep.gather_every(SHOWN_EVERY, _first_half_bit(sweep)).to_dicts(),
         },
         **estimates(Workspace.open(root), matching),  # with decisions since the round began
+        "drift": _drift(root, workspace, current),
         "sampled": write_sample(workspace, sample, size=size) if sample else None,
         "out": str(out) if out else None,
     }
@@ -123,6 +126,17 @@ def curve(workspace: Workspace) -> pl.DataFrame:
         expected_false=_people(_from_on(wrong, steps, "false")),
         expected_missed=_people(wrong["missed"].sum() - _from_on(wrong, steps, "missed")),
     )
+
+
+def _drift(root: Path, workspace: Workspace, current: Round) -> Document | None:
+    """What moved since the last round that was profiled; None in the first."""
+    before = profiled_before(root, current.number)
+    if before is None or not workspace.has("profile"):
+        return None
+    schema = dict(TABLES["profile"].polars)
+    then = pl.DataFrame(before.profile, schema=schema, orient="row")
+    found = drift(then, workspace.read("profile"))
+    return {"since_round": before.number, "measures": found.to_dicts()}
 
 
 def _people(millionths: pl.Series) -> pl.Series:
@@ -226,8 +240,22 @@ def thresholds_text(document: Document) -> str:
         f"  cheapest merge threshold with the review band {column}: {best['at_bits']:.1f} bits ({best['cost']:,.0f})"
         for column, best in document["costs"]["cheapest"].items()
     ]
-    lines += _estimates_text(document)
+    lines += _estimates_text(document) + _drift_text(document["drift"])
     return "\n".join([*lines, *(f"  ({basis})" for basis in document["basis"])])
+
+
+def _drift_text(found: Document | None) -> list[str]:
+    """The measures that moved since the last round."""
+    if found is None:
+        return []
+    moved = [row for row in found["measures"] if row["moved"] != "no"]
+    since = f"  since round {found['since_round']}"
+    if not moved:
+        return [f"{since}: completeness, agreement, pairs and sizes of persons as before"]
+    return [
+        f"{since} {row['moved']} moved: {row['measure']}, most in '{row['most']}' (index {row['index']:.2f})"
+        for row in moved
+    ]
 
 
 def _estimates_text(document: Document) -> list[str]:

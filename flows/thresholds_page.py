@@ -20,6 +20,8 @@ from notify.report.parts import Chart, Grid, Section, number, shown
 
 __all__ = ["page"]
 
+DRIFTS = 12
+"""Measures shown: who moved least says nothing."""
 STYLE = Path(notify.report.__file__).parent / "page.css"
 HIGH, WIDE = 200, WIDTH + 150
 TEMPLATE = """<!doctype html>
@@ -75,6 +77,7 @@ def page(document: dict[str, Any], rows: pl.DataFrame, workspace: Workspace, *, 
             _review(document, rows),
             _costs(document),
             _sure(document),
+            *_drift(document),
             *_lines(document),
         ),
         style=style,
@@ -167,6 +170,29 @@ def _calibration(rows: list[dict[str, Any]]) -> Grid:
     )  # fmt: skip
 
 
+def _drift(document: dict[str, Any]) -> Sequence[Section]:
+    """What moved since the last round; nothing in the first."""
+    found = document["drift"]
+    if found is None:
+        return ()
+    lead = (
+        f"Population stability index of each measure since round {found['since_round']}: below 0.1 nothing"
+        " moved, from 0.25 on much did. A new leak moves much; a mapping gone wrong does, too."
+    )
+    rows = [
+        (
+            row["measure"],
+            number(row["before"]),
+            number(row["now"]),
+            f"{row['index']:.3f}",
+            row["most"],
+        )
+        for row in found["measures"][:DRIFTS]
+    ]
+    grid = Grid(("measure", "rows before", "rows now", "index", "most in"), tuple(rows))
+    return (Section(anchor="drift", title="Since the last round", lead=lead, grids=(grid,)),)
+
+
 def _costs(document: dict[str, Any]) -> Section:
     """The sweep under costs: where errors and minutes together are least."""
     costs, best = document["costs"], document["costs"]["cheapest"]
@@ -181,7 +207,11 @@ def _costs(document: dict[str, Any]) -> Section:
         {"unreviewed": "left alone", "reviewed": "all reviewed"}
     )
     chart = _curves(
-        drawn, colours, document, scale="symlog", caption="Cost by merge threshold (`[costs]`)."
+        drawn,
+        colours,
+        document,
+        scale="log",
+        caption="Cost by merge threshold, at the prices above.",
     )
     return Section(anchor="costs", title="Costs", lead=lead, charts=(chart,))
 
@@ -201,9 +231,9 @@ def _curves(
     document: dict[str, Any],
     *,
     caption: str,
-    scale: Literal["linear", "symlog"] = "linear",
+    scale: Literal["linear", "symlog", "log"] = "linear",
 ) -> Chart:
-    """One line a column over the merge threshold; `symlog` where small and large matter alike."""
+    """One line a column over the merge threshold; `symlog` and `log` where small and large matter alike."""
     drawn = rows.select("at_bits", *colours).unpivot(index="at_bits", variable_name="of")
     lines = (
         alt.Chart(_data(drawn.to_dicts()))

@@ -99,7 +99,11 @@ def damaged_parts(workspace: Workspace, name: str) -> list[str]:
 def released_files(workspace: Workspace) -> list[str]:
     """Files of released batches and packets that are missing or not as their manifest says."""
     damaged = []
-    for path in sorted(workspace.out.glob("*/*/**/manifest.json*")):
+    listings = [
+        *workspace.out.glob("*/*/**/manifest.json*"),
+        *workspace.out.glob("packets/*/*/delivery.json"),
+    ]
+    for path in sorted(listings):
         if path.parts[-3] == "batches" and not (path.parent / ".done").exists():
             continue  # the draft of an export that was killed; the next one rebuilds it
         inside = path.relative_to(workspace.out).as_posix().removesuffix(".enc")

@@ -26,14 +26,19 @@ _HALVES = (slice(0, 16), slice(16, 32))
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Yield a draft path on the same filesystem; on success it becomes `target`, synced to disk."""
+def replacing(target: Path, *, synced: bool = True) -> Iterator[Path]:
+    """Yield a draft path on the same filesystem; on success it becomes `target`, synced to disk.
+
+    `synced=False` where the caller syncs many files at once and knows a torn one by its digest.
+    """
     draft = target.with_name(f".{target.name}.{token_hex(4)}")
     try:
         yield draft
-        _sync(draft)
+        if synced:
+            _sync(draft)
         draft.replace(target)
-        _sync(target.parent)
+        if synced:
+            _sync(target.parent)
     finally:
         draft.unlink(missing_ok=True)
 

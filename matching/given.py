@@ -17,7 +17,7 @@ import polars as pl
 from matching.errors import OperatorError
 from matching.fields import CANONICAL_FIELDS, OF_AGE_YEARS
 from matching.sources import ColumnMap
-from matching.standardise.part import OF_AGE, ORDER, clean_part
+from matching.standardise.part import CAME, OF_AGE, ORDER, clean_part
 from matching.tables import CLEANED
 
 __all__ = ["ColumnMaps", "clean_records", "guess_columns", "read_maps", "read_text", "take_columns"]
@@ -155,7 +155,9 @@ def clean_records(records: pl.DataFrame, *, date_order: str = "mdy") -> pl.DataF
         for field in CANONICAL_FIELDS
         if field not in records.columns
     ).with_columns(
-        pl.lit(date_order).alias(ORDER), pl.lit(f"{YEAR - OF_AGE_YEARS}-01-01").alias(OF_AGE)
+        pl.lit(date_order).alias(ORDER),
+        pl.lit(None, pl.String).alias(CAME),
+        pl.lit(f"{YEAR - OF_AGE_YEARS}-01-01").alias(OF_AGE),
     )
     batches = [_clean_batch(batch) for batch in full.iter_slices(BATCH_ROWS)]
     cleaned = (

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from matching.errors import OperatorError
@@ -86,6 +87,13 @@ class Keys:
         """HKDF-SHA256(id_key, info = "seal:" + batch_id), no salt: travels in the batch manifest."""
         extracted = hmac.digest(bytes(32), self.id_key, "sha256")
         return hmac.digest(extracted, f"seal:{batch_id}".encode() + b"\x01", "sha256")
+
+    def signing_key(self) -> Ed25519PrivateKey:
+        """The incident's Ed25519 key, made from the id_key: the same for every packet and year."""
+        extracted = hmac.digest(bytes(32), self.id_key, "sha256")
+        return Ed25519PrivateKey.from_private_bytes(
+            hmac.digest(extracted, b"signature\x01", "sha256")
+        )
 
     def mint(self, purpose: str, names: pl.Series, *, length: int) -> pl.Series:
         """Ids of `length` base32 characters and a check, one per name: repeatable, not guessable.

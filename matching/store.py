@@ -369,8 +369,10 @@ class Workspace:
 
     # --- files that leave the house, scratch --------------------------------------------------
 
-    def put_output(self, relative: str, data: bytes, *, personal: bool) -> Path:
-        """Write a file below `out/`; gives its path.
+    def put_output(
+        self, relative: str, data: bytes, *, personal: bool, synced: bool = True
+    ) -> Path:
+        """Write a file below `out/`; gives its path. `synced` as in `replacing`.
 
         A file with a person's data is plain only in a synthetic incident, else AES-256-GCM under
         the incident's key with `.enc` at its end (`affected` opens it) until a recipient's key exists.
@@ -378,7 +380,7 @@ class Workspace:
         sealed = personal and not self.synthetic
         target = self.out / (relative + ".enc" if sealed else relative)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with replacing(target) as draft:
+        with replacing(target, synced=synced) as draft:
             draft.write_bytes(self.keys.encrypt(f"out/{relative}", data) if sealed else data)
         return target
 

@@ -14,7 +14,7 @@ from matching.fields import CANONICAL_FIELDS
 from matching.schema import Column, Kind, Privacy, Table
 
 __all__ = [
-    "FILE_STEP", "INBOX", "MAIL_V1", "REFERENCE", "ROLE_NUMBER", "STEP_TABLES", "TABLES", "UNOWNED",
+    "ELEMENT_KINDS", "FILE_STEP", "INBOX", "MAIL_V1", "REFERENCE", "ROLE_NUMBER", "STEP_TABLES", "TABLES", "UNOWNED",
 ]  # fmt: skip
 
 FILE_STEP = 1 << 40
@@ -22,6 +22,13 @@ FILE_STEP = 1 << 40
 
 UNOWNED = "UNOWNED"
 """The entity id of people whom no evidence gives to a covered entity."""
+
+ELEMENT_KINDS = (
+    "appointment", "bank_account", "card", "contact", "date_of_birth", "deceased", "diagnosis",
+    "driver_license", "guardian", "insurance", "medication", "member_id", "mrn", "name", "other",
+    "payment", "photo", "provider", "representative", "sex", "ssn", "treatment",
+)  # fmt: skip
+"""What `elements.element` may say. `other`: data that somebody declared in words that nobody knows."""
 
 ROLE_NUMBER = {
     "patient": 0,
@@ -124,7 +131,7 @@ _CLEANED = {
     "alt_format": "As delivered, lower case.",
     "email_consent_scope": "Lower case.",
     "born_before": "ISO date before which a guarantor without a birth date was born: of age when the file came.",
-    "doubt": "What the row does not say plainly: birth_date (delivered, and cannot be one) or newborn (no given name yet).",
+    "doubt": "What the row does not say plainly: birth_date (delivered, and cannot be one or is yet to come) or newborn (no given name yet).",
 }
 _CLEANED_DATES = {
     "address_as_of": "Day on which the address was known to be good.",
@@ -302,6 +309,17 @@ CHANGES = Table(
         "rows": _count("Rows that the rule changed or nulled."),
     },
 )
+COMPLETENESS = Table(
+    name="completeness",
+    grain="one cleaned field that takes part in matching, on one side",
+    key=("side", "field"),
+    columns={
+        "side": _text("leaked or master."),
+        "field": _text("Cleaned field."),
+        "rows": _count("Rows of the side that are not excluded."),
+        "known": _count("Rows that have the field after cleaning."),
+    },
+)
 IDENTITIES = Table(
     name="identities",
     grain="one mention and the first mention with exactly the same cleaned identity",
@@ -426,6 +444,16 @@ MAYBE_SAME = Table(
         "member_b": Column(
             INT, "mention_id or chart_id of person_b on that link.", privacy=Privacy.ID
         ),
+    },
+)
+PROFILE = Table(
+    name="profile",
+    grain="one class of one measure of the round: completeness, bands, agreement of matches, sizes of persons",
+    key=("measure", "class"),
+    columns={
+        "measure": _text("What is counted."),
+        "class": _text("Class of it; the classes of a measure share its rows out."),
+        "rows": _count("Rows, pairs or persons of the class."),
     },
 )
 MERGE_TREE = Table(
@@ -570,6 +598,23 @@ OVERLAP = Table(
         "upper": _count("People with so many confirmed or possible entities."),
     },
 )
+ELEMENT_COUNTS = Table(
+    name="element_counts",
+    grain="the people of one covered entity and state who have one and the same set of kinds of data",
+    key=("entity_id", "state", "elements"),
+    columns={
+        "entity_id": _ENTITY,
+        "state": _text("State of residence, UNK or foreign ZZ."),
+        "elements": _text(
+            "Kinds of data at this entity, sorted, separated by `|`; empty: not known."
+        ),
+        "confirmed": _count("As in `counts`; of merged people, the kinds of all."),
+        "expected": Column(
+            REAL, "Posterior mean; never too low, and adds up to at least `counts`."
+        ),
+        "upper": _count("As in `counts`."),
+    },
+)
 BRIDGE = Table(
     name="bridge",
     grain="one line of the way from raw rows to people",
@@ -590,17 +635,28 @@ DUTIES = Table(
         "duty_id": _id("Digest of entity, jurisdiction, recipient, rule, hypothesis."),
         "entity_id": _ENTITY,
         "jurisdiction": _text("US or a state."),
-        "recipient": _text("entity, individual, substitute, media, hhs ..."),
+        "duty": _text("entity, owner, or as in delegation.csv: individual, substitute, media ..."),
+        "recipient": _text("entity, owner, individual, substitute, media, hhs, state_ag, cra."),
         "rule_id": _text("Row of configs/jurisdictions."),
+        "citation": _text("Where the rule is written."),
         "hypothesis": _text("agent or independent."),
         "count_used": _count("The number that was compared with the line."),
         "crosses": _text("Which number passes the line: confirmed, expected, upper or no."),
-        "anchor_on": _date("Day the clock started."),
-        "due_on": _date("Last day."),
+        "anchor_on": _date("Day the clock started.", "the rule counts no days"),
+        "due_on": _date("Last day, or the day planned with.", "the rule counts no days"),
+        "waits_for": _text(
+            "What must be known before the clock starts: receipt, determination, confirmation,"
+            " notice_to_individual, hhs_report or counsel; `due_on` is then planned, not stated.",
+            "the clock runs",
+        ),
         "owed_by": _text("ba or ce."),
         "performed_by": _text("ba, ce or undecided."),
         "status": _text(
-            "due, overdue, planned (only upper passes), waiting_receipt, held, met or not_required."
+            "due, overdue, planned (only upper passes), waiting_receipt, waiting, held, met,"
+            " needs_counsel or not_required."
+        ),
+        "credit_months": _count(
+            "Months of credit monitoring to offer to people of this duty.", "none asked for"
         ),
         "reviewed": Column(FLAG, "The rule row has a reviewer."),
         "explanation": _text("How the date came about."),
@@ -776,7 +832,7 @@ RESPONSES = Table(
     key=("response_id",),
     kind=Kind.INBOX,
     columns={
-        "response_id": _id("Random id."),
+        "response_id": _id("Digest of the file and its row."),
         "entity_id": _ENTITY,
         "answer": _text("accept, dispute, correct, flag, delegate, receipt or closed."),
         "person_id": _id("Person it speaks of.", "the whole packet"),
@@ -816,8 +872,8 @@ FACTS = Table(
     key=("fact_id",),
     kind=Kind.INBOX,
     columns={
-        "fact_id": _id("Random id."),
-        "kind": _text("hold, filing, acknowledgement, risk or thresholds."),
+        "fact_id": _id("Digest of the file and the place in it."),
+        "kind": _text("hold, filing, acknowledgement, risk, thresholds or withdrawal."),
         "entity_id": _entity_text("Entity it concerns.", "all"),
         "value": _text("JSON document."),
         "dated_on": _date("Date of the fact."),
@@ -916,9 +972,10 @@ _COMMON = {
 
 STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
-    LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, IDENTITIES, KEPT_HASHES, PAIRS, OVER_BUDGET,
-    MEMBERS, PERSONS, AFFECTED, HISTORIES, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS, ROW_OWNERS, OWNERSHIP, ELEMENTS, SAME_CHANCES,
-    COUNTS, OVERLAP, OPEN_LINES, OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
+    LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, COMPLETENESS, IDENTITIES, KEPT_HASHES, PAIRS,
+    OVER_BUDGET, MEMBERS, PERSONS, AFFECTED, HISTORIES, PROFILE, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS,
+    ROW_OWNERS, OWNERSHIP, ELEMENTS, SAME_CHANCES, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES,
+    OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
 INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES, COUNT_CHANGES)
 REFERENCE = (MODEL, TERM_FREQUENCIES, FROZEN_NONIDENTIFYING, *_COMMON.values())

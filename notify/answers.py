@@ -18,7 +18,17 @@ from notify.facts import Hold
 ORAL_HOLD_DAYS = 30
 """45 CFR 164.412(b): an oral statement delays no longer than 30 days from its date."""
 
-__all__ = ["current_facts", "current_holds", "delegations", "holds_on", "receipt_rows", "receipts"]
+__all__ = [
+    "CORRECTABLE", "FLAGS", "agencies", "current_facts", "current_holds", "delegations", "holds_on",
+    "person_answers", "receipt_rows", "receipts",
+]  # fmt: skip
+
+CORRECTABLE = (
+    "first_name", "middle_name", "last_name", "suffix", "date_of_birth", "street", "city", "state", "zip",
+)  # fmt: skip
+"""Fields of a person that a covered entity may correct."""
+FLAGS = ("deceased", "minor", "confidential", "representative")
+"""What it may say of a person: Y or N, of a representative the name and address."""
 
 
 def receipts(workspace: Workspace) -> pl.DataFrame:
@@ -75,6 +85,57 @@ def delegations(workspace: Workspace) -> pl.DataFrame:
     roster = workspace.read("delegation")
     kept = roster.join(answered, on=["entity_id", "duty"], how="anti")
     return pl.concat([kept, answered.select(kept.columns)]).sort("entity_id", "duty")
+
+
+def person_answers(workspace: Workspace) -> pl.DataFrame:
+    """What entities said of their own people, the last word of each: one row per entity and person.
+
+    `entity_id, person_id, disputed`, a text a field of CORRECTABLE, `representative`, and true, false or
+    null for the other FLAGS. An entity's answers speak for it alone.
+    """
+    said = (
+        workspace.scan("responses")
+        .filter(pl.col("person_id").is_not_null())
+        .sort("recorded_at", "response_id")
+    )
+    stands = pl.col("answer").filter(pl.col("answer").is_in(["accept", "dispute"])).last()
+    value = pl.col("value")
+    corrected = [
+        value.filter((pl.col("answer") == "correct") & (pl.col("field") == field))
+        .last()
+        .alias(field)
+        for field in CORRECTABLE
+    ]
+    flagged = [
+        value.filter((pl.col("answer") == "flag") & (pl.col("field") == field)).last().alias(field)
+        for field in FLAGS
+    ]
+    return (
+        said.group_by("entity_id", "person_id", maintain_order=True)
+        .agg(*corrected, *flagged, disputed=(stands == "dispute").fill_null(value=False))
+        .with_columns(pl.col("deceased", "minor", "confidential") == "Y")
+        .sort("entity_id", "person_id")
+        .collect()
+    )
+
+
+def agencies(workspace: Workspace) -> pl.DataFrame:
+    """`entity_id, agency`: agent, independent or undetermined; an entity's answer beats the roster."""
+    answered = (
+        workspace.scan("responses")
+        .filter((pl.col("answer") == "correct") & (pl.col("field") == "agency"))
+        .filter(pl.col("person_id").is_null())
+        .sort("recorded_at", "response_id")
+        .group_by("entity_id", maintain_order=True)
+        .agg(answered=pl.col("value").last())
+        .collect()
+    )
+    return (
+        workspace.read("entities", ["entity_id", "agency"])
+        .join(answered, on="entity_id", how="left")
+        .select("entity_id", agency=pl.coalesce("answered", "agency"))
+        .sort("entity_id")
+    )
 
 
 def current_holds(workspace: Workspace, typed: Iterable[Hold]) -> tuple[Hold, ...]:

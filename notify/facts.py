@@ -187,3 +187,7 @@ class Counsel(Closed):
     unreachable_entity: Literal["wait", "ba_notifies"] = Field(
         default="wait", description="What happens when a covered entity cannot be reached."
     )
+    filed_number: Literal["confirmed", "expected", "upper"] = Field(
+        default="upper",
+        description="Number that filings report: confirmed and those reasonably believed affected.",
+    )

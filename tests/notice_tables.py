@@ -130,7 +130,7 @@ def _common(workspace: Workspace) -> None:
     ]
     workspace.write("entities", TABLES["entities"].complete(pl.DataFrame(entities)))
     workspace.write("delegation", TABLES["delegation"].complete(pl.DataFrame(delegation)))
-    duty = {"jurisdiction": "US", "recipient": "individual", "rule_id": "h", "hypothesis": "agent",
+    duty = {"jurisdiction": "US", "duty": "individual", "recipient": "individual", "citation": "h", "rule_id": "h", "hypothesis": "agent",
             "count_used": 1, "crosses": "confirmed", "owed_by": "ce", "performed_by": "ba",
             "status": "due", "reviewed": True, "explanation": "x", "anchor_on": AS_OF}  # fmt: skip
     due = {"CE1": date(2026, 5, 4), "CE2": date(2026, 2, 1)}

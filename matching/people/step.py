@@ -19,6 +19,7 @@ from matching.people.links import RecordGraph, read_graph
 from matching.people.naming import name_persons, released_records
 from matching.people.pairs import MATCH, read_evidence
 from matching.people.partition import Hashes, Ints, partition
+from matching.people.profile import profile
 from matching.people.records import Records, in_order
 from matching.people.settings import PeopleSettings
 from matching.people.tree import write_merge_tree
@@ -68,6 +69,7 @@ def run(workspace: Workspace, settings: PeopleSettings) -> None:
         told = _told_apart(workspace, graph, settings)
         del graph
         _write(workspace, settings, *told)
+        workspace.write("profile", profile(workspace))
         tree.result()
 
 

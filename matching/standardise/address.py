@@ -26,12 +26,13 @@ CARE_OF = r"^(?:C/O|C O |CARE OF|ATTN|%)"
 _ALONE = "|".join(sorted(words("unit_alone"), key=len, reverse=True))
 UNIT = (
     rf"^(.*?)((?: (?:(?:{UNIT_WORD})(?:(?: # ?| ){UNIT_VALUE}{UNIT_SIDE}|\d[\w/-]*)|# ?[\w-]+{UNIT_SIDE}"
-    rf"|(?:{ORDINAL_FLOOR}|\d+) (?:FLOOR|FLR|FL)|(?:LOWER|UPPER) LEVEL|{_ALONE}))+)$"
+    rf"|(?:{ORDINAL_FLOOR}|\d+) (?:FLOOR|FLR|FL)|(?:LOWER|UPPER) LEVEL"
+    rf"|(?:M/?C|MAIL (?:CODE|STOP)) ?#? ?\w+|{_ALONE}))+)$"
 )
 """A designator with a number or one letter, at the end: UNIT ST is a street, UNIT 5 is a unit."""
 BOX = (
-    r"^(?:.* )?(?:P ?O ?(?:BOX|DRAWER|BX)|POST OFFICE BOX|POB|BOX|BX|CALLER(?: SERVICE)?|APARTADO) ?#? ?(\w[\w-]*)"
-    rf"(?: ((?:{UNIT_WORD}) ?#? ?{UNIT_VALUE}))?$"
+    r"^(?:.* )?(?:P ?O ?(?:BOX|DRAWER|BX)|POST OFFICE(?: BOX)?|POB|BOX|BX|CALLER(?: SERVICE)?|APARTADO) ?#? ?((?:[A-Z]{1,2} \d|\w)[\w-]*)"
+    rf"(?: ((?:{UNIT_WORD}) ?#? ?{UNIT_VALUE}|(?:MAIL (?:CODE|STOP|DROP)|MS|MC|SCB|DEPT|SUBSTATION|STATION) \S.*))?$"
 )
 UNIT_BEFORE_BOX = rf"^((?:{UNIT_WORD})(?: #)? ?{UNIT_VALUE}) (?:P|POST|BOX|POB) ?"
 RURAL = r"^(?:RR|R R|RURAL ROUTE|RURAL RTE|RFD|RD|RT|RTE|ROUTE) ?#? ?(\d+\w?) (?:BOX|BX) ?#? ?(\w+(?: [A-Z])?)$"
@@ -39,12 +40,15 @@ HIGHWAY_CONTRACT = (
     r"^(?:HC|HCR|HIGHWAY CONTRACT(?: ROUTE)?|STAR ROUTE) ?#? ?(\d+) (?:BOX|BX) ?#? ?(\w+)$"
 )
 MILITARY = r"^(PSC|CMR|UNIT) ?#? ?(\d+) (?:BOX|BX) ?#? ?(\w+)$"
-BOX_SIGNS = ["BOX", "BX", "POB", "DRAWER", "CALLER", "APARTADO"]
+BOX_SIGNS = ["BOX", "POST OFFICE", "BX", "POB", "DRAWER", "CALLER", "APARTADO"]
 UNIT_SIGNS = [
     f" {word}"
     for word in (
         *(f"{word} " if word == "NO" else word for word in words("unit")),
         *words("unit_alone"),
+        "MC ",
+        "M/C ",
+        "MAIL ",
         "1ST F",
         "2ND F",
         "3RD F",

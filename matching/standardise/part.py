@@ -11,16 +11,19 @@ from matching.standardise import address, contacts, dates, facts, names, places
 from matching.standardise.distinct import Cleaner, Cleaning, Known
 from matching.standardise.text import blank_to_null
 
-__all__ = ["OF_AGE", "ORDER", "clean_part"]
+__all__ = ["CAME", "OF_AGE", "ORDER", "clean_part"]
 
 _DOUBTS = {
     "birth_date_sentinel": "birth_date",
+    "birth_date_to_come": "birth_date",
     "newborn": "newborn",
 }
 """Flag -> `doubt`; the first that a row has."""
 
 ORDER = "__date_order"
 """mdy, dmy or ymd: the order of ambiguous dates in the row's file."""
+CAME = "__came_on"
+"""ISO date on which the row's file came: nobody in it was born later; null where the day is unknown."""
 OF_AGE = "__of_age"
 """ISO date: whoever was of age when the row's file came was born before; null where the day is unknown."""
 
@@ -57,7 +60,7 @@ STREETS = (("street", "street2"), ("alternate_street", None), ("representative_s
 def clean_part(
     frame: pl.DataFrame, *, pivot: int, known: Known | None = None
 ) -> tuple[pl.DataFrame, Cleaning]:
-    """Cleaned columns of each row, in the rows' order; `frame` has the canonical fields, ORDER and OF_AGE.
+    """Cleaned columns of each row, in the rows' order; `frame` has the canonical fields, ORDER, CAME and OF_AGE.
 
     `known`: results of parts before, for values that come again.
     """
@@ -66,6 +69,7 @@ def clean_part(
     for field, cleaner in PLAIN_FIELDS.items():
         found |= _columns(work.add(field, frame[field], cleaner))
     found |= _dates(work, frame, pivot)
+    found["date_of_birth"] = _born_by_then(work, frame, found["date_of_birth"])
     for first, second in STREETS:
         found |= _street(work, frame, first, second)
     found |= _names(work, frame, found)
@@ -91,6 +95,13 @@ def _dates(work: Cleaning, frame: pl.DataFrame, pivot: int) -> dict[str, pl.Seri
     for field, make in makers.items():
         found |= _columns(_by_order(work, frame, field, make))
     return found
+
+
+def _born_by_then(work: Cleaning, frame: pl.DataFrame, birth: pl.Series) -> pl.Series:
+    """Birth dates after the file came are none."""
+    to_come = frame.select((pl.lit(birth) > pl.col(CAME)).fill_null(value=False)).to_series()
+    work.note_rows("date_of_birth", "birth_date_to_come", to_come)
+    return birth.set(to_come, None) if to_come.any() else birth
 
 
 def _by_order(

@@ -7,24 +7,28 @@ and a late file costs its own rows only.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from fnmatch import fnmatch
+from typing import Any
 
 import polars as pl
 
 from matching.fields import OF_AGE_YEARS
 from matching.log import log_counts
+from matching.model.definition import CLEANED_COLUMNS
 from matching.standardise.distinct import Known
 from matching.standardise.nonidentifying import shared_values
-from matching.standardise.part import OF_AGE, ORDER, clean_part
+from matching.standardise.part import CAME, OF_AGE, ORDER, clean_part
 from matching.standardise.settings import StandardiseSettings
 from matching.store import Part, Workspace, Writer, digest_of
 from matching.tables import TABLES
 
 __all__ = ["run"]
 
-PARTS_VERSION = 2
+PARTS_VERSION = 4
 """Raised when cleaned rows come out otherwise: parts made before are then made again."""
 IN_HAND = 2
 """Parts cleaned at once: one core is left idle by a single part; about 1 GiB each."""
@@ -34,14 +38,15 @@ _SIDES = (("leaked", "leaked", "mention_id"), ("master", "charts", "chart_id"))
 def run(workspace: Workspace, settings: StandardiseSettings) -> None:
     """Clean every row that is not excluded; part in, part out, so memory is that of a few parts."""
     known = Known()
-    changes = [
-        row
+    noted = [
+        (side, part)
         for side, table, key in _SIDES
-        for row in _clean_side(workspace, settings, _Side(side, table, key), known)
+        for part in _clean_side(workspace, settings, _Side(side, table, key), known)
     ]
-    schema = dict(TABLES["changes"].polars)
-    total = pl.DataFrame(changes, schema=schema, orient="row").group_by("side", "field", "rule")
-    workspace.write("changes", total.agg(pl.col("rows").sum()))
+    for table, at in (("changes", ("side", "field", "rule")), ("completeness", ("side", "field"))):
+        rows = [(side, *row) for side, part in noted for row in part[table]]
+        frame = pl.DataFrame(rows, schema=dict(TABLES[table].polars), orient="row")
+        workspace.write(table, frame.group_by(at).agg(pl.all().sum()))
     workspace.write("nonidentifying", shared_values(workspace, over=settings.nonidentifying_over))
     log_counts(
         "standardise",
@@ -62,37 +67,38 @@ class _Side:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """By file_no: the order of ambiguous dates, and before which date those were born who were of age."""
+    """By file_no: the order of ambiguous dates, and the day on which the file came where that is known."""
 
     orders: dict[int, str]
-    of_age: dict[int, str]
+    came_on: dict[int, date]
 
 
 def _clean_side(
     workspace: Workspace, settings: StandardiseSettings, side: _Side, known: Known
-) -> list[tuple[str, str, str, int]]:
-    """Clean one side's parts that no run before cleaned, IN_HAND at a time; gives what rules changed."""
-    files = _Files(_date_orders(workspace, settings), _of_age(workspace))
+) -> list[Mapping[str, Any]]:
+    """Clean one side's parts that no run before cleaned, IN_HAND at a time; gives what was noted of each."""
+    files = _Files(_date_orders(workspace, settings), _came_on(workspace))
     waiting: deque[Future[None]] = deque()
     parts = workspace.lazy_parts(side.table)
     with workspace.writer(f"{side.table}_std") as writer, ThreadPoolExecutor(IN_HAND) as pool:
 
         def clean(index: int, key: str, rows: pl.LazyFrame) -> None:
             number = pl.col("file_no")
+            came = number.replace_strict(files.came_on, default=None, return_dtype=pl.Date)
             kept = rows.filter(pl.col("exclusion").is_null()).with_columns(
                 number.replace_strict(files.orders, default="mdy", return_dtype=pl.String).alias(
                     ORDER
                 ),
-                number.replace_strict(files.of_age, default=None, return_dtype=pl.String).alias(
-                    OF_AGE
-                ),
+                came.dt.to_string().alias(CAME),
+                came.dt.offset_by(f"-{OF_AGE_YEARS}y").dt.to_string().alias(OF_AGE),
             )
             part = kept.collect()
             cleaned, work = clean_part(part, pivot=settings.two_digit_year_pivot, known=known)
             frame = pl.concat([part.select(side.key), cleaned], how="horizontal")
             changes = [[*what, rows] for what, rows in sorted(work.changes.items())]
             table = TABLES[f"{side.table}_std"]
-            writer.put(index, table.complete(frame), key=key, noted={"changes": changes})
+            noted = {"changes": changes, "completeness": _completeness(cleaned)}
+            writer.put(index, table.complete(frame), key=key, noted=noted)
 
         for index, (part, rows) in enumerate(parts):
             key = _key(part, rows, files, settings, writer)
@@ -102,8 +108,12 @@ def _clean_side(
                 waiting.popleft().result()
         for future in waiting:
             future.result()
-        noted = [writer.noted(index)["changes"] for index in range(len(parts))]
-    return [(side.name, *change) for changes in noted for change in changes]
+        return [writer.noted(index) for index in range(len(parts))]
+
+
+def _completeness(cleaned: pl.DataFrame) -> list[tuple[str, int, int]]:
+    """(field, rows, rows that have it) of the fields that take part in matching."""
+    return [(field, cleaned.height, cleaned[field].count()) for field in CLEANED_COLUMNS]
 
 
 def _key(
@@ -115,7 +125,7 @@ def _key(
 ) -> str:
     """Digest of all that the cleaned rows depend on."""
     numbers = rows.select(pl.col("file_no").unique().sort()).collect()["file_no"].to_list()
-    own = [(number, files.orders.get(number), files.of_age.get(number)) for number in numbers]
+    own = [(number, files.orders.get(number), str(files.came_on.get(number))) for number in numbers]
     pivot = settings.two_digit_year_pivot
     return digest_of(PARTS_VERSION, writer.table.polars, part.rows, part.rows_hash, own, pivot)
 
@@ -133,9 +143,8 @@ def _date_orders(workspace: Workspace, settings: StandardiseSettings) -> dict[in
     }
 
 
-def _of_age(workspace: Workspace) -> dict[int, str]:
-    """ISO date by file_no: who was of age when the file came was born before; files without a date have none."""
+def _came_on(workspace: Workspace) -> dict[int, date]:
+    """Day by file_no on which a file came; files without one are left out."""
     files = workspace.read("inventory", ["file_no", "received_on", "repeats"])
-    born = pl.col("received_on").dt.offset_by(f"-{OF_AGE_YEARS}y").dt.to_string()
-    dated = files.filter(pl.col("repeats").is_null()).select("file_no", born).drop_nulls()
-    return dict(dated.iter_rows())
+    dated = files.filter(pl.col("repeats").is_null()).drop_nulls("received_on")
+    return dict(dated.select("file_no", "received_on").iter_rows())

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from matching.store import Workspace, log_counts
 from matching.tables import UNOWNED
 from notify.counts.bridge import bridge_lines
+from notify.counts.by_elements import element_counts
 from notify.counts.clusters import Clusters, clusters_of
 from notify.counts.lines import open_lines, open_questions
 from notify.counts.numbers import count_by, overlap
@@ -36,7 +37,7 @@ class CountsSettings(BaseModel):
 
 
 def run(workspace: Workspace, settings: CountsSettings) -> None:
-    """Write `counts` (entity, entity x state, and the union over entities), what is open in it, and `bridge`."""
+    """Write the counts of entities, states, kinds of data and the union, what is open in them, and `bridge`."""
     del settings
     people = read_people(workspace)
     links = _links(workspace, people)
@@ -57,6 +58,7 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     lines = open_lines(counts)
     in_review = links.filter(pl.col("kind").is_in(["review", "cut", "held"]))
     workspace.write("counts", counts)
+    workspace.write("element_counts", element_counts(workspace, people, owned, links))
     workspace.write("overlap", overlap(owned))
     workspace.write("open_lines", lines)
     workspace.write("open_questions", open_questions(lines, owned, in_review, people.ids))

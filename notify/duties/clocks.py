@@ -7,9 +7,10 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from notify.answers import ORAL_HOLD_DAYS
+from notify.duties.holidays import federal_holidays
 from notify.facts import Hold
 
-__all__ = ["Stop", "due_on", "hold_ends_on", "is_held", "stops"]
+__all__ = ["Clock", "Stop", "due_on", "hold_ends_on", "is_held", "stops"]
 
 _SATURDAY = 5
 _CLOCK_STOPS = frozenset({"law_enforcement_written", "law_enforcement_oral"})
@@ -20,6 +21,19 @@ class Stop(NamedTuple):
 
     after: date
     until: date
+
+
+class Clock(NamedTuple):
+    """How a rule counts days. `holidays`: federal holidays are no business days.
+
+    `restart_days`: after a hold of law enforcement the notice is due so many days after its end.
+    """
+
+    days: int
+    day_type: str = "calendar"
+    holidays: bool = False
+    restart_days: int | None = None
+    restart_day_type: str = "calendar"
 
 
 def hold_ends_on(hold: Hold) -> date:
@@ -53,23 +67,31 @@ def is_held(day: date, stopped: Iterable[Stop]) -> bool:
     return any(stop.after <= day <= stop.until for stop in stopped)
 
 
-def due_on(
-    anchor: date, days: int, *, day_type: str = "calendar", stopped: Iterable[Stop] = ()
-) -> date:
-    """Last day: `days` after the anchor day, which is day 0; stopped days do not count (164.404(b), 164.412).
+def due_on(anchor: date, clock: Clock, stopped: Iterable[Stop] = ()) -> date:
+    """Last day: so many days after the anchor day, which is day 0; stopped days do not count (164.404(b), 164.412).
 
-    Weekends and holidays move no calendar clock. Business days are Monday to Friday: holidays are left
-    out, which makes the day earlier, never later.
+    Weekends and holidays move no calendar clock. Business days are Monday to Friday, holidays left out
+    where the clock says so. Where a statute starts anew after a hold, the day is the original one, or
+    that of the new start if later, and never later than with the stopped days put on.
     """
-    due = _plus_weekdays(anchor, days) if day_type == "business" else anchor + timedelta(days=days)
+    stopped = tuple(stopped)
+    plain = _plus(anchor, clock.days, clock.day_type, holidays=clock.holidays)
+    due = plain
     for stop in stopped:
         if stop.after < due:
             due += max(timedelta(0), stop.until - max(stop.after, anchor))
-    return due
+    if clock.restart_days is None or due == plain:
+        return due
+    last = max(stop.until for stop in stopped if stop.after < due)
+    anew = _plus(last, clock.restart_days, clock.restart_day_type, holidays=clock.holidays)
+    return min(due, max(plain, anew))
 
 
-def _plus_weekdays(day: date, days: int) -> date:
+def _plus(day: date, days: int, day_type: str, *, holidays: bool) -> date:
+    if day_type == "calendar":
+        return day + timedelta(days=days)
     while days:
         day += timedelta(days=1)
-        days -= day.weekday() < _SATURDAY
+        off = day.weekday() >= _SATURDAY or (holidays and day in federal_holidays(day.year))
+        days -= not off
     return day

@@ -1,58 +1,158 @@
 """Which lines of law the counts pass: expressions over confirmed, expected, upper and `unknown`.
 
 `unknown` is the upper count of people whose residence nobody knows. It is added to each state in turn
-for the worst case, and can only lift a duty to `upper`.
+for the worst case, and can only lift a duty to `upper`. Where a statute asks for kinds of data, only
+residents count who have one of them, with their name, at that entity.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
 import polars as pl
 
+from matching.store import Workspace
+from matching.tables import UNOWNED
 from notify.rules import Rule
 
-__all__ = ["count_used", "counts_by_state", "counts_of_all", "crosses"]
+__all__ = ["Tested", "count_used", "crosses", "unreachable"]
 
 UNKNOWN_RESIDENCE = "UNK"
 _NUMBERS = ("confirmed", "expected", "upper")
+_ZERO = {"confirmed": pl.lit(0, pl.Int64), "expected": pl.lit(0.0), "upper": pl.lit(0, pl.Int64)}
+_NAME, _UNNAMED_KIND = "name", "other"
+_SAID_REFUSED = ("REF", "UNC")
+"""Nixie classes of letters refused or not claimed: counsel says whether these people were told."""
 
 
-def counts_of_all(counts: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per entity over all states: `entity_id, state (null), confirmed, expected, upper, unknown`."""
-    return counts.filter(pl.col("entity_id").is_not_null() & pl.col("state").is_null()).select(
-        "entity_id", "state", *_NUMBERS, unknown=pl.lit(0, dtype=pl.Int64)
-    )
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The numbers that rules test, a small frame for each basis.
 
-
-def counts_by_state(
-    counts: pl.LazyFrame, entities: pl.LazyFrame, jurisdictions: tuple[str, ...]
-) -> pl.LazyFrame:
-    """One row per entity and state in which residents are, or could be, with the UNK bucket beside it.
-
-    Where residence is known of nobody, the entity's own state stands in for the worst case.
+    Each frame: `entity_id, state (null: all), confirmed, expected, upper, unknown`.
     """
-    per_state = counts.filter(pl.col("entity_id").is_not_null() & pl.col("state").is_not_null())
-    unknown = per_state.filter(pl.col("state") == UNKNOWN_RESIDENCE).select(
-        "entity_id", unknown="upper"
-    )
-    own = (
-        unknown.join(entities.select("entity_id", "state"), on="entity_id")
-        .filter(pl.col("state").is_in(jurisdictions))
-        .select(
-            "entity_id",
-            "state",
-            confirmed=pl.lit(0, dtype=pl.Int64),
-            expected=pl.lit(0.0),
-            upper=pl.lit(0, dtype=pl.Int64),
+
+    entities: pl.DataFrame
+    counts: pl.DataFrame
+    elements: pl.DataFrame
+    bad_addresses: pl.DataFrame
+    jurisdictions: tuple[str, ...]
+    appointment_is_medical: bool
+    _made: dict[frozenset[str], pl.DataFrame] = field(default_factory=dict)
+
+    @classmethod
+    def read(
+        cls, workspace: Workspace, *, jurisdictions: tuple[str, ...],
+        appointment_is_medical: bool, refused_is_told: bool,
+    ) -> Tested:  # fmt: skip
+        """Counts of entities that have people; UNOWNED is nobody's duty."""
+        owned = pl.col("entity_id").is_not_null() & (pl.col("entity_id") != UNOWNED)
+        return cls(
+            workspace.read("entities", ["entity_id", "state"]),
+            workspace.scan("counts").filter(owned).select("entity_id", "state", *_NUMBERS).collect(),
+            workspace.scan("element_counts").filter(owned).collect(),
+            unreachable(workspace, refused_is_told=refused_is_told),
+            jurisdictions,
+            appointment_is_medical,
+        )  # fmt: skip
+
+    def of(self, rule: Rule) -> pl.DataFrame:
+        """What the rule's line is compared with, a row per entity (and state, if the rule counts by state)."""
+        if rule.count_basis == "all":
+            return self._of_all()
+        if rule.count_basis == "unreachable":
+            return self._unreachable()
+        by_state = self.residents(rule, rule.trigger_elements)
+        if rule.jurisdiction == "US":
+            return by_state
+        return by_state.filter(pl.col("state") == rule.jurisdiction)
+
+    def residents(self, rule: Rule, words: Iterable[str]) -> pl.DataFrame:
+        """Residents by state of whom the words name a kind of data; without words all."""
+        kinds = rule.kinds(words, appointment_is_medical=self.appointment_is_medical)
+        if kinds not in self._made:
+            per_state = self.counts.drop_nulls("state")
+            chosen = _with_kinds(per_state, self.elements, kinds) if kinds else per_state
+            self._made[kinds] = self._by_state(chosen)
+        return self._made[kinds]
+
+    def _of_all(self) -> pl.DataFrame:
+        whole = self.counts.filter(pl.col("state").is_null())
+        return whole.with_columns(unknown=pl.lit(0, pl.Int64))
+
+    def _unreachable(self) -> pl.DataFrame:
+        """People without a state in any address, and letters that came back and were not made good."""
+        whole = self._of_all().select("entity_id", "state", "unknown")
+        nowhere = self.counts.filter(pl.col("state") == UNKNOWN_RESIDENCE).drop("state")
+        joined = whole.join(nowhere, on="entity_id", how="left").join(
+            self.bad_addresses, on="entity_id", how="left"
         )
+        more = pl.col("returned").fill_null(0)
+        return joined.with_columns(pl.col(name).fill_null(0) + more for name in _NUMBERS).select(
+            "entity_id", "state", *_NUMBERS, "unknown"
+        )
+
+    def _by_state(self, per_state: pl.DataFrame) -> pl.DataFrame:
+        """Residents of each state, with the UNK bucket beside them.
+
+        Where residence is known of nobody, the entity's own state stands in for the worst case.
+        """
+        listed = pl.col("state").is_in(self.jurisdictions)
+        unknown = per_state.filter(pl.col("state") == UNKNOWN_RESIDENCE)
+        unknown = unknown.select("entity_id", unknown="upper")
+        own = unknown.select("entity_id").join(self.entities, on="entity_id").filter(listed)
+        known = per_state.filter(listed).select("entity_id", "state", *_NUMBERS)
+        own = own.join(known, on=["entity_id", "state"], how="anti").with_columns(**_ZERO)
+        return (
+            pl.concat([known, own.select(known.columns)])
+            .join(unknown, on="entity_id", how="left")
+            .with_columns(pl.col("unknown").fill_null(0))
+        )
+
+
+def _with_kinds(
+    per_state: pl.DataFrame, elements: pl.DataFrame, kinds: frozenset[str]
+) -> pl.DataFrame:
+    """`per_state` with the numbers of those people only whose data a statute names.
+
+    Somebody of whose data nothing is known, or only that it is of a kind without a name, counts too:
+    it may be any. Merged people can have together what neither has alone, so upper is at least confirmed.
+    """
+    sets = elements["elements"].unique().sort()
+    wanted = kinds | {_UNNAMED_KIND}
+    held = [set(text.split("|")) for text in sets.to_list()]
+    hit = [text for text, of in zip(sets, held, strict=True) if not text or (_NAME in of and of & wanted)]  # fmt: skip
+    found = (
+        elements.filter(pl.col("elements").is_in(hit))
+        .group_by("entity_id", "state")
+        .agg(pl.col(name).sum() for name in _NUMBERS)
     )
-    known = per_state.filter(pl.col("state").is_in(jurisdictions)).select(
-        "entity_id", "state", *_NUMBERS
+    met = per_state.select("entity_id", "state").join(found, on=["entity_id", "state"], how="left")
+    upper = pl.max_horizontal("upper", "confirmed")
+    return met.with_columns(pl.col(_NUMBERS).fill_null(0)).with_columns(
+        upper=upper, expected=pl.col("expected").clip(pl.col("confirmed"), upper)
     )
-    return (
-        pl.concat([known, own.join(known, on=["entity_id", "state"], how="anti")])
-        .join(unknown, on="entity_id", how="left")
-        .with_columns(pl.col("unknown").fill_null(0))
+
+
+def unreachable(workspace: Workspace, *, refused_is_told: bool) -> pl.DataFrame:
+    """One row per entity: `entity_id, returned`, people whose last letter came back.
+
+    A later letter that did not come back cures it.
+    """
+    last = (
+        workspace.scan("events")
+        .filter(pl.col("channel") == "mail", pl.col("person_id").is_not_null())
+        .filter(pl.col("kind").is_in(["accepted", "dropped", "returned"]))
+        .sort("dated_on", "recorded_at", "event_id")
+        .group_by("entity_id", "person_id")
+        .agg(pl.col("kind").last(), pl.col("detail").last())
     )
+    came_back = pl.col("kind") == "returned"
+    if refused_is_told:
+        came_back &= ~pl.col("detail").is_in(_SAID_REFUSED).fill_null(value=False)
+    found = last.filter(came_back).group_by("entity_id")
+    return found.agg(returned=pl.len().cast(pl.Int64)).sort("entity_id").collect()
 
 
 def crosses(rule: Rule) -> pl.Expr:

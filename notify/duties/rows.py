@@ -7,33 +7,42 @@ independent contractor's is not: the clock starts when the entity receives the n
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from datetime import date
 
 import polars as pl
 
-from notify.duties.clocks import Stop, due_on, is_held, stops
-from notify.duties.lines import count_used, crosses
-from notify.facts import Hold
+from notify.duties.anchors import DATED_LATER
+from notify.duties.lines import Tested, count_used, crosses
 from notify.rules import Rule
 
-__all__ = ["entity_clocks", "rule_rows", "with_due_dates", "with_status"]
+__all__ = ["HYPOTHESES", "TOLD_BY_US", "entity_clocks", "rule_rows"]
 
 HYPOTHESES = ("agent", "independent")
-_KEY = ("entity_id", "jurisdiction", "recipient", "rule_id", "hypothesis")
+TOLD_BY_US = ("entity", "owner")
+"""Recipients who are told by a packet: the business associate's own duties."""
+_FROM_DISCOVERY = ("determination", "confirmation", "unknown")
+"""No such day is before discovery, so that a plan from discovery is never too late."""
+_COLUMNS = (
+    "entity_id", "hypothesis", "agency", "received_on", "jurisdiction", "recipient", "rule_id", "duty",
+    "owed_by", "count_used", "flips", "crosses", "anchor_on", "basis", "waits_for", "days", "day_type",
+    "holidays", "restart_days", "restart_day_type", "relation", "relation_to", "credit_months", "citation",
+    "needs_counsel", "spared", "exemption", "reviewed",
+)  # fmt: skip
 
 
 def entity_clocks(
-    entities: pl.LazyFrame, receipts: pl.LazyFrame, *, discovered_on: date, as_of: date
-) -> pl.LazyFrame:
+    entities: pl.LazyFrame, receipts: pl.LazyFrame, recorded: pl.LazyFrame, *,
+    discovered_on: date, as_of: date,
+) -> pl.DataFrame:  # fmt: skip
     """One row per entity and hypothesis with the day its own clock starts and why.
 
     `waiting`: nothing is known of a receipt, so the clock is counted from today for the time being.
     """
-    roster = entities.select(
-        "entity_id", "kind", "agency", "baa_days", "known_on", home=pl.col("state")
-    ).join(receipts, on="entity_id", how="left")
+    roster = (
+        entities.select("entity_id", "kind", "agency", "baa_days", "known_on")
+        .join(receipts, on="entity_id", how="left")
+        .join(recorded, on="entity_id", how="left")
+    )
     known, received = pl.col("known_on"), pl.col("received_on")
     ours = pl.lit(discovered_on)
     agent = roster.with_columns(
@@ -54,146 +63,91 @@ def entity_clocks(
         .otherwise(pl.lit("receipt of the notice")),
         waiting=known.is_null() & received.is_null(),
     )
-    return pl.concat([agent, independent]).with_columns(ba_discovery=ours)
+    return pl.concat([agent, independent]).with_columns(ba_discovery=ours).collect()
 
 
-def rule_rows(rule: Rule, tested: pl.LazyFrame, clocks: pl.LazyFrame) -> pl.LazyFrame:
+def rule_rows(rule: Rule, tested: Tested, clocks: pl.DataFrame) -> pl.DataFrame:
     """The rule's rows before their due dates: counts compared, anchors and days chosen.
 
     A roster entry that is itself a business associate is only told, it owes nothing to individuals.
+    HIPAA's tests are rows whatever they give; a state's where it is passed, or from half its line on.
     """
-    anchor = {
-        "ba_discovery": pl.col("ba_discovery"),
-        "ce_discovery": pl.col("ce_discovery"),
-        # 164.408(c): after the end of the calendar year in which the breach was discovered
-        "ce_discovery_year_end": pl.date(pl.col("ce_discovery").dt.year(), 12, 31),
-    }[rule.clock_anchor]
-    from_us = rule.clock_anchor == "ba_discovery"
-    rows = tested.join(clocks, on="entity_id")
+    rows = tested.of(rule).filter(_worth_a_row(rule)).join(clocks, on="entity_id")
     if rule.recipient != "entity":
         rows = rows.filter(pl.col("kind") == "covered_entity")
-    return rows.select(
-        "entity_id",
-        "hypothesis",
-        "agency",
-        "received_on",
+    named = rows.with_columns(
         jurisdiction=pl.coalesce("state", pl.lit(rule.jurisdiction)),
-        recipient=pl.lit(rule.recipient),
-        rule_id=pl.lit(rule.rule_id),
-        duty=pl.lit(rule.duty),
-        owed_by=pl.lit(rule.owed_by),
         count_used=count_used(rule),
         flips=count_used(rule) != pl.col("upper"),
         crosses=crosses(rule),
-        anchor_on=anchor,
-        basis=pl.lit("discovery by the business associate") if from_us else pl.col("basis"),
-        waiting=pl.lit(False) if from_us else pl.col("waiting"),
-        days=pl.lit(rule.days, dtype=pl.Int64) if rule.days is not None else pl.col("baa_days"),
-        day_type=pl.lit(rule.day_type),
-        citation=pl.lit(rule.citation),
-        reviewed=pl.lit(rule.reviewed),
-    ).filter(pl.col("days").is_not_null())
-
-
-def with_due_dates(rows: pl.DataFrame, holds: Iterable[Hold], *, as_of: date) -> pl.DataFrame:
-    """Add `due_on`, `stopped_days` and `held` (a law-enforcement hold covers the entity today).
-
-    One call of the clock per distinct (holds, anchor, days): a few hundred, not one per row.
-    """
-    by_entity = _stops_by_entity(tuple(holds))
-    covered = pl.col("entity_id").is_in([entity for entity in by_entity if entity])
-    rows = rows.with_columns(hold_of=pl.when(covered).then("entity_id").otherwise(pl.lit("")))
-    distinct = rows.select("hold_of", "anchor_on", "days", "day_type").unique(maintain_order=True)
-    dated = [
-        _dated(anchor, days, day_type, by_entity[hold_of], as_of)
-        for hold_of, anchor, days, day_type in distinct.iter_rows()
-    ]
-    schema = {"due_on": pl.Date, "stopped_days": pl.Int64, "held": pl.Boolean}
-    found = pl.concat(
-        [distinct, pl.DataFrame(dated, schema=schema, orient="row")], how="horizontal"
+        days=pl.col("baa_days") if rule.days_from else pl.lit(rule.days, dtype=pl.Int64),
+        **_start(rule),
+        **_said(rule),
     )
-    return rows.join(found, on=distinct.columns, how="left")
+    if rule.days_from:
+        named = named.filter(pl.col("days").is_not_null())
+    return _with_credit(rule, tested, named).select(_COLUMNS)
 
 
-def with_status(rows: pl.DataFrame, delegation: pl.DataFrame, *, as_of: date) -> pl.DataFrame:
-    """Add who performs the duty, its status, its explanation and its id."""
-    settled = pl.col("agency").is_in(HYPOTHESES)
-    excluded = settled & (pl.col("agency") != pl.col("hypothesis"))
-    performed = pl.when(pl.col("owed_by") == "ba").then(pl.lit("ba"))
-    status = (
-        pl.when((pl.col("crosses") == "no") | excluded)
-        .then(pl.lit("not_required"))
-        .when((pl.col("recipient") == "entity") & pl.col("received_on").is_not_null())
-        .then(pl.lit("met"))
-        .when(pl.col("held"))
-        .then(pl.lit("held"))
-        .when(pl.col("waiting"))
-        .then(pl.lit("waiting_receipt"))
-        .when(pl.col("due_on") < as_of)
-        .then(pl.lit("overdue"))
-        .when(pl.col("crosses") == "upper")
-        .then(pl.lit("planned"))
-        .otherwise(pl.lit("due"))
-    )
-    return rows.join(
-        delegation.select("entity_id", "duty", "by"), on=["entity_id", "duty"], how="left"
-    ).with_columns(
-        performed_by=performed.otherwise(pl.col("by").fill_null("undecided")),
-        status=status,
-        explanation=_explanation(excluded),
-        duty_id=_ids(rows),
-    )
+def _worth_a_row(rule: Rule) -> pl.Expr:
+    """Most entities have a few patients in every other state: two million rows that nothing is owed."""
+    if rule.jurisdiction == "US":
+        return pl.lit(value=True)
+    near = (count_used(rule) > 0) & (count_used(rule) * 2 >= rule.min_n)
+    return (crosses(rule) != "no") | near
 
 
-def _explanation(excluded: pl.Expr) -> pl.Expr:
-    def where(condition: pl.Expr, *text: pl.Expr | str) -> pl.Expr:
-        parts = [pl.lit(part) if isinstance(part, str) else part for part in text]
-        return pl.when(condition).then(pl.concat_str(parts))
-
-    day = pl.col("anchor_on").cast(pl.String)
-    first = pl.concat_str(
-        "citation", pl.lit(": "), "days", pl.lit(" "), "day_type", pl.lit(" days after ")
-    )
-    return pl.concat_str(
-        pl.concat_str(first, day, pl.lit(" ("), "basis", pl.lit(")")),
-        where(
-            pl.col("stopped_days") > 0,
-            "stopped ",
-            pl.col("stopped_days"),
-            " days by law enforcement",
-        ),
-        where(pl.col("waiting"), "moves with every round until a receipt is recorded"),
-        where(pl.col("flips"), "passes the line only with everyone of unknown residence"),
-        where(excluded, "does not apply: the roster says ", pl.col("agency")),
-        where(
-            (pl.col("recipient") == "entity") & pl.col("received_on").is_not_null(),
-            "received on ",
-            pl.col("received_on").cast(pl.String),
-        ),
-        where(~pl.col("reviewed"), "rule row not reviewed"),
-        separator="; ",
-        ignore_nulls=True,
-    )
+def _start(rule: Rule) -> dict[str, pl.Expr]:
+    """`anchor_on`, `basis`, `waits_for`: when the clock starts, why, and what must be known first."""
+    nothing = pl.lit(None, dtype=pl.String)
+    receipt = pl.when("waiting").then(pl.lit("receipt"))
+    name = rule.clock_anchor
+    if name == "none":
+        return {"anchor_on": pl.lit(None, pl.Date), "basis": pl.lit(""), "waits_for": nothing}
+    if name == "ba_discovery":
+        basis = pl.lit("discovery by the business associate")
+        return {"anchor_on": pl.col(name), "basis": basis, "waits_for": nothing}
+    if name in DATED_LATER:
+        day = pl.col(name)
+        first = pl.col("ce_discovery") if name in _FROM_DISCOVERY else pl.lit(None, pl.Date)
+        plan = pl.lit("") if name not in _FROM_DISCOVERY else pl.lit("planned from: ") + "basis"
+        return {
+            "anchor_on": pl.coalesce(day, first),
+            "basis": pl.when(day.is_null()).then(plan).otherwise(pl.lit(name)),
+            "waits_for": pl.when(day.is_null()).then(pl.lit(name)),
+        }
+    discovery = pl.col("ce_discovery")
+    if name == "ce_discovery_year_end":
+        # 164.408(c): after the end of the calendar year in which the breach was discovered
+        discovery = pl.date(discovery.dt.year(), 12, 31)
+    planned = pl.lit("planned from: ") if name == "unknown" else pl.lit("")
+    return {"anchor_on": discovery, "basis": planned + "basis", "waits_for": receipt}
 
 
-def _stops_by_entity(holds: tuple[Hold, ...]) -> dict[str, tuple[Stop, ...]]:
-    """Merged stops per entity that has holds of its own; '' for everyone else."""
-    entities = {hold.entity_id for hold in holds} | {""}
+def _said(rule: Rule) -> dict[str, pl.Expr]:
+    """What the row says of every entity alike."""
+    restart = rule.delay
+    texts = {
+        "recipient": rule.recipient, "rule_id": rule.rule_id, "duty": rule.duty, "owed_by": rule.owed_by,
+        "day_type": rule.day_type, "relation": rule.relation, "relation_to": rule.relation_to,
+        "citation": rule.citation, "needs_counsel": rule.needs_counsel, "exemption": rule.hipaa_mode,
+        "restart_day_type": restart.day_type if restart else "calendar",
+    }  # fmt: skip
     return {
-        entity: stops(hold for hold in holds if hold.entity_id in {"", entity})
-        for entity in entities
+        **{name: pl.lit(text, dtype=pl.String) for name, text in texts.items()},
+        "restart_days": pl.lit(restart.days if restart else None, dtype=pl.Int64),
+        # without them the day is earlier: an unreviewed row gets no holidays
+        "holidays": pl.lit(rule.reviewed),
+        "spared": pl.lit(rule.spared_by_hipaa),
+        "reviewed": pl.lit(rule.reviewed),
     }
 
 
-def _dated(
-    anchor: date, days: int, day_type: str, stopped: tuple[Stop, ...], as_of: date
-) -> tuple[date, int, bool]:
-    due = due_on(anchor, days, day_type=day_type, stopped=stopped)
-    plain = due_on(anchor, days, day_type=day_type)
-    return due, (due - plain).days, is_held(as_of, stopped)
-
-
-def _ids(rows: pl.DataFrame) -> pl.Series:
-    texts = rows.select(pl.concat_str(_KEY, separator="\x1f")).to_series()
-    digests = [hashlib.sha256(text.encode()).hexdigest()[:20] for text in texts.to_list()]
-    return pl.Series("duty_id", digests, dtype=pl.String)
+def _with_credit(rule: Rule, tested: Tested, rows: pl.DataFrame) -> pl.DataFrame:
+    """Add `credit_months`, where somebody's data obliges to offer monitoring."""
+    months = pl.lit(rule.credit_months, dtype=pl.Int64)
+    if not rule.credit_months:
+        return rows.with_columns(credit_months=months)
+    some = tested.residents(rule, rule.credit_trigger).filter(pl.col("upper") > 0)
+    some = some.select("entity_id", "state", credit_months=months)
+    return rows.join(some, on=["entity_id", "state"], how="left")

@@ -7,14 +7,14 @@ per letter and only the known ones exist.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from matching.store import OperatorError
 from notify.facts import Closed
+from notify.worded import checked, read_toml
 
 __all__ = ["BASES", "BLOCKS", "Element", "Texts", "Wording", "load_wording"]
 
@@ -23,7 +23,6 @@ BLOCKS = ("what_happened", "what_information", "what_we_are_doing", "what_you_ca
 BASES = ("ADULT", "MINOR", "DECEASED", "PERSREP")
 """Variants before POSSIBLE_."""
 _POSSIBLE = "POSSIBLE_"
-Model = TypeVar("Model", bound=Closed)
 
 
 class About(Closed):
@@ -138,7 +137,7 @@ def load_wording(folder: Path) -> Wording:
             f"{individual}/en.toml: not found; English is the language of last resort"
         )
     path = folder / "elements.toml"
-    elements = {name: _checked(path, Element, raw) for name, raw in _read(path).items()}
+    elements = {name: checked(path, Element, raw) for name, raw in read_toml(path).items()}
     if "other" not in elements:
         raise OperatorError(f"{path}: [other]: missing; add what unlisted kinds are called")
     digest = hashlib.sha256(template.read_bytes()).hexdigest()
@@ -146,7 +145,7 @@ def load_wording(folder: Path) -> Wording:
 
 
 def _texts(path: Path) -> Texts:
-    texts = _checked(path, Texts, _read(path))
+    texts = checked(path, Texts, read_toml(path))
     missing = [f"[about.{base}]" for base in BASES if base not in texts.about]
     missing += [f"[blocks.{block}]" for block in BLOCKS if block not in texts.blocks]
     missing += [
@@ -155,23 +154,3 @@ def _texts(path: Path) -> Texts:
     if missing:
         raise OperatorError(f"{path}: {', '.join(missing)}: missing; a notice needs all of them")
     return texts
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise OperatorError(f"{path}: not found; restore it from configs/letters") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OperatorError(f"{path}: no valid TOML: {error}") from None
-
-
-def _checked(path: Path, model: type[Model], raw: Any) -> Model:
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(key) for key in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        ]
-        raise OperatorError(f"{path}: {'; '.join(problems)}") from None

@@ -53,6 +53,10 @@ RULES: tuple[Rule, ...] = (
     Rule(pl.col("told_by") == "ce", "ce_notifies", "ce", _says("entity_notifies")),
     Rule(pl.col("told_by") != "ba", "waiting_ce", "waiting_ce", _says("delegation_undecided")),
     Rule(pl.col("hold").is_not_null(), "on_hold", "none", "hold:" + pl.col("hold")),
+    Rule(pl.col("disputed"), "on_hold", "none", _says("entity_disputes_patient")),
+    Rule(
+        pl.col("corrected"), "on_hold", "none", _says("exception:entity_corrected_name_or_address")
+    ),
     Rule(
         pl.col("deceased") & _UNMAILABLE,
         "deceased_without_representative",

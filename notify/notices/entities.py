@@ -15,7 +15,7 @@ from notify.answers import current_holds, delegations
 from notify.facts import Hold
 from notify.notices.settings import NoticesSettings
 
-__all__ = ["active", "default_due", "due_dates", "holds", "told_by"]
+__all__ = ["active", "default_due", "holds", "told_by"]
 
 _INDIVIDUAL_DAYS = 60
 """45 CFR 164.404(b): the outer limit, used where no duty was computed."""
@@ -47,26 +47,6 @@ def _last_day(hold: Hold) -> date:
         latest = hold.stated_on + timedelta(days=_ORAL_DAYS)
         return min(hold.until or latest, latest)
     return hold.until or date.max
-
-
-def due_dates(workspace: Workspace) -> pl.DataFrame:
-    """`entity_id, state, due_on`: earliest individual duty; state null where it covers everyone.
-
-    Both hypotheses of agency count, and rules nobody reviewed: they may only make a plan earlier.
-    """
-    due = workspace.scan("duties").filter(
-        pl.col("recipient") == "individual",
-        pl.col("due_on").is_not_null(),
-        pl.col("status") != "not_required",
-    )
-    nationwide = pl.col("jurisdiction") == "US"
-    return (
-        due.with_columns(state=pl.when(~nationwide).then("jurisdiction"))
-        .group_by("entity_id", "state")
-        .agg(pl.col("due_on").min())
-        .sort("entity_id", "state")
-        .collect()
-    )
 
 
 def default_due(settings: NoticesSettings) -> date:

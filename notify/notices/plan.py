@@ -16,9 +16,11 @@ import polars as pl
 from matching.store import Workspace, Writer, log_counts
 from matching.tables import TABLES, UNOWNED
 from notify import printed
+from notify.answers import person_answers
+from notify.duties import earliest_by
 from notify.notices import choose
 from notify.notices.decide import decided, with_address
-from notify.notices.entities import default_due, due_dates, holds, told_by
+from notify.notices.entities import default_due, holds, told_by
 from notify.notices.references import reference_numbers
 from notify.notices.settings import NoticesSettings
 from notify.notices.told import told
@@ -46,6 +48,7 @@ class Common:
     state_due: pl.DataFrame
     suppressed: pl.DataFrame
     told: pl.DataFrame
+    answered: pl.DataFrame
     voices: Voices
     numbers: pl.Series
 
@@ -77,7 +80,7 @@ def _common(workspace: Workspace, settings: NoticesSettings, aside: ThreadPoolEx
     reminders = settings.counsel.reminder_opt_in_is_email_consent
     scopes = ("notices", "all", *(["reminders"] if reminders else []))
     heard = voices(workspace, Hearing(as_of=settings.as_of, scopes=scopes, entities=entities))
-    due = due_dates(workspace)
+    due = earliest_by(workspace)
     return Common(
         settings=settings,
         entities=entities,
@@ -85,6 +88,7 @@ def _common(workspace: Workspace, settings: NoticesSettings, aside: ThreadPoolEx
         state_due=due.drop_nulls("state").rename({"due_on": "state_due_on"}),
         suppressed=_suppressed(workspace),
         told=earlier,
+        answered=_answered(workspace),
         voices=heard,
         numbers=numbers.result(),
     )
@@ -111,6 +115,36 @@ def _by_entity(workspace: Workspace, settings: NoticesSettings, due: pl.DataFram
         print_faults=printed.faults({"print_name": PRINT_NAME_MAX}),
         print_lacks=lacks_glyph(roster.select("print_name")),
     )
+
+
+def _answered(workspace: Workspace) -> pl.DataFrame:
+    """`person_id, entity_id, disputed, corrected, said_deceased, said_confidential`: entities' own words.
+
+    Death and a wish for confidential communications hold for the person, whoever said so; that the person
+    is no patient, and another name or address, for that entity's notice alone.
+    """
+    said = person_answers(workspace)
+    printed_fields = (
+        "first_name",
+        "middle_name",
+        "last_name",
+        "suffix",
+        "street",
+        "city",
+        "state",
+        "zip",
+    )
+    person = said.group_by("person_id").agg(
+        said_deceased=(pl.col("deceased") == pl.lit(value=True)).any(),
+        said_confidential=(pl.col("confidential") == pl.lit(value=True)).any(),
+    )
+    pairs = workspace.scan("ownership").select(_PAIR).join(person.lazy(), on="person_id").collect()
+    own = said.select(
+        *_PAIR,
+        "disputed",
+        corrected=pl.any_horizontal(pl.col(field).is_not_null() for field in printed_fields),
+    )
+    return pairs.join(own, on=_PAIR, how="left")
 
 
 def _suppressed(workspace: Workspace) -> pl.DataFrame:
@@ -209,11 +243,16 @@ def _with_people(workspace: Workspace, common: Common, part: Slice) -> pl.DataFr
     wide = wide.join(common.suppressed, on="person_id", how="left")
     wide = wide.join(choose.of_people(part.members, said), on="who", how="left")
     wide = wide.join(choose.of_pairs(near, said), on="pair", how="left")
+    wide = wide.join(common.answered, on=_PAIR, how="left")
     anyone = ("name", *(KINDS if settings.mailing.cross_entity_addresses else ()))
     return wide.with_columns(
         *(pl.coalesce(kind, f"any_{kind}").alias(kind) for kind in anyone),
         pl.col("affected").fill_null("confirmed"),
-        pl.col("deceased", "confidential").fill_null(value=False),
+        pl.col("disputed", "corrected").fill_null(value=False),
+        *(
+            pl.col(flag).fill_null(value=False) | pl.col(f"said_{flag}").fill_null(value=False)
+            for flag in ("deceased", "confidential")
+        ),
         pl.col("language").fill_null("en"),
     )
 

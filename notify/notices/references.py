@@ -1,7 +1,9 @@
 """Reference numbers: what a caller reads out, one per person and entity, the same in every wave.
 
-Nine base32 characters hold 45 bits: among 20 million pairs a handful collide, and the later of two
-takes the next counter. People who were told before keep theirs, so they come first.
+Packets and letters both ask here, over all pairs of `ownership`, so that the number in a covered entity's
+list is the one in the letter. Nine base32 characters hold 45 bits: among 20 million pairs a handful
+collide, and the later of two takes the next counter. People who were told or named before keep theirs, so
+they come first, the earliest named before the others.
 """
 
 from __future__ import annotations
@@ -49,8 +51,17 @@ def _resolved(
 ) -> pl.DataFrame:
     """New numbers for all but the first of each collision; a loop over the handful there is."""
     earlier = told.select("person_id", "entity_id", told_first=pl.lit(0))
-    ordered = twice.join(earlier, on=["person_id", "entity_id"], how="left").sort(
-        "reference_no", "told_first", "person_id", "entity_id", nulls_last=True
+    named = (
+        workspace.scan("registry")
+        .filter(pl.col("person_id").is_in(twice["person_id"].implode()))
+        .group_by("person_id")
+        .agg(named_at=pl.col("recorded_at").min())
+        .collect()
+    )
+    ordered = (
+        twice.join(earlier, on=["person_id", "entity_id"], how="left")
+        .join(named, on="person_id", how="left")
+        .sort("reference_no", "told_first", "named_at", "person_id", "entity_id", nulls_last=True)
     )
     later = ordered.filter(~pl.col("reference_no").is_first_distinct())
     given: list[str] = []

@@ -15,9 +15,9 @@ from notify.answers import current_holds
 from notify.packets.individuals import groups, individuals, owned
 from notify.packets.plan import content_digests, recipients, summary, with_states
 from notify.packets.releasing import PacketsReleased, release
-from notify.packets.settings import PacketsSettings
+from notify.packets.settings import Packets, PacketsSettings
 
-__all__ = ["PacketsReleased", "PacketsSettings", "release", "run"]
+__all__ = ["Packets", "PacketsReleased", "PacketsSettings", "release", "run"]
 
 
 def run(workspace: Workspace, settings: PacketsSettings) -> None:
@@ -33,13 +33,13 @@ def run(workspace: Workspace, settings: PacketsSettings) -> None:
     planned = pl.concat(summaries)
     content = content_digests(workspace, settings, planned)
     to_whom = recipients(workspace.read("entities"), settings.as_of).select(
-        "entity_id", "recipient_id", "role"
+        "entity_id", "recipient_id", "role", "unusable_key"
     )
     packets = with_states(
         planned.join(content, on="entity_id").join(to_whom, on="entity_id"),
         workspace,
         current_holds(workspace, settings.holds),
-        as_of=settings.as_of,
+        settings,
     )
     workspace.write("packets", TABLES["packets"].complete(packets))
     states = dict(packets.group_by("state").len().sort("state").iter_rows())

@@ -1,57 +1,90 @@
 """The files of one packet: what a covered entity receives, as bytes by name.
 
-individuals.csv and response_form.csv are opened by people in a spreadsheet, so a cell that would start a
-formula gets an apostrophe in front (README.txt says so). Lists inside a cell are separated by `|`.
+The CSV files are opened by people in a spreadsheet, so a cell that would start a formula gets an apostrophe in
+front (README.txt says so); individuals.xlsx has text cells and needs none. Lists inside a cell are separated
+by `|`.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from notify.packets.delta import as_listed, delta
 from notify.packets.individuals import COLUMNS
 from notify.packets.letter import DUTIES, letter_data
 from notify.packets.settings import PacketsSettings
+from notify.packets.uncertain import COLUMNS as UNCERTAIN
+from notify.packets.xlsx import xlsx
 from notify.typeset import render
 
-__all__ = ["PERSONAL", "packet_files"]
+__all__ = ["PERSONAL", "XLSX_MAX", "Held", "packet_files"]
 
-PERSONAL = frozenset({"individuals.csv", "element_matrix.csv"})
+PERSONAL = frozenset(
+    {"individuals.csv", "individuals.xlsx", "element_matrix.csv", "uncertain.csv", "delta.csv"}
+)
 """Files with a person's data: plain only in a synthetic incident."""
+XLSX_MAX = 100_000
+"""Rows: a spreadsheet program opens that many without trouble. Longer lists come as CSV only."""
 
 _FORMULA = r"^[=+\-@\t\r]"
-_ENCLOSED = (
-    "individuals.csv", "element_matrix.csv", "counts.json", "response_form.csv", "README.txt", "manifest.json",
-)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is known of one entity beside its people: rows of its own alone."""
+
+    counts: pl.DataFrame
+    duties: list[dict[str, Any]]
+    delegation: list[dict[str, Any]]
+    uncertain: pl.DataFrame
+    before: bytes | None
+    """individuals.csv of the version before, as it went out; None for the first."""
 
 
 def packet_files(
     packet: dict[str, Any],
     people: pl.DataFrame,
+    held: Held,
     settings: PacketsSettings,
     *,
-    counts: pl.DataFrame,
-    duties: list[dict[str, Any]],
-    delegation: list[dict[str, Any]],
+    fingerprint: str,
     synthetic: bool,
 ) -> dict[str, bytes]:
-    """Every file but the manifest. `people` are the listed rows of this entity alone, in order."""
+    """Every file but manifest and signature. `people` are the listed rows of this entity alone, in order."""
     elements = _elements(people)
-    letter = letter_data(
-        packet, settings, duties=duties, delegation=delegation,
-        elements=_labelled(elements, settings), enclosures=list(_ENCLOSED), synthetic=synthetic,
-    )  # fmt: skip
-    return {
-        "notice_letter.pdf": render(settings.template, letter, document_date=settings.as_of),
-        "individuals.csv": _csv(people.select(COLUMNS)),
+    listed = _csv(people.select(COLUMNS))
+    changed = delta(as_listed(held.before), as_listed(listed)) if held.before else None
+    files = {
+        "individuals.csv": listed,
         "element_matrix.csv": _csv(_matrix(people, [e["element"] for e in elements])),
-        "counts.json": _json(_counts(packet, counts, elements)),
+        "uncertain.csv": _csv(held.uncertain.select(UNCERTAIN)),
+        "counts.json": _json(_counts(packet, held.counts, elements)),
         "response_form.csv": _csv(_form(packet)),
-        "README.txt": _readme(packet, letter).encode(),
     }
+    if people.height <= XLSX_MAX:
+        files["individuals.xlsx"] = xlsx(_texts(people.select(COLUMNS)), sheet="individuals")
+    if changed is not None:
+        files["delta.csv"] = _csv(changed)
+    enclosed = [name for name in _FILES if name in files or name in _ALWAYS]
+    letter = letter_data(
+        packet, settings, duties=held.duties, delegation=held.delegation,
+        elements=_labelled(elements, settings), enclosures=[n for n in enclosed if n != "notice_letter.pdf"],
+        changes=None if changed is None else _changes(changed),
+        fingerprint=fingerprint, synthetic=synthetic,
+    )  # fmt: skip
+    files["notice_letter.pdf"] = render(settings.template, letter, document_date=settings.as_of)
+    files["README.txt"] = _readme(packet, letter, enclosed).encode()
+    return files
+
+
+def _changes(changed: pl.DataFrame) -> dict[str, int]:
+    found = dict(changed.group_by("change").len().iter_rows())
+    return {name: found.get(name, 0) for name in ("added", "removed", "changed")}
 
 
 def _elements(people: pl.DataFrame) -> list[dict[str, Any]]:
@@ -117,6 +150,7 @@ def _form(packet: dict[str, Any]) -> pl.DataFrame:
         ("receipt", "", "", "value: the day on which you received this packet, YYYY-MM-DD"),
         ("accept", "", "", "value: yes, if the list is right; otherwise add rows below"),
         ("correct", "agency", "", "value: agent or independent"),
+        ("closed", "", "", "value: who keeps the records, if the practice is closed; else leave empty"),
         *(("delegate", duty, "", f"{label}; value: ba (you, for us) or ce (we ourselves)") for duty, label in DUTIES.items()),
     ]  # fmt: skip
     example = "for one person: person_id from individuals.csv; answer dispute, correct or flag; see README.txt"
@@ -141,23 +175,27 @@ def _form(packet: dict[str, Any]) -> pl.DataFrame:
 def _csv(frame: pl.DataFrame) -> bytes:
     """UTF-8, a header, CRLF as RFC 4180 has it; cells that would start a formula get an apostrophe."""
     text = pl.col(pl.String)
-    flags = pl.col(pl.Boolean)
-    safe = frame.with_columns(
-        pl.when(text.str.contains(_FORMULA))
-        .then("'" + text)
-        .when(text != "")
-        .then(text)
-        .name.keep(),
-        pl.when(flags).then(pl.lit("Y")).otherwise(pl.lit("N")).name.keep(),
+    safe = _texts(frame).with_columns(
+        pl.when(text.str.contains(_FORMULA)).then("'" + text).otherwise(text).name.keep()
     )
     return safe.write_csv(line_terminator="\r\n").encode()
+
+
+def _texts(frame: pl.DataFrame) -> pl.DataFrame:
+    """Texts as they are, null where empty; Y or N for true or not; whole numbers in digits."""
+    text, flags = pl.col(pl.String), pl.col(pl.Boolean)
+    return frame.with_columns(
+        pl.when(text != "").then(text).name.keep(),
+        pl.when(flags).then(pl.lit("Y")).otherwise(pl.lit("N")).name.keep(),
+        pl.col(pl.Int32, pl.Int64).cast(pl.String),
+    )
 
 
 def _json(document: dict[str, Any]) -> bytes:
     return (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def _readme(packet: dict[str, Any], letter: dict[str, Any]) -> str:
+def _readme(packet: dict[str, Any], letter: dict[str, Any], enclosed: list[str]) -> str:
     made_up = (
         "SYNTHETIC DATA: no real person, practice or incident.\n\n" if letter["synthetic"] else ""
     )
@@ -174,37 +212,67 @@ def _readme(packet: dict[str, Any], letter: dict[str, Any]) -> str:
     )
     return README.format(
         made_up=made_up, unlisted=unlisted, undecided=undecided, entity=packet["held_as"],
-        reference=letter["reference"], reply_by=letter["reply_by"], enclosures="\n".join(_ENCLOSED),
+        reference=letter["reference"], reply_by=letter["reply_by"], fingerprint=letter["fingerprint"],
+        files="\n".join(f"{name:<20}{_FILES[name]}" for name in enclosed),
     )  # fmt: skip
 
 
+_FILES = {
+    "notice_letter.pdf": "the notice: what happened, numbers, what we ask, by when you must notify",
+    "individuals.csv": "one row per person whose information was, or may have been, involved",
+    "individuals.xlsx": "the same list for a spreadsheet program, every cell as text",
+    "delta.csv": "what is new since the version before: people added, removed, changed",
+    "element_matrix.csv": "the same people, one column per kind of information, Y where it was present",
+    "uncertain.csv": "who on the list is uncertain, and why",
+    "counts.json": "lowest (confirmed), expected and highest (upper) number of people, in all and by state",
+    "response_form.csv": "your answers: fill in the column value, add rows for people, send it back",
+    "README.txt": "this page",
+    "manifest.json": "SHA-256 of every file, and of the tables and settings they were made from",
+    "manifest.sig": "our signature on manifest.json",
+    "signing_key.pem": "the public key that checks it",
+}
+"""Every file of a packet, in the order of the README. individuals.xlsx and delta.csv may be absent."""
+_ALWAYS = {"notice_letter.pdf", "README.txt", "manifest.json", "manifest.sig", "signing_key.pem"}
+
 README = """{made_up}Packet {reference}, for {entity}: notice of a breach, 45 CFR 164.410. Please answer by {reply_by}.
 
-notice_letter.pdf   the notice: what happened, numbers, what we ask, by when you must notify
-individuals.csv     one row per person whose information was, or may have been, involved
-element_matrix.csv  the same people, one column per kind of information, Y where it was present
-counts.json         lowest (confirmed), expected and highest (upper) number of people, in all and by state
-response_form.csv   your answers: fill in the column value, add rows for people, send it back
-manifest.json       SHA-256 of every file, and of the tables and settings they were made from
+{files}
 
 {unlisted}{undecided}individuals.csv
   person_id      our number for the person; use it in your answers
   reference_no   what the person reads out when calling about a letter; the same in every mailing
   status         confirmed, or possible: matches one of your charts, but not with certainty
   names, date_of_birth, street, city, state, zip
-                 from your own chart where there is one, else from the record that we held for you
+                 from your own chart where there is one, else from the record that we held for you;
+                 what you corrected since is in its place
   mrn            your chart numbers, separated by |
   elements       kinds of information of this person that we held for you, separated by |; empty where possible
   basis          what says that the record is yours
   deceased, minor   Y or N by the same records
+  answered       what you told us of the person: disputed, corrected or confidential
+
+uncertain.csv: person_id, reference_no, the reason in words, how likely it is (0 to 1), and the reference_no of
+another row of your list that may be the same person. Nobody is left out because of a doubt.
+
+delta.csv: reference_no, person_id, added, removed or changed, and the columns that changed, separated by |.
 
 response_form.csv, rows about people (column answer)
+  accept    the person is your patient, and the row is right; column value: yes
   dispute   the person is not your patient
   correct   field: first_name, middle_name, last_name, suffix, date_of_birth, street, city, state, zip;
             value: the right one
   flag      field: deceased, minor, confidential, representative; value: Y, N or the name and address
+Rows that you leave empty are no answer; you may send the form again with more. A file that you sent twice
+counts once, and of two answers to one question the later counts.
 
-Dates are YYYY-MM-DD. A cell that begins with = + - @ has an apostrophe put in front, so that no
+To check that the packet is ours and whole: the fingerprint of our key is
+  {fingerprint}
+  openssl pkey -pubin -in signing_key.pem -outform DER | openssl dgst -sha256
+shows it at the beginning, and
+  openssl pkeyutl -verify -pubin -inkey signing_key.pem -rawin -in manifest.json -sigfile manifest.sig
+checks the signature. manifest.json then gives the SHA-256 of every other file.
+
+Dates are YYYY-MM-DD. In CSV files a cell that begins with = + - @ has an apostrophe put in front, so that no
 spreadsheet takes it for a formula; take it off before matching. The numbers in counts.json can be lower
 than the rows listed: there, records that may be one person's are counted once.
 """

@@ -8,7 +8,7 @@ from typing import Any
 from notify.facts import Incident
 from notify.packets.settings import PacketsSettings
 
-__all__ = ["letter_data", "long_date"]
+__all__ = ["DUTIES", "addressee", "letter_data", "long_date", "passphrase_data"]
 
 DUTIES = {
     "individual": "Letters to the individuals",
@@ -46,6 +46,8 @@ def letter_data(
     delegation: list[dict[str, Any]],
     elements: list[dict[str, Any]],
     enclosures: list[str],
+    changes: dict[str, int] | None,
+    fingerprint: str,
     synthetic: bool,
 ) -> dict[str, Any]:
     """Everything the template prints, dates and numbers already in words. JSON-ready."""
@@ -57,8 +59,10 @@ def letter_data(
         "incident_id": settings.incident.id,
         "reference": f"{packet['entity_id']}, version {packet['version']}",
         "version": packet["version"],
+        "changes": changes and {name: f"{count:,}" for name, count in changes.items()},
+        "fingerprint": fingerprint,
         "date": long_date(settings.as_of),
-        "addressee": _addressee(packet),
+        "addressee": addressee(packet),
         "recipient": packet["role"],
         "entity": packet["held_as"],
         "what_happened": settings.incident.what_happened,
@@ -78,12 +82,34 @@ def letter_data(
     }
 
 
+def passphrase_data(
+    packet: dict[str, Any],
+    settings: PacketsSettings,
+    *,
+    passphrase: str,
+    fingerprint: str,
+    synthetic: bool,
+) -> dict[str, Any]:
+    """What the letter with the passphrase prints. It says nothing of the incident or of any person."""
+    return {
+        "synthetic": synthetic,
+        "business_associate": settings.business_associate.model_dump(mode="json"),
+        "date": long_date(settings.as_of),
+        "addressee": addressee(packet),
+        "entity": packet["held_as"],
+        "entity_id": packet["entity_id"],
+        "passphrase": passphrase,
+        "fingerprint": fingerprint,
+    }
+
+
 def long_date(day: date) -> str:
     """`March 5, 2026`."""
     return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
 
 
-def _addressee(packet: dict[str, Any]) -> list[str]:
+def addressee(packet: dict[str, Any]) -> list[str]:
+    """Contact, name and address of who receives the packet, as far as the roster has them."""
     name = packet["to_legal_name"]
     if packet["role"] == "custodian":
         name = f"{packet['custodian']}, custodian of records of {packet['held_as']}"

@@ -17,12 +17,16 @@ import polars as pl
 from matching.store import Workspace
 from notify.answers import holds_on, receipt_rows
 from notify.facts import Hold, Incident
+from notify.packets.container import way_of
 from notify.packets.individuals import COLUMNS
 from notify.packets.settings import PacketsSettings
 
-__all__ = ["content_digests", "held_today", "recipients", "released", "summary", "with_states"]
+__all__ = [
+    "content_digests", "held_today", "recipients", "released", "summary", "unusable_key", "with_states",
+]  # fmt: skip
 
-_TIMELESS = tuple(column for column in COLUMNS if column not in {"minor", "reference_no"})
+_NO_NEWS = {"minor", "reference_no", "answered"}
+_TIMELESS = tuple(column for column in COLUMNS if column not in _NO_NEWS)
 _ANSWER_STATES = {
     "accept": "accepted",
     "dispute": "disputed",
@@ -81,12 +85,22 @@ def recipients(entities: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per entity: who receives its packet, and the address it goes to.
 
     `entity_id, recipient_id, role (entity / successor / custodian / nobody), custodian, held_as` (the entity's
-    own name) and the recipient's contact as `to_...`.
+    own name) and the recipient's contact and key as `to_...`; a custodian has no key in the roster.
+    `unusable_key`: there is a key that nothing can be encrypted to.
     Sold practices go to the successor, through several sales; closed ones without a successor to the
     custodian of their records at the address the roster has.
     """
     ids = _last_owners(entities, as_of)
-    contact = ("legal_name", "contact_name", "street", "city", "state", "zip", "email")
+    contact = (
+        "legal_name",
+        "contact_name",
+        "street",
+        "city",
+        "state",
+        "zip",
+        "email",
+        "packet_key",
+    )
     owner = entities.select(
         pl.col("entity_id").alias("owner_id"), *(pl.col(c).alias(f"to_{c}") for c in contact)
     )
@@ -105,13 +119,19 @@ def recipients(entities: pl.DataFrame, as_of: date) -> pl.DataFrame:
             .when(custodial)
             .then(pl.lit("nobody"))
             .otherwise(pl.lit("entity")),
+            to_packet_key=pl.when(~keeps).then("to_packet_key"),
+        )
+        .with_columns(
+            unusable_key=pl.col("to_packet_key")
+            .map_elements(lambda key: way_of(key, as_of) is None, return_dtype=pl.Boolean)
+            .fill_null(value=False)
         )
         .sort("entity_id")
     )
 
 
 def released(events: pl.DataFrame) -> pl.DataFrame:
-    """One row per entity with a packet out: `entity_id, released_version, released_content`."""
+    """One row per entity with a packet out: `entity_id, released_version, released_content, released_on`."""
     return (
         events.filter((pl.col("channel") == "packet") & (pl.col("kind") == "exported"))
         .sort("entity_id", "notice_version", "recorded_at")
@@ -119,16 +139,21 @@ def released(events: pl.DataFrame) -> pl.DataFrame:
         .agg(
             released_version=pl.col("notice_version").last(),
             released_content=pl.col("detail").last(),
+            released_on=pl.col("dated_on").last(),
         )
     )
 
 
 def with_states(
-    packets: pl.DataFrame, workspace: Workspace, holds: tuple[Hold, ...], *, as_of: date
+    packets: pl.DataFrame,
+    workspace: Workspace,
+    holds: tuple[Hold, ...],
+    settings: PacketsSettings,
 ) -> pl.DataFrame:
     """Add `state`, `reason` and `version`: exactly one state per entity, the most telling first.
 
-    News beats what was sent: a changed packet is ready (or withheld) again, as the next version.
+    News beats what was sent: a changed packet is ready (or withheld) again, as the next version. Silence
+    escalates by days since the release: `reply_overdue`, then unreachable for want of any reply.
     """
     events = workspace.read("events")
     known = packets.join(released(events), on="entity_id", how="left")
@@ -138,7 +163,9 @@ def with_states(
     known = known.join(_answers(workspace, known), on="entity_id", how="left").join(
         _lost(events), on=["entity_id", "version"], how="left"
     )
-    held = held_today(known["entity_id"], holds, as_of)
+    known = known.with_columns(pl.col("lost").fill_null(value=False))
+    held = held_today(known["entity_id"], holds, settings.as_of)
+    known = known.with_columns(held=pl.coalesce(held, unusable_key()))
     before = (
         pl.when(pl.col("held").is_not_null())
         .then(pl.lit("withheld"))
@@ -148,12 +175,36 @@ def with_states(
         .then(pl.lit("closed_with_custodian"))
         .otherwise(pl.lit("ready"))
     )
-    after = pl.coalesce("answer", pl.when("lost").then(pl.lit("unreachable")), pl.lit("sent"))
-    return known.with_columns(held).with_columns(
+    silent, late = _silence(settings)
+    after = pl.coalesce(
+        "answer", pl.when(pl.col("lost") | silent).then(pl.lit("unreachable")), pl.lit("sent")
+    )
+    open_question = pl.col("answer").is_null() | (pl.col("answer") == "received")
+    why = (
+        pl.when(pl.col("lost") & pl.col("answer").is_null())
+        .then(pl.lit("came_back"))
+        .when(silent & open_question)
+        .then(pl.lit("no_reply"))
+        .when(late & open_question)
+        .then(pl.lit("reply_overdue"))
+    )
+    return known.with_columns(
         state=pl.when(fresh).then(before).otherwise(after),
-        reason=pl.when(fresh).then(pl.col("held")),
+        reason=pl.when(fresh).then(pl.col("held")).otherwise(why),
         version=pl.col("version").cast(pl.Int32),
     )
+
+
+def _silence(settings: PacketsSettings) -> tuple[pl.Expr, pl.Expr]:
+    """No reply for so long that the entity counts as unreachable; later than it was asked to reply."""
+    days = (pl.lit(settings.as_of) - pl.col("released_on")).dt.total_days()
+    silent, late = (days > settings.unreachable_days), (days > settings.reply_days)
+    return silent.fill_null(value=False), late.fill_null(value=False)
+
+
+def unusable_key() -> pl.Expr:
+    """The reason to withhold a packet that cannot be encrypted to its recipient's key."""
+    return pl.when("unusable_key").then(pl.lit("packet_key_unusable"))
 
 
 def _told(incident: Incident) -> dict[str, Any]:

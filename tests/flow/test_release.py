@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from flows import gates
+from flows.cli import app
 from flows.release import export_batches, release_packets, write_letters
 from flows.rounds import open_round
 from flows.run import run_round
 from flows.verify import exit_code, verify
-from matching.errors import ApprovalMissing
+from matching.errors import ApprovalMissing, OperatorError
 from tests.flow.conftest import Ran
 
 
@@ -62,6 +65,32 @@ def test_release_twice_is_release_once_and_the_next_round_renames_nobody(
     assert again["notices"]["mail"] == 0 or workspace.rows("batches") == 0, "nobody is mailed twice"
     figures = verify(own.workspace)
     assert exit_code(figures) == 0, figures
+
+
+def test_answers_and_facts_from_files_are_heard_by_the_next_round(
+    own: Ran, approver: str, tmp_path: Path
+) -> None:
+    release_packets(own.workspace)
+    workspace, _ = open_round(own.workspace)
+    workspace.inbox_parts = None
+    entity = str(workspace.read("packets").filter(state="ready")["entity_id"][0])
+    form = workspace.out / "packets" / entity / "v1" / "response_form.csv"
+    filled = tmp_path / "filled.csv"
+    filled.write_text(form.read_text().replace(",accept,,,", ",accept,,yes,"))
+    ran = CliRunner().invoke(app, ["responses", str(own.workspace), str(filled), "--json"])
+    assert (ran.exit_code, json.loads(ran.stdout)["answers"]) == (0, 1)
+    again = CliRunner().invoke(app, ["responses", str(own.workspace), str(filled), "--json"])
+    assert json.loads(again.stdout)["taken_before"]
+    facts = tmp_path / "facts.toml"
+    facts.write_text('[[risk]]\ndecision = "notify"\ndated_on = 2026-01-05\n')
+    ran = CliRunner().invoke(app, ["record", str(own.workspace), str(facts), "--json"])
+    assert (ran.exit_code, len(json.loads(ran.stdout)["facts"])) == (0, 1)
+    filled.write_text(filled.read_text().replace(entity, "NOBODY"))
+    ran = CliRunner().invoke(app, ["responses", str(own.workspace), str(filled)])
+    assert isinstance(ran.exception, OperatorError)
+    run_round(own.incident, workspace=own.workspace, engine="local", approve_as=approver)
+    assert workspace.read("packets").filter(entity_id=entity)["state"].to_list() == ["accepted"]
+    assert exit_code(verify(own.workspace)) == 0
 
 
 def test_letters_come_as_proofs_and_one_by_one(own: Ran) -> None:

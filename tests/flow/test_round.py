@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows import gates
 from flows.journal import Journal
 from flows.rounds import latest, open_round
 from flows.run import run_round
+from flows.show import status_text
 from flows.status import status
 from flows.steps import STEPS
 from flows.verify import exit_code, verify
@@ -137,6 +139,18 @@ def test_status_tells_steps_gates_and_clocks(ran: Ran) -> None:
     }
     assert document["clocks"]
     assert all({"days_left", "first_due_on"} <= set(clock) for clock in document["clocks"])
+    nearest = document["entity_clocks"][0]
+    as_of = date.fromisoformat(document["as_of"])
+    assert (date.fromisoformat(nearest["first_due_on"]) - as_of).days == nearest["days_left"]
+    each = [(clock["entity_id"], clock["jurisdiction"]) for clock in document["entity_clocks"]]
+    assert len(set(each)) == len(each)
+    assert {jurisdiction for _, jurisdiction in each} > {"US"}
+    listed = pl.read_csv(ran.workspace / "out" / "duties" / "duties.csv", infer_schema=False)
+    assert listed.height == sum(clock["duties"] for clock in document["entity_clocks"])
+    assert (ran.workspace / "out" / "duties" / "duties.ics").is_file()
+    text = status_text(document)
+    assert nearest["entity_id"] in text
+    assert "--json" in text  # the rest is not shown
 
 
 def test_the_journal_forgets_nothing_and_counts_an_approval_once(own: Ran, approver: str) -> None:

@@ -12,9 +12,14 @@ from hypothesis import strategies as st
 from matching.fields import CANONICAL_FIELDS
 from matching.standardise import address, contacts, facts, names, places
 from matching.standardise.distinct import Cleaner, Known
-from matching.standardise.part import OF_AGE, ORDER, clean_part
+from matching.standardise.part import CAME, OF_AGE, ORDER, clean_part
 
-SCHEMA = {**dict.fromkeys(CANONICAL_FIELDS, pl.String), ORDER: pl.String, OF_AGE: pl.String}
+SCHEMA = {
+    **dict.fromkeys(CANONICAL_FIELDS, pl.String),
+    ORDER: pl.String,
+    OF_AGE: pl.String,
+    CAME: pl.String,
+}
 TYPED = st.text(alphabet="ABJRTaeiosz .,'-#/&()0123456789éñŁß李", max_size=24)
 ANY = st.one_of(st.none(), TYPED, st.text(max_size=24))
 FIELDS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import yaml
 from matching.store import Workspace
 from matching.tables import TABLES
 from notify.duties import DutiesSettings, run
-from notify.facts import Hold, Incident
+from notify.facts import Counsel, Hold, Incident
 
 CASES = yaml.safe_load((Path(__file__).parent / "duties.yaml").read_text())
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -31,7 +32,11 @@ AS_EXPECTED = {
     "due": "due_on",
     "count": "count_used",
     "rule": "rule_id",
+    "waits": "waits_for",
+    "credit": "credit_months",
 }
+USUAL = "appointment|contact|name"
+RECORDED = datetime(2026, 3, 18, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
@@ -42,6 +47,8 @@ def test_case(case: dict[str, Any], tmp_path: Path) -> None:
         key = {k: named[k] for k in ("rule_id", "hypothesis", "jurisdiction") if k in named}
         found = only(duties, key).to_dicts()
         assert len(found) == 1, f"{key}: {len(found)} rows"
+        words = named.pop("says", "")
+        assert words in found[0]["explanation"]
         assert {k: found[0][k] for k in named} == named
     for unwanted in case.get("absent", []):
         key = {AS_EXPECTED.get(k, k): value for k, value in unwanted.items()}
@@ -57,7 +64,9 @@ def duties_of(case: dict[str, Any], tmp_path: Path) -> pl.DataFrame:
         tmp_path / "ws", incident_id="t", synthetic=True, key_file=tmp_path / "key.json"
     )[0]
     put(workspace, "entities", [PRACTICE | case.get("entity", {})])
-    put(workspace, "counts", counts_of(case.get("people", {"MD": 10})))
+    people = case.get("people", {"MD": 10})
+    put(workspace, "counts", counts_of(people))
+    put(workspace, "element_counts", element_counts_of(people, case.get("elements", {})))
     given = case.get("delegation", {})
     put(
         workspace,
@@ -73,8 +82,23 @@ def duties_of(case: dict[str, Any], tmp_path: Path) -> pl.DataFrame:
             "recorded_at": datetime(2026, 3, 18, tzinfo=UTC),
         }
         workspace.append("responses", TABLES["responses"].complete(pl.DataFrame([answer])))
+    recorded(workspace, case)
     run(workspace, settings_of(case))
     return workspace.read("duties")
+
+
+def recorded(workspace: Workspace, case: dict[str, Any]) -> None:
+    """The case's letters and typed facts, as commands append them."""
+    for number, piece in enumerate(case.get("letters", [])):
+        event = {
+            "event_id": f"e{number:04}", "channel": "mail", "entity_id": "E1", "person_id": "P1",
+            "piece_id": "p", "batch_id": "b", "notice_version": 1, "recorded_at": RECORDED, **piece,
+        }  # fmt: skip
+        workspace.append("events", TABLES["events"].complete(pl.DataFrame([event])))
+    for number, fact in enumerate(case.get("facts", [])):
+        row = {"fact_id": f"f{number}", "entity_id": "E1", "recorded_at": RECORDED}
+        row |= fact | {"value": json.dumps(fact.get("value", {}))}
+        workspace.append("facts", TABLES["facts"].complete(pl.DataFrame([row])))
 
 
 def put(workspace: Workspace, name: str, rows: list[dict[str, Any]]) -> None:
@@ -102,6 +126,19 @@ def counts_of(people: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def element_counts_of(
+    people: dict[str, Any], elements: dict[str, dict[str, int]]
+) -> list[dict[str, Any]]:
+    """Everyone has the usual kinds of data, unless the case says who has which."""
+    rows = []
+    for state, number in people.items():
+        upper = number[2] if isinstance(number, list) else number
+        for kinds, n in elements.get(state, {USUAL: upper}).items():
+            same = {"confirmed": n, "expected": float(n), "upper": n}
+            rows.append({"entity_id": "E1", "state": state, "elements": kinds, **same})
+    return rows
+
+
 def settings_of(case: dict[str, Any]) -> DutiesSettings:
     known_on = case.get("known_on", date(2026, 3, 5))
     return DutiesSettings(
@@ -112,5 +149,6 @@ def settings_of(case: dict[str, Any]) -> DutiesSettings:
         ),
         as_of=case.get("as_of", date(2026, 3, 20)),
         holds=tuple(Hold(official="A. Official", agency="FBI", **hold) for hold in case.get("holds", [])),
+        counsel=Counsel(**case.get("counsel", {})),
         jurisdictions=CONFIGS / "jurisdictions",
     )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from matching.fields import CANONICAL_FIELDS
-from matching.standardise.part import OF_AGE, ORDER, clean_part
+from matching.standardise.part import CAME, OF_AGE, ORDER, clean_part
 
 CASES: list[dict[str, Any]] = yaml.safe_load(
     Path(__file__).with_name("standardise.yaml").read_text(encoding="utf-8")
@@ -21,8 +21,16 @@ CASES: list[dict[str, Any]] = yaml.safe_load(
 @cache
 def cleaned() -> list[dict[str, Any]]:
     """One row a case."""
-    rows = [{**case["in"], ORDER: case.get("order", "mdy"), OF_AGE: "2008-03-05"} for case in CASES]
-    schema = {**dict.fromkeys(CANONICAL_FIELDS, pl.String), ORDER: pl.String, OF_AGE: pl.String}
+    rows = [
+        {**case["in"], ORDER: case.get("order", "mdy"), OF_AGE: "2008-03-05", CAME: "2026-03-05"}
+        for case in CASES
+    ]
+    schema = {
+        **dict.fromkeys(CANONICAL_FIELDS, pl.String),
+        ORDER: pl.String,
+        OF_AGE: pl.String,
+        CAME: pl.String,
+    }
     frame, _ = clean_part(pl.DataFrame(rows, schema=schema), pivot=26)
     return frame.with_columns(pl.col(pl.Date).dt.to_string("iso")).to_dicts()
 

@@ -5,7 +5,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from matching.tables import TABLES
+from matching.owners.kinds import KINDS
+from matching.tables import ELEMENT_KINDS, TABLES
 from notify import counts
 
 
@@ -335,3 +336,90 @@ def test_what_a_round_changed_is_noted_once(by_hand):
 
 def test_nothing_is_noted_before_counts(by_hand):
     assert counts.note_changes(by_hand().workspace, number=1) == 0
+
+
+def kinds_of(made, held):
+    """held: {(person, entity): kinds}."""
+    made.write(
+        "elements",
+        [
+            {"person_id": p, "entity_id": e, "element": kind}
+            for (p, e), kinds in sorted(held.items())
+            for kind in sorted(kinds)
+        ],
+    )
+
+
+def sets(made, entity):
+    return {
+        (r["state"], r["elements"]): (
+            r["confirmed"],
+            pytest.approx(r["expected"], abs=1e-6),
+            r["upper"],
+        )
+        for r in made.table("element_counts")
+        if r["entity_id"] == entity
+    }
+
+
+def test_people_by_their_kinds_of_data_at_each_entity(by_hand):
+    made = by_hand()
+    kinds_of(
+        made, {("A", "CE1"): ["name", "ssn"], ("A", "CE2"): ["name"], ("B", "CE1"): ["ssn", "name"]}
+    )
+    owned = [
+        ("A", "CE1", "confirmed", 1.0), ("A", "CE2", "possible", 0.25), ("B", "CE1", "confirmed", 1.0),
+        ("C", "CE1", "confirmed", 1.0),
+    ]  # fmt: skip
+    fill(made, [person(name) for name in "ABC"], owned)
+    assert sets(made, "CE1") == {("UNK", "name|ssn"): (2, 2.0, 2), ("UNK", ""): (1, 1.0, 1)}
+    assert sets(made, "CE2") == {("UNK", "name"): (0, 0.25, 1)}
+
+
+def test_merged_people_hold_together_what_each_does(by_hand):
+    made = by_hand()
+    kinds_of(made, {("A", "CE1"): ["name", "ssn"], ("B", "CE1"): ["contact", "name"]})
+    owned = [(name, "CE1", "confirmed", 1.0) for name in "AB"]
+    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
+    # one person at least, who then has all three; expected takes the pair off what both have
+    assert sets(made, "CE1") == {
+        ("UNK", "contact|name|ssn"): (1, 0.0, 0),
+        ("UNK", "name|ssn"): (0, 1.0, 1),
+        ("UNK", "contact|name"): (0, 1.0, 1),
+        ("UNK", "name"): (0, 0.0, 0),
+    }
+
+
+def test_a_pair_with_the_same_kinds_is_taken_off(by_hand):
+    made = by_hand()
+    kinds_of(made, {("A", "CE1"): ["name", "ssn"], ("B", "CE1"): ["name", "ssn"]})
+    owned = [(name, "CE1", "confirmed", 1.0) for name in "AB"]
+    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
+    assert sets(made, "CE1") == {("UNK", "name|ssn"): (1, 1.7, 2)}
+
+
+def test_kinds_of_data_add_up_to_the_counts(by_hand):
+    made = by_hand()
+    people = [person(f"P{n:02}") for n in range(40)]
+    owned = [
+        (p["person_id"], entity, "confirmed" if n % 3 else "possible", 1.0 if n % 3 else 0.5)
+        for n, p in enumerate(people)
+        for entity in (("CE1", "CE2") if n % 2 else ("CE1",))
+    ]
+    held = {(p, e): ["name", ("ssn", "mrn", "photo")[hash_of(p + e)]] for p, e, _, _ in owned}
+    kinds_of(made, held)
+    fill(made, people, owned)
+    for entity in ("CE1", "CE2"):
+        found = list(sets(made, entity).values())
+        whole = three(made, entity, "UNK")
+        assert sum(f[0] for f in found) == whole[0]
+        assert sum(f[2] for f in found) == whole[2]
+        assert sum(f[1].expected for f in found) == whole[1]
+
+
+def hash_of(text):
+    return sum(map(ord, text)) % 3
+
+
+def test_element_kinds_are_those_that_owners_find():
+    assert ELEMENT_KINDS == KINDS

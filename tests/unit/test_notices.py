@@ -100,6 +100,47 @@ def test_a_recorded_hold_stops_everyone(workspace: Workspace) -> None:
     assert workspace.read("ledger")["reason"].to_list() == ["hold:regulator"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "field", "value", "state", "reason"),
+    [
+        ("dispute", None, None, "on_hold", "entity_disputes_patient"),
+        ("accept", None, "yes", "queued", "last_known_address"),
+        ("flag", "deceased", "Y", "deceased_without_representative", "no_representative_address"),
+        ("flag", "deceased", "N", "queued", "last_known_address"),
+        ("flag", "confidential", "Y", "on_hold", "confidential_communication"),
+        ("correct", "street", "9 New St", "on_hold", "exception:entity_corrected_name_or_address"),
+        ("correct", "date_of_birth", "1981-01-01", "queued", "last_known_address"),
+    ],
+)
+def test_what_an_entity_said_of_a_person_decides_its_notice(
+    workspace: Workspace, answer: str, field: str | None, value: str | None, state: str, reason: str
+) -> None:
+    build(workspace, [{}, {}])
+    said = {"response_id": "r1", "entity_id": "CE1", "person_id": "P00000", "answer": answer, "field": field,
+            "value": value, "packet_version": 1, "dated_on": AS_OF, "recorded_at": NOW}  # fmt: skip
+    workspace.append("responses", TABLES["responses"].complete(pl.DataFrame([said])))
+    notices.run(workspace, SETTINGS)
+    found = workspace.read("ledger").select("state", "reason").rows()
+    assert found == [(state, reason), ("queued", "last_known_address")]
+
+
+def test_a_number_that_was_named_before_stays_where_a_newcomer_collides(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = pl.DataFrame({"person_id": ["A", "B"], "entity_id": ["1", "1"]})
+    nobody = pl.DataFrame(schema={"person_id": pl.String, "entity_id": pl.String})
+    monkeypatch.setattr(
+        "notify.notices.references._mint",
+        lambda _, names: pl.Series(["SAME" if n.count("|") == 1 else n for n in names]),
+    )
+    assert reference_numbers(workspace, pairs, nobody).to_list() == ["SAME", "B|1|1"]
+    for row, (person, at) in enumerate([("B", NOW), ("A", NOW.replace(year=NOW.year + 1))]):
+        named = {"person_id": person, "file_sha256": "f", "row_no": row, "role": "patient", "minted_by": True,
+                 "first_identified_on": AS_OF, "recorded_at": at}  # fmt: skip
+        workspace.append("registry", TABLES["registry"].complete(pl.DataFrame([named])))
+        assert reference_numbers(workspace, pairs, nobody).to_list() == ["A|1|1", "SAME"]
+
+
 def test_reference_numbers_that_collide_take_the_next_counter(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,25 +6,36 @@ import csv
 import hashlib
 import io
 import json
+import re
 import shutil
+import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyrage
 import pytest
+import python_calamine
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 import notify.packets.files as files_module
 import notify.packets.releasing as releasing_module
-from matching.errors import OperatorError, TryAgainLater
+from matching.errors import IntegrityError, OperatorError, TryAgainLater
 from matching.store import Workspace
 from matching.tables import TABLES
 from notify.facts import Hold
+from notify.notices.references import reference_numbers
 from notify.packets import release, run
+from notify.packets.container import passphrase
 from notify.packets.individuals import groups, individuals
 from notify.packets.plan import summary
+from notify.packets.signing import fingerprint
 from notify.typeset import preview
 from tests import packet_tables as made
+from tests.aes_zip import opened
 
 Person = dict[str, str]
 
@@ -40,6 +51,20 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def planned(template: Path, tmp_path: Path) -> Workspace:
     return Workspace.open(Path(shutil.copytree(template, tmp_path / "ws")))
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+    """What the template was given, by packet; nothing is typeset."""
+    seen: dict[str, dict[str, Any]] = {}
+
+    def render(_: Path, data: dict[str, Any], **__: Any) -> bytes:
+        seen[data.get("reference") or data["entity_id"]] = data
+        return b"%PDF"
+
+    monkeypatch.setattr(files_module, "render", render)
+    monkeypatch.setattr(releasing_module, "render", render)
+    return seen
 
 
 def send(workspace: Workspace, entity: str | None = None, **settings: Any) -> tuple[str, ...]:
@@ -220,7 +245,11 @@ def test_the_manifest_names_every_file_and_its_digest(planned: Workspace) -> Non
     folder = planned.out / "packets" / "CE1" / "v1"
     manifest = json.loads((folder / "manifest.json").read_text())
     listed = {f["file"]: f["sha256"] for f in manifest["files"]}
-    assert listed.keys() | {"manifest.json"} == {p.name for p in folder.iterdir()}
+    delivery = json.loads((folder / "delivery.json").read_text())
+    beside = {f["file"] for f in delivery["files"]}
+    assert beside == {"manifest.sig", "signing_key.pem", "packet.zip"}
+    own = {"manifest.json", "delivery.json"}
+    assert listed.keys() | beside | own == {p.name for p in folder.iterdir()}
     for name, digest in listed.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert manifest["made_from"]["tables"]["ownership"] == planned.digest("ownership")
@@ -250,7 +279,8 @@ def test_released_people_are_registered_with_all_their_mentions(planned: Workspa
 def test_only_news_makes_a_new_version(planned: Workspace) -> None:
     send(planned)
     before = bytes_below(planned.out)
-    assert states(planned, as_of=date(2026, 9, 1))["CE1"] == ("sent", None, 1), "a day is no news"
+    waiting = states(planned, as_of=date(2026, 9, 1))["CE1"]
+    assert waiting == ("unreachable", "no_reply", 1), "a day is no news"
     elements = planned.read("elements").filter(pl.col("element") != "ssn")
     planned.write("elements", elements)
     found = states(planned)
@@ -295,7 +325,7 @@ def test_a_plan_that_is_out_of_date_is_not_released(planned: Workspace) -> None:
     planned.write("elements", planned.read("elements").filter(pl.col("element") != "ssn"))
     with pytest.raises(TryAgainLater, match="run `affected run` again"):
         send(planned)
-    assert not list(planned.out.rglob("*.csv"))
+    assert not list((planned.out / "packets").rglob("*"))
 
 
 def test_an_unknown_entity_is_refused(planned: Workspace) -> None:
@@ -313,20 +343,229 @@ def test_outside_a_rehearsal_files_about_people_are_sealed(tmp_path: Path) -> No
     assert b"2 ELM ST" in workspace.get_output("packets/CE1/v1/individuals.csv")
 
 
+# --- what travels ---------------------------------------------------------------------------
+
+
+def test_the_packet_travels_as_one_file_that_its_passphrase_opens(planned: Workspace) -> None:
+    send(planned, "CE1")
+    folder = planned.out / "packets" / "CE1" / "v1"
+    inside = opened((folder / "packet.zip").read_bytes(), passphrase(planned, "CE1", "CE1"))
+    delivery = json.loads((folder / "delivery.json").read_text())
+    assert (delivery["send"], delivery["closed_by"]) == ("packet.zip", "passphrase")
+    beside = {"packet.zip", "delivery.json"}
+    assert inside == {p.name: p.read_bytes() for p in folder.iterdir() if p.name not in beside}
+
+
+def test_the_signature_is_the_incidents_and_a_changed_manifest_shows(planned: Workspace) -> None:
+    send(planned, "CE1")
+    folder = planned.out / "packets" / "CE1" / "v1"
+    key = load_pem_public_key((folder / "signing_key.pem").read_bytes())
+    assert isinstance(key, Ed25519PublicKey)
+    signed, text = (folder / "manifest.sig").read_bytes(), (folder / "manifest.json").read_bytes()
+    key.verify(signed, text)
+    with pytest.raises(InvalidSignature):
+        key.verify(signed, text + b" ")
+    assert fingerprint(planned) in (folder / "README.txt").read_text()
+
+
+def test_a_practice_without_a_key_gets_its_passphrase_by_letter_once(
+    planned: Workspace, letters: Any
+) -> None:
+    send(planned)
+    word = passphrase(planned, "CE1", "CE1")
+    assert re.fullmatch(r"([0-9A-HJKMNP-TV-Z]{5}-){3}[0-9A-HJKMNP-TV-Z]{5}", word)
+    letter = letters["CE1"]
+    assert (letter["passphrase"], letter["addressee"][2]) == (word, "12 Harbor Way")
+    assert "what_happened" not in letter
+    found = sorted(p.name.split("-")[0] for p in (planned.out / "letters/passphrases").iterdir())
+    assert found == ["CE1", "CE2", "CE3", "CE4"]
+    told = b"".join(bytes_below(planned.out / "packets").values())
+    assert word.encode() not in told, "it travels by another way"
+    letters.clear()
+    planned.write("elements", planned.read("elements").filter(pl.col("element") != "ssn"))
+    run(planned, made.settings())
+    send(planned)
+    assert list(letters) == ["CE1, version 2"], "the letter before opens the next version, too"
+
+
+def test_a_passphrase_is_another_for_every_recipient(planned: Workspace) -> None:
+    words = {
+        passphrase(planned, *pair) for pair in [("CE1", "CE1"), ("CE1", "CE3"), ("CE3", "CE3")]
+    }
+    assert len(words) == 3
+
+
+def test_a_recipients_key_is_used_and_no_letter_with_a_passphrase_goes(planned: Workspace) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    with_key(planned, "CE3", str(identity.to_public()))
+    send(planned)
+    folder = planned.out / "packets" / "CE2" / "v1"  # CE3 took CE2 over
+    archive = pyrage.decrypt((folder / "packet.zip.age").read_bytes(), [identity])
+    with zipfile.ZipFile(io.BytesIO(archive)) as inside:
+        assert inside.read("individuals.csv") == (folder / "individuals.csv").read_bytes()
+    letters = {p.name.split("-")[0] for p in (planned.out / "letters/passphrases").iterdir()}
+    assert letters == {"CE1", "CE4"}
+
+
+def test_a_packet_whose_key_cannot_be_used_is_withheld_and_the_others_go(
+    planned: Workspace,
+) -> None:
+    with_key(planned, "CE1", "age1notakey")
+    run(planned, made.settings())
+    assert states(planned)["CE1"] == ("withheld", "packet_key_unusable", 1)
+    assert send(planned) == ("CE2", "CE3", "CE4")
+    with pytest.raises(OperatorError, match=r"correct packet_key in entities\.csv"):
+        send(planned, "CE1")
+
+
+def test_outside_a_rehearsal_nothing_of_the_passphrase_is_readable(tmp_path: Path) -> None:
+    workspace = made.workspace_of(tmp_path, synthetic=False)
+    run(workspace, made.settings(synthetic=False))
+    send(workspace, synthetic=False)
+    word = passphrase(workspace, "CE1", "CE1")
+    everything = b"".join(p.read_bytes() for p in workspace.root.rglob("*") if p.is_file())
+    assert word.encode() not in everything
+    letters = list((workspace.out / "letters/passphrases").iterdir())
+    assert len(letters) == 4
+    assert all(p.name.endswith(".pdf.enc") for p in letters)
+    inside = opened((workspace.out / "packets/CE1/v1/packet.zip").read_bytes(), word)
+    assert b"2 ELM ST" in inside["individuals.csv"]
+
+
+def with_key(workspace: Workspace, entity: str, key: str) -> None:
+    theirs = pl.when(pl.col("entity_id") == entity).then(pl.lit(key)).otherwise("packet_key")
+    workspace.write("entities", workspace.read("entities").with_columns(packet_key=theirs))
+    run(workspace, made.settings())
+
+
+# --- delta, doubts, spreadsheet -------------------------------------------------------------
+
+
+def rows_of(
+    workspace: Workspace, name: str, entity: str = "CE1", version: int = 1
+) -> list[dict[str, str]]:
+    text = (workspace.out / f"packets/{entity}/v{version}/{name}").read_text()
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_a_later_version_says_what_changed_by_reference_number(
+    planned: Workspace, letters: Any
+) -> None:
+    send(planned)
+    first = people(planned, "CE1")
+    assert not (planned.out / "packets/CE1/v1/delta.csv").exists()
+    owned = planned.read("ownership").filter(
+        (pl.col("person_id") != "P-DOV") | (pl.col("entity_id") != "CE1")
+    )
+    eve = {
+        "person_id": "P-EVE",
+        "entity_id": "CE1",
+        "status": "confirmed",
+        "basis": "mrn",
+        "probability": 1.0,
+    }
+    planned.write(
+        "ownership", pl.concat([owned, TABLES["ownership"].complete(pl.DataFrame([eve]))])
+    )
+    planned.write("elements", planned.read("elements").filter(pl.col("element") != "ssn"))
+    run(planned, made.settings())
+    send(planned)
+    found = {
+        (r["reference_no"], r["change"], r["fields"])
+        for r in rows_of(planned, "delta.csv", version=2)
+    }
+    assert found == {
+        (people(planned, "CE1", 2)["P-EVE"]["reference_no"], "added", ""),
+        (first["P-DOV"]["reference_no"], "removed", ""),
+        (first["P-BEN"]["reference_no"], "changed", "elements"),
+    }
+    assert letters["CE1, version 2"]["changes"] == {"added": "1", "removed": "1", "changed": "1"}
+
+
+def test_every_version_before_must_be_there_to_compare_with(planned: Workspace) -> None:
+    send(planned, "CE1")
+    (planned.out / "packets/CE1/v1/individuals.csv").unlink()
+    planned.write("elements", planned.read("elements").filter(pl.col("element") != "ssn"))
+    run(planned, made.settings())
+    with pytest.raises(IntegrityError, match="restore it from a copy"):
+        send(planned, "CE1")
+
+
+def test_doubts_are_told_in_words_and_only_between_people_of_this_entity(
+    planned: Workspace,
+) -> None:
+    pairs = [("P-ALMA", "P-DOV", 0.4), ("P-ALMA", "P-EVE", 0.6)]
+    frame = pl.DataFrame(pairs, schema=["person_a", "person_b", "probability"], orient="row")
+    planned.write("maybe_same", TABLES["maybe_same"].complete(frame.with_columns(
+        match_weight=pl.lit(1.0), member_a=pl.lit(0), member_b=pl.lit(0))))  # fmt: skip
+    send(planned)
+    names = {p["reference_no"]: p["person_id"] for p in people(planned, "CE1").values()}
+    doubts = rows_of(planned, "uncertain.csv")
+    assert {(names[d["reference_no"]], names[d["perhaps_same_as"]]) for d in doubts} == {
+        ("P-ALMA", "P-DOV"), ("P-DOV", "P-ALMA"),
+    }, "nobody of CE2's is spoken of"  # fmt: skip
+    ours = rows_of(planned, "uncertain.csv", "CE3")
+    assert {d["person_id"] for d in ours} == {"P-ALMA", "P-DOV"}
+    assert any(d["reason"].startswith("You hold a chart of this person") for d in ours)
+    assert "CE1" not in (planned.out / "packets/CE3/v1/uncertain.csv").read_text()
+
+
+def test_the_spreadsheet_is_the_list_with_texts_as_they_are(planned: Workspace) -> None:
+    send(planned, "CE1")
+    path = planned.out / "packets/CE1/v1/individuals.xlsx"
+    header, *rows = (
+        python_calamine.CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
+    )
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    plain = {p["person_id"]: p for p in people(planned, "CE1").values()}
+    assert {row["person_id"]: row["reference_no"] for row in found} == {
+        person: row["reference_no"] for person, row in plain.items()
+    }
+    ben = next(row for row in found if row["person_id"] == "P-BEN")
+    assert (ben["first_name"], plain["P-BEN"]["first_name"]) == ("=Ben", "'=Ben")
+
+
+def test_a_long_list_comes_as_csv_only(planned: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files_module, "XLSX_MAX", 2)
+    send(planned, "CE1")
+    folder = planned.out / "packets/CE1/v1"
+    assert not (folder / "individuals.xlsx").exists()
+    assert "individuals.xlsx" not in (folder / "README.txt").read_text()
+
+
+def test_a_list_bears_the_numbers_that_letters_bear(planned: Workspace) -> None:
+    send(planned)
+    pairs = planned.read("ownership").select("person_id", "entity_id")
+    told = pl.DataFrame(schema={"person_id": pl.String, "entity_id": pl.String})
+    letters = pairs.with_columns(reference_numbers(planned, pairs, told)).filter(entity_id="CE1")
+    expected = dict(letters.select("person_id", "reference_no").iter_rows())
+    assert {
+        p: row["reference_no"] for p, row in people(planned, "CE1").items()
+    }.items() <= expected.items()
+
+
+@pytest.mark.parametrize(
+    ("day", "said", "state"),
+    [
+        (date(2026, 4, 3), None, ("sent", None)),
+        (date(2026, 4, 4), None, ("sent", "reply_overdue")),
+        (date(2026, 4, 19), None, ("sent", "reply_overdue")),
+        (date(2026, 4, 20), None, ("unreachable", "no_reply")),
+        (date(2026, 4, 4), "receipt", ("received", "reply_overdue")),
+        (date(2026, 4, 20), "receipt", ("received", "no_reply")),
+        (date(2026, 4, 20), "accept", ("accepted", None)),
+    ],
+)
+def test_silence_escalates_after_14_and_30_days(
+    planned: Workspace, day: date, said: str | None, state: tuple[str, str | None]
+) -> None:
+    send(planned)
+    if said:
+        answer(planned, said)
+    assert states(planned, as_of=day)["CE1"][:2] == state
+
+
 # --- the letter -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def letters(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
-    """What the template was given, by packet; nothing is typeset."""
-    seen: dict[str, dict[str, Any]] = {}
-
-    def render(_: Path, data: dict[str, Any], **__: Any) -> bytes:
-        seen[data["reference"]] = data
-        return b"%PDF"
-
-    monkeypatch.setattr(files_module, "render", render)
-    return seen
 
 
 def test_the_letter_tells_numbers_kinds_and_both_days(planned: Workspace, letters: Any) -> None:
@@ -415,6 +654,9 @@ def test_the_letter_fits_two_pages_for_every_kind_of_recipient(
     planned: Workspace, letters: Any
 ) -> None:
     send(planned)
-    template = made.settings().template
+    settings = made.settings()
     for letter in letters.values():
-        assert len(preview(template, letter, document_date=made.AS_OF, ppi=20)) == 2
+        with_word = "passphrase" in letter
+        template = settings.passphrase_template if with_word else settings.template
+        pages = preview(template, letter, document_date=made.AS_OF, ppi=20)
+        assert len(pages) == (1 if with_word else 2)

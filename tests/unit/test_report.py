@@ -164,7 +164,7 @@ def duties(names: list[str]) -> list[dict[str, object]]:
     return [
         {
             "duty_id": f"D{n}{recipient}{hypothesis}", "entity_id": n, "jurisdiction": "MD" if recipient == "state_ag" else "US",
-            "recipient": recipient, "rule_id": "r", "hypothesis": hypothesis, "count_used": 20,
+            "duty": recipient, "recipient": recipient, "citation": "r", "rule_id": "r", "hypothesis": hypothesis, "count_used": 20,
             "crosses": "upper" if i % 9 == 0 else "confirmed", "anchor_on": AS_OF, "reviewed": recipient != "state_ag",
             "due_on": AS_OF + timedelta(days=days + (i % 3) * 4),
             "owed_by": "ba" if recipient == "entity" else "ce", "performed_by": "undecided" if i % 3 else "ba",
