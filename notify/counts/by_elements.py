@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matching.store import Workspace
 from matching.tables import ELEMENT_KINDS, TABLES
-from notify.counts.numbers import _duplicates
+from notify.counts.numbers import duplicates
 from notify.counts.people import MILLION, People, numbers_of
 
 __all__ = ["element_counts"]
@@ -56,7 +56,7 @@ def element_counts(
 def _twice(rows: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """entity_id, state, kinds, double: millionths of people to take off."""
     keys = ["entity_id", "state"]
-    met = _duplicates(rows, pairs, keys).select("a", "b", *keys, "millionths")
+    met = duplicates(rows, pairs, keys).select("a", "b", *keys, "millionths")
     held = rows.select("person", *keys, "kinds").filter(
         pl.col("person").is_in(pl.concat([met["a"], met["b"]]).unique().implode())
     )

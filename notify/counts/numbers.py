@@ -36,7 +36,7 @@ def count_by(rows: pl.DataFrame, pairs: pl.DataFrame, *, by_state: bool) -> pl.D
         pl.col("millionths").sum().alias("people"),
         doubt.sum().alias("people_doubt"),
     )
-    double = _duplicates(rows, pairs, keys)
+    double = duplicates(rows, pairs, keys)
     twice = double.group_by(keys).agg(
         pl.col("millionths").sum().alias("double"), doubt.sum().alias("double_doubt")
     )
@@ -58,7 +58,7 @@ def _finished(sums: pl.DataFrame) -> pl.DataFrame:
     return TABLES["counts"].complete(named)
 
 
-def _duplicates(rows: pl.DataFrame, pairs: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+def duplicates(rows: pl.DataFrame, pairs: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """The pairs to take off once: the likeliest way to join each cluster, within one count each.
 
     Both must be there to be one too many, so a pair is no likelier than either of its people.
