@@ -457,10 +457,8 @@ def responses(
     _show(
         document,
         as_json=as_json,
-        text=lambda d: (
-            "taken before; nothing added"
-            if d["taken_before"]
-            else f"{d['answers']} answers of {d['entities']} entities taken; run the next round"
+        text=lambda d: _taken(
+            d, f"{d['answers']} answers of {d['entities']} entities taken; run the next round"
         ),
     )
 
@@ -485,11 +483,7 @@ def record(
     _show(
         document,
         as_json=as_json,
-        text=lambda d: (
-            "taken before; nothing added"
-            if d["taken_before"]
-            else "recorded: " + ", ".join(d["facts"])
-        ),
+        text=lambda d: _taken(d, "recorded: " + ", ".join(d["facts"])),
     )
 
 
@@ -628,6 +622,10 @@ def _model_path(model: str) -> Path | None:
 
         return configs_folder() / "models" / f"{model}.json"
     return Path(model)
+
+
+def _taken(document: dict[str, Any], said: str) -> str:
+    return "taken before; nothing added" if document["taken_before"] else said
 
 
 def _login() -> str:

@@ -31,9 +31,7 @@ def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     Raises ApprovalMissing while `thresholds` or `owners` is not approved.
     """
     with holding(root, "send.lock"):
-        workspace, current = _planned(root, "packets")
-        for gate in RELEASE_GATES:
-            require(workspace, current, gate)
+        workspace, current = _allowed(root)
         released = notify.packets.release(
             workspace,
             step_settings.packets(current.incident),
@@ -56,9 +54,7 @@ def release_filings(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     Raises ApprovalMissing while `thresholds` or `owners` is not approved.
     """
     with holding(root, "send.lock"):
-        workspace, current = _planned(root, "packets")
-        for gate in RELEASE_GATES:
-            require(workspace, current, gate)
+        workspace, current = _allowed(root)
         released = notify.filings.release(
             workspace,
             step_settings.filings(current.incident),
@@ -114,6 +110,14 @@ def write_letters(root: Path, *, person: str = "", entity: str = "") -> dict[str
     else:
         files = notify.letters.proof_pack(workspace, settings)
     return {"schema": "affected.letters/1", "files": [str(path) for path in files]}
+
+
+def _allowed(root: Path) -> tuple[Workspace, Round]:
+    """The planned round, once everybody who must has approved what packets and filings say."""
+    workspace, current = _planned(root, "packets")
+    for gate in RELEASE_GATES:
+        require(workspace, current, gate)
+    return workspace, current
 
 
 def _basis(workspace: Workspace, current: Round) -> Basis:

@@ -107,15 +107,18 @@ def _parts(workspace: Workspace, name: str) -> int:
 
 def latest(root: Path) -> Round | None:
     """The last round begun; None before the first."""
-    files = sorted((root / "runs").glob("*.json"), key=lambda path: int(path.stem))
+    files = _files(root)
     return _load(files[-1]) if files else None
 
 
 def profiled_before(root: Path, number: int) -> Round | None:
     """The last round before this one that came as far as a profile."""
-    files = sorted((root / "runs").glob("*.json"), key=lambda path: int(path.stem), reverse=True)
-    earlier = (_load(path) for path in files if int(path.stem) < number)
+    earlier = (_load(path) for path in reversed(_files(root)) if int(path.stem) < number)
     return next((each for each in earlier if each.profile), None)
+
+
+def _files(root: Path) -> list[Path]:
+    return sorted((root / "runs").glob("*.json"), key=lambda path: int(path.stem))
 
 
 def _load(path: Path) -> Round:

@@ -5,7 +5,7 @@ An incident file maps source columns to these names. Any may be missing; everyth
 
 from __future__ import annotations
 
-__all__ = ["CANONICAL_FIELDS", "PERSON_FIELDS", "ROLES"]
+__all__ = ["CANONICAL_FIELDS", "OF_AGE_YEARS", "PERSON_FIELDS", "ROLES"]
 
 OF_AGE_YEARS = 18
 """No guarantor is younger. The few states where majority comes at 19 or 21 would only make it sharper."""

@@ -19,14 +19,16 @@ ORAL_HOLD_DAYS = 30
 """45 CFR 164.412(b): an oral statement delays no longer than 30 days from its date."""
 
 __all__ = [
-    "CORRECTABLE", "FLAGS", "agencies", "current_facts", "current_holds", "delegations", "holds_on",
-    "person_answers", "receipt_rows", "receipts",
+    "CORRECTABLE", "FLAGS", "PRINTED", "agencies", "current_facts", "current_holds", "delegations", "holds_on",
+    "person_answers", "receipt_rows", "receipts", "released_packets",
 ]  # fmt: skip
 
 CORRECTABLE = (
     "first_name", "middle_name", "last_name", "suffix", "date_of_birth", "street", "city", "state", "zip",
 )  # fmt: skip
 """Fields of a person that a covered entity may correct."""
+PRINTED = tuple(field for field in CORRECTABLE if field != "date_of_birth")
+"""Of these, what stands on a letter."""
 FLAGS = ("deceased", "minor", "confidential", "representative")
 """What it may say of a person: Y or N, of a representative the name and address."""
 
@@ -167,6 +169,17 @@ def holds_on(holds: Iterable[Hold], day: date) -> list[Hold]:
         return min(hold.until or latest, latest)
 
     return [hold for hold in holds if hold.stated_on <= day <= last_day(hold)]
+
+
+def released_packets(workspace: Workspace) -> pl.DataFrame:
+    """One row per version of a packet that is out: `entity_id, packet_version, released_on`."""
+    return (
+        workspace.scan("events")
+        .filter((pl.col("channel") == "packet") & (pl.col("kind") == "exported"))
+        .group_by("entity_id", packet_version="notice_version")
+        .agg(released_on=pl.col("dated_on").min())
+        .collect()
+    )
 
 
 def current_facts(workspace: Workspace, kind: str) -> pl.DataFrame:

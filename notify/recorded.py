@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from matching.store import OperatorError, Workspace
 from matching.tables import TABLES
+from notify.answers import released_packets
 from notify.facts import Closed, Hold
 
 __all__ = ["KINDS", "Recorded", "take"]
@@ -217,7 +218,9 @@ def _against(
     known = workspace.read("facts")
     kinds = dict(known.select("fact_id", "kind").iter_rows())
     undone = set(known["supersedes"].drop_nulls())
-    packets = _released(workspace)
+    packets = {
+        (entity, version): day for entity, version, day in released_packets(workspace).iter_rows()
+    }
     for kind, place, fact in facts:
         if fact.entity_id and fact.entity_id not in roster:
             yield place, f"entity_id {fact.entity_id} is not in the roster"
@@ -244,15 +247,6 @@ def _undoing(supersedes: str, kind: str, kinds: dict[str, str], undone: set[str]
         yield f"supersedes {supersedes}: superseded already"
     elif kind not in {"withdrawal", kinds[supersedes]}:
         yield f"supersedes {supersedes}: that is a {kinds[supersedes]}, not a {kind}"
-
-
-def _released(workspace: Workspace) -> dict[tuple[str, int | None], date]:
-    """(entity, version) of every packet that is out -> day of release."""
-    events = workspace.scan("events").filter(
-        (pl.col("channel") == "packet") & (pl.col("kind") == "exported")
-    )
-    days = events.group_by("entity_id", "notice_version").agg(pl.col("dated_on").min()).collect()
-    return {(entity, version): day for entity, version, day in days.iter_rows()}
 
 
 def _value(fact: HoldFact | _Fact) -> str:

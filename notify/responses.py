@@ -17,7 +17,7 @@ import polars as pl
 
 from matching.store import OperatorError, Workspace
 from matching.tables import TABLES
-from notify.answers import CORRECTABLE, FLAGS
+from notify.answers import CORRECTABLE, FLAGS, released_packets
 from notify.packets.delta import as_listed
 from notify.packets.letter import DUTIES
 
@@ -171,14 +171,8 @@ def _day(text: pl.Expr) -> pl.Expr:
 def _with_packets(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
     """Add `in_roster`, `released_on` of the packet that a row answers, and `listed` where it names a person."""
     roster = workspace.read("entities", ["entity_id"]).with_columns(in_roster=pl.lit(value=True))
-    events = workspace.scan("events").filter(
-        (pl.col("channel") == "packet") & (pl.col("kind") == "exported")
-    )
-    released = events.group_by("entity_id", packet_version="notice_version").agg(
-        released_on=pl.col("dated_on").min()
-    )
     wide = rows.join(roster, on="entity_id", how="left").join(
-        released.collect(), on=["entity_id", "packet_version"], how="left"
+        released_packets(workspace), on=["entity_id", "packet_version"], how="left"
     )
     known = wide.filter(pl.col("released_on").is_not_null() & pl.col("person_id").is_not_null())
     lists = [

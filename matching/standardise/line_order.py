@@ -23,10 +23,8 @@ _SUFFIX = "|".join(sorted(words("suffix"), key=len, reverse=True))
 _DIRECTION = "N|S|E|W|NE|NW|SE|SW|NORTH|SOUTH|EAST|WEST"
 NUMBERED_ROAD = r"\b(?:HIGHWAY|HWY|HIWAY|ROUTE|RTE|RT|CO|COUNTY|CNTY|CR|STATE|SR|US|U S|INTERSTATE|I|FM|LOOP|SPUR|COUNTRY|AVENIDA|CALLE)\b[^#]* \S+$"
 """What follows such a word at the end is the road's own number, not a door's."""
-BEFORE_DOOR = rf"^(\d\S* .*\S (?:{_SUFFIX})(?: (?:{_DIRECTION}|[NS] [EW]))?)"
-AFTER_SUFFIX = (
-    BEFORE_DOOR + r" ((?:[A-Z]?-?\d[\w-]*)(?: (?:[A-Z]|NE|NW|SE|SW))?|[A-DF-MO-RT-VX-Z])$"
-)
+_DOOR = r"(?:[A-Z]?-?\d[\w-]*(?: (?:[A-Z]|NE|NW|SE|SW))?|[A-DF-MO-RT-VX-Z])"
+AFTER_SUFFIX = rf"^(\d\S* .*\S (?:{_SUFFIX})(?: (?:{_DIRECTION}|[NS] [EW]))?) ({_DOOR})$"
 AFTER_NAME = rf"^(\d\S* (?:{_DIRECTION})(?: [A-Z]{{3,}})+) (\d[\w-]*(?: [NSEW])?)$"
 DOOR_AFTER_NAME = r"^(\d\S*(?: [A-Z]{3,})+) (\d+[A-Z])$"
 """350 W HUBBARD ST 200, 720 10TH AVE A, 860 W BLACKHAWK 305, 308 ELIZABETH 1W: a door without its designator."""
@@ -65,12 +63,7 @@ def in_usual_order(frame: pl.LazyFrame) -> pl.LazyFrame:
         (~line.str.contains(r"^\d") | line.str.contains_any(_FLOOR_SIGNS), _number_first),
         (line.str.contains(r"^\d+[ -][A-DF-MO-RT-VX-Z](?:-? |$)"), _one_number),
         (line.str.contains_any([" NO ", "# "]), _road_number),
-        (
-            line.str.contains(
-                r" (?:[A-Z]?-?\d[\w-]*(?: (?:[A-Z]|NE|NW|SE|SW))?|[A-DF-MO-RT-VX-Z])$"
-            ),
-            _said_door,
-        ),
+        (line.str.contains(rf" {_DOOR}$"), _said_door),
         (line.str.contains_any(_DOOR_SIGNS), lambda some: some.str.replace(NO_DOOR, "")),
     )
     for chosen, change in steps:

@@ -14,11 +14,13 @@ import polars as pl
 
 from matching.store import Workspace
 
-__all__ = ["NOT_OWED", "earliest_by", "may_be_stated", "stated_date", "stated_dates"]
+__all__ = ["NOT_OWED", "WAITING", "earliest_by", "may_be_stated", "stated_date", "stated_dates"]
 
 NOT_OWED = ("not_required", "met")
 """Statuses in which nothing is left to do."""
-_UNSTATED = ("not_required", "needs_counsel", "waiting", "waiting_receipt")
+WAITING = ("needs_counsel", "waiting", "waiting_receipt")
+"""Statuses whose day is planned with, and not stated."""
+_UNSTATED = ("not_required", *WAITING)
 
 
 def earliest_by(workspace: Workspace) -> pl.DataFrame:

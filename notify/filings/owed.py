@@ -14,14 +14,11 @@ from typing import Any
 import polars as pl
 
 from matching.store import TryAgainLater
+from notify.duties.stated import NOT_OWED, WAITING, stated_date
 from notify.rules import Rule
 
-__all__ = ["NO_DUTY", "Owed", "discoveries", "owed_filings", "substitutes"]
+__all__ = ["Owed", "discoveries", "owed_filings", "substitutes"]
 
-NO_DUTY = ("not_required", "met")
-"""Statuses of `duties` that ask for nothing."""
-_WAITING = ("waiting", "waiting_receipt", "needs_counsel")
-"""Statuses whose day is planned with, and not stated."""
 _KINDS = {
     "hhs": "hhs", "media": "media", "state_ag": "state", "cra": "cra", "substitute": "substitute",
 }  # fmt: skip
@@ -83,7 +80,7 @@ def discoveries(duties: pl.DataFrame, rules: Mapping[str, Rule]) -> dict[str, da
         if (rule.duty, rule.jurisdiction, rule.clock_anchor) == ("individual", "US", "ce_discovery")
     ]
     running = duties.filter(
-        pl.col("rule_id").is_in(clocks) & ~pl.col("status").is_in([*NO_DUTY, *_WAITING])
+        pl.col("rule_id").is_in(clocks) & ~pl.col("status").is_in([*NOT_OWED, *WAITING])
     )
     first = running.group_by("entity_id").agg(pl.col("anchor_on").min())
     return dict(first.drop_nulls().iter_rows())
@@ -95,7 +92,7 @@ def substitutes(duties: pl.DataFrame, rules: Mapping[str, Rule]) -> dict[str, st
     if not by_line:
         return None
     owed = duties.filter(
-        pl.col("rule_id").is_in(list(by_line)) & ~pl.col("status").is_in(NO_DUTY)
+        pl.col("rule_id").is_in(list(by_line)) & ~pl.col("status").is_in(NOT_OWED)
     ).sort("entity_id", "rule_id")
     few, many = "Yes, fewer than 10 individuals", "Yes, 10 or more individuals"
     rows = owed.select("entity_id", "rule_id").iter_rows()
@@ -114,9 +111,9 @@ def _kind(rule: Rule) -> str | None:
 def _owed(key: tuple[str, ...], rows: list[dict[str, Any]], rules: Mapping[str, Rule]) -> Owed:
     kind, entity, jurisdiction, recipient = key
     running = [row for row in rows if not _waits(row)] or rows
-    stated = [row for row in running if row["reviewed"] and row["due_on"] and not _waits(row)]
+    stated = [row for row in running if stated_date(row) is not None]
     first = stated[0] if stated else None
-    names = [getattr(rules[row["rule_id"]], "recipient_name", "") for row in rows]
+    names = [rules[row["rule_id"]].recipient_name for row in rows]
     unreviewed = {row["rule_id"] for row in rows if not row["reviewed"]}
     return Owed(
         kind=kind,
@@ -138,7 +135,7 @@ def _owed(key: tuple[str, ...], rows: list[dict[str, Any]], rules: Mapping[str, 
 
 
 def _waits(row: Mapping[str, Any]) -> bool:
-    return row["status"] in _WAITING or bool(row.get("waits_for"))
+    return row["status"] in WAITING or bool(row["waits_for"])
 
 
 def _state(rows: list[dict[str, Any]]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from notify.filings.drafts import Draft, drafts, state_of
 from notify.filings.lint import check_words
 from notify.filings.settings import FilingsSettings
 from notify.filings.sources import FROM_TABLES, Sources, read_sources
+from notify.outgoing import check_names, put_listed, unprintable
 from notify.seal import Basis, made_from
 from notify.typeset import GlyphMissingError
 
@@ -28,7 +28,6 @@ __all__ = ["FilingsReleased", "release"]
 
 AT_ONCE = 4
 """Filings written at one time: the disk's word that a file is safe takes longer than its text."""
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +74,7 @@ def release(
 def _check_entities(sources: Sources, entity: str | None) -> None:
     if entity is not None and entity not in sources.entities:
         raise OperatorError(f"entity {entity}: not in the roster; see `affected table WS entities`")
-    unsafe = [o.entity_id for o in sources.owed if not _SAFE_NAME.fullmatch(o.entity_id)]
-    if unsafe:
-        raise OperatorError(
-            f"entities.csv: entity_id {unsafe[0]!r} is no file name; use letters, digits, . _ -"
-        )
+    check_names(owed.entity_id for owed in sources.owed)
 
 
 def _states(sources: Sources, planned: Iterable[Draft]) -> dict[str, dict[str, int]]:
@@ -104,9 +99,11 @@ def _write(
     try:
         files = draft.make()
     except GlyphMissingError:
-        fix = "write its names and address in letters the font has (notify/fonts)"
-        raise OperatorError(f"entities.csv: {draft.entity_id}: cannot be printed; {fix}") from None
-    listed = [_put(workspace, f"{folder}/{name}", data) for name, data in sorted(files.items())]
+        raise unprintable(draft.entity_id, "names and address") from None
+    listed = [
+        put_listed(workspace, f"{folder}/{name}", data, personal=False)
+        for name, data in sorted(files.items())
+    ]
     manifest = {
         "schema": "affected.filing/1",
         "incident": settings.incident.id,
@@ -132,13 +129,6 @@ def _last(folder: Path) -> tuple[int, dict[str, Any] | None]:
         return 0, None
     number = max(whole)
     return number, json.loads((folder / f"v{number}" / "manifest.json").read_text())
-
-
-def _put(workspace: Workspace, relative: str, data: bytes) -> dict[str, Any]:
-    """Write one file; gives its line in the manifest, in the form that `affected verify` reads."""
-    path = workspace.put_output(relative, data, personal=False)
-    digest = _sha256(data)
-    return {"file": path.name, "bytes": len(data), "sha256": digest, "stored_sha256": digest}
 
 
 def _sha256(data: bytes) -> str:

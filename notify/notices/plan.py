@@ -16,7 +16,7 @@ import polars as pl
 from matching.store import Workspace, Writer, log_counts
 from matching.tables import TABLES, UNOWNED
 from notify import printed
-from notify.answers import person_answers
+from notify.answers import PRINTED, person_answers
 from notify.duties import earliest_by
 from notify.notices import choose
 from notify.notices.decide import decided, with_address
@@ -124,16 +124,6 @@ def _answered(workspace: Workspace) -> pl.DataFrame:
     is no patient, and another name or address, for that entity's notice alone.
     """
     said = person_answers(workspace)
-    printed_fields = (
-        "first_name",
-        "middle_name",
-        "last_name",
-        "suffix",
-        "street",
-        "city",
-        "state",
-        "zip",
-    )
     person = said.group_by("person_id").agg(
         said_deceased=(pl.col("deceased") == pl.lit(value=True)).any(),
         said_confidential=(pl.col("confidential") == pl.lit(value=True)).any(),
@@ -142,7 +132,7 @@ def _answered(workspace: Workspace) -> pl.DataFrame:
     own = said.select(
         *_PAIR,
         "disputed",
-        corrected=pl.any_horizontal(pl.col(field).is_not_null() for field in printed_fields),
+        corrected=pl.any_horizontal(pl.col(field).is_not_null() for field in PRINTED),
     )
     return pairs.join(own, on=_PAIR, how="left")
 

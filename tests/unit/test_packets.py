@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 import notify.packets.files as files_module
+import notify.packets.folder as folder_module
 import notify.packets.releasing as releasing_module
 from matching.errors import IntegrityError, OperatorError, TryAgainLater
 from matching.store import Workspace
@@ -63,7 +64,7 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
         return b"%PDF"
 
     monkeypatch.setattr(files_module, "render", render)
-    monkeypatch.setattr(releasing_module, "render", render)
+    monkeypatch.setattr(folder_module, "render", render)
     return seen
 
 
