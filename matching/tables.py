@@ -502,9 +502,20 @@ OWNERSHIP = Table(
         "entity_id": _ENTITY,
         "status": _STATUS,
         "basis": _text(
-            "Most telling rung; maybe_chart: a chart of somebody whom the person may be; presumed; none."
+            "Most telling rung; maybe_chart: a chart of somebody whom the person may be; household: people with"
+            " the same address, telephone or e-mail are there; presumed; none."
         ),
         "probability": _PROBABILITY,
+    },
+)
+CANDIDATES = Table(
+    name="candidates",
+    grain="one UNOWNED person and one entity with a good part of the patients where the person lives",
+    key=("person_id", "entity_id"),
+    columns={
+        "person_id": _PERSON,
+        "entity_id": _ENTITY,
+        "share": Column(REAL, "The entity's part of the known patients of that ZIP code, 0..1."),
     },
 )
 SAME_CHANCES = Table(
@@ -974,7 +985,7 @@ STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, COMPLETENESS, IDENTITIES, KEPT_HASHES, PAIRS,
     OVER_BUDGET, MEMBERS, PERSONS, AFFECTED, HISTORIES, PROFILE, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS,
-    ROW_OWNERS, OWNERSHIP, ELEMENTS, SAME_CHANCES, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES,
+    ROW_OWNERS, OWNERSHIP, ELEMENTS, CANDIDATES, SAME_CHANCES, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES,
     OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
 INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES, COUNT_CHANGES)

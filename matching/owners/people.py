@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from matching.owners.ladder import (
+    HOUSEHOLD,
     LADDER,
     MAYBE_CHART,
     NO_BASIS,
@@ -75,16 +76,24 @@ def charts_reached(workspace: Workspace, settings: OwnersSettings, people: Peopl
 
 
 def entity_sets(
-    people: People, said: Said, reached: Reached, *, low: int, high: int
+    people: People, said: Said, reached: Reached, household: pl.DataFrame, *, low: int, high: int
 ) -> pl.DataFrame:
     """Owners of the persons from low to below high: person, entity_id, standing, millionths, kinds.
 
     In order of person and entity. `kinds` has the bit BY_ROW where a row of the person names it.
+    `household`: person, entity_id of people whom nothing else gives an entity; by person.
     """
     own = between(people.charts, "person", low, high).select("person", "entity_id").unique()
     rows = weighed_rows(said.of(low, high), own)
     charts = _charts(own, rows, said, reached, low=low, high=high)
-    found = pl.concat([rows, charts.with_columns(kinds=pl.lit(0, pl.Int32)).select(rows.columns)])
+    beside = between(household, "person", low, high).select(
+        "person",
+        "entity_id",
+        standing(pl.lit(value=False), pl.lit(HOUSEHOLD)).alias("standing"),
+        pl.lit(MILLION, pl.Int32).alias("millionths"),
+    )
+    charts = pl.concat([charts, beside]).with_columns(kinds=pl.lit(0, pl.Int32))
+    found = pl.concat([rows, charts.select(rows.columns)])
     named = np.zeros(high - low, bool)
     named[found["person"].to_numpy() - low] = True
     unowned = pl.DataFrame({"person": (np.flatnonzero(~named) + low).astype(np.uint32)}).select(

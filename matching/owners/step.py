@@ -11,13 +11,14 @@ from matching.owners.chances import write_same_chances
 from matching.owners.codes import entity_codes
 from matching.owners.elements import elements, with_chart_kinds, with_free_kinds
 from matching.owners.members import People, read_people
+from matching.owners.nearby import Nearby, nearby
 from matching.owners.order import between
-from matching.owners.people import charts_reached, entity_sets, ownership, person_ranges
+from matching.owners.people import Reached, charts_reached, entity_sets, ownership, person_ranges
 from matching.owners.rows import write_row_owners
-from matching.owners.said import gather_said
+from matching.owners.said import Said, gather_said
 from matching.owners.settings import OwnersSettings
 from matching.store import Workspace
-from matching.tables import UNOWNED
+from matching.tables import TABLES, UNOWNED
 
 __all__ = ["run"]
 
@@ -36,17 +37,36 @@ def run(workspace: Workspace, settings: OwnersSettings) -> None:
     write_same_chances(workspace, people)
     said = gather_said(workspace, people, codes)
     reached = charts_reached(workspace, settings, people)
+    near = nearby(workspace, people, said, _known(said, people, reached))
+    _write_candidates(workspace, people, near)
     counted: Counter[str] = Counter(mentions_confirmed=said.certain_mentions)
     kept = []
     with workspace.writer("ownership") as writer:
         for index, (low, high) in enumerate(person_ranges(people)):
-            sets = entity_sets(people, said, reached, low=low, high=high)
+            sets = entity_sets(people, said, reached, near.household, low=low, high=high)
             owned = ownership(people, sets)
             writer.put(index, owned)
             counted.update(_counted(owned))
             kept.append(with_free_kinds(sets, said, reached).select(_KEPT))
     _write_elements(workspace, people, kept)
     log_counts("owners", **counted)
+
+
+def _known(said: Said, people: People, reached: Reached) -> pl.Series:
+    """People whom a row or chart gives an entity."""
+    frames = [*said.named, people.charts, reached.review]
+    return pl.concat([frame["person"] for frame in frames]).unique()
+
+
+def _write_candidates(workspace: Workspace, people: People, near: Nearby) -> None:
+    rows = near.candidates.select(
+        people.ids.gather(near.candidates["person"]).alias("person_id"),
+        pl.col("entity_id").cast(pl.String),
+        "share",
+    )
+    workspace.write(
+        "candidates", TABLES["candidates"].complete(rows.sort("person_id", "entity_id"))
+    )
 
 
 def _write_elements(workspace: Workspace, people: People, kept: list[pl.DataFrame]) -> None:

@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from matching.store import Workspace
-from matching.tables import ELEMENT_KINDS, TABLES
+from matching.tables import ELEMENT_KINDS, TABLES, UNOWNED
 from notify.counts.people import MILLION, People, numbers_of
 
 __all__ = ["element_counts"]
@@ -28,15 +28,23 @@ _BY = ["entity_id", "state", "kinds"]
 
 
 def element_counts(
-    workspace: Workspace, people: People, owned: pl.DataFrame, links: pl.DataFrame
+    workspace: Workspace,
+    people: People,
+    owned: pl.DataFrame,
+    candidates: pl.DataFrame,
+    links: pl.DataFrame,
 ) -> pl.DataFrame:
     """Rows of `element_counts`. `owned`: as for `count_by`, a row a person and entity; `links`: a, b, probability.
+
+    `candidates`: rows as `owned` of entities that an UNOWNED person may belong to, with all kinds of the person.
 
     Merged people hold together what each of them does. A pair of people who may be one is taken off
     expected where both have the same kinds, else off the kinds that both have: expected is never too low.
     """
     rows = owned.filter(pl.col("chance") >= 0)
     rows = rows.with_columns(element_sets(workspace, people, rows))
+    nobody = rows.filter(pl.col("entity_id") == UNOWNED).select("person", "kinds")
+    rows = pl.concat([rows, candidates.join(nobody, on="person").select(rows.columns)])
     certain = rows.filter("certain").select(
         "group", "several", "entity_id", "kinds", state="group_state"
     )

@@ -72,7 +72,10 @@ def open_questions(
     `rows`: person (number), entity_id, state, confirmed, certain, millionths, chance; `links`: a, b,
     probability; `ids`: person ids by number. First those of the least settled lines, there the most doubtful.
     """
-    named = rows.filter(pl.col("entity_id").cast(pl.String).is_in(lines["entity_id"].implode()))
+    linked = pl.concat([links["a"], links["b"]]).unique().implode()
+    doubtful = ~pl.col("certain") | (pl.col("state") == UNKNOWN) | pl.col("person").is_in(linked)
+    of_lines = pl.col("entity_id").is_in(lines["entity_id"].cast(rows["entity_id"].dtype).implode())
+    named = rows.filter(doubtful).filter(of_lines)
     people = named.select(
         "person", pl.col("entity_id").cast(pl.String), home=pl.col("state").cast(pl.String),
         certain="certain", confirmed="confirmed", probability=pl.col("millionths") / MILLION,
@@ -82,7 +85,6 @@ def open_questions(
     met = people.join(asked, on="entity_id")
     here = met.filter(pl.col("state").is_null() | (pl.col("state") == pl.col("home")))
     elsewhere = met.filter((pl.col("unknown") > 0) & (pl.col("home") == UNKNOWN))
-    linked = pl.concat([links["a"], links["b"]]).unique().implode()
     possible = here.filter(~pl.col("certain") & pl.col("own") & ~pl.col("person").is_in(linked))
     questions = pl.concat(
         [_same(here, links), _one(possible, "whose"), _one(elsewhere, "residence")]

@@ -28,8 +28,8 @@ _QUANTA = 2.0**30
 """Means are sums of whole quanta: the same digits in any order."""
 _TAIL = 0.025
 _NORMAL_95 = 1.959964
-_SUMMED_MAX = 4_000
-"""Doubtful people at one entity whose sum is worked out exactly; beyond it is normal to four digits."""
+_SUMMED_MAX = 1_000
+"""Doubtful people at one entity whose sum is worked out exactly; beyond it is normal to three digits."""
 
 Reals = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -72,14 +72,24 @@ def cluster_numbers(
     link_starts, left, right, probability = links
     row_starts, cluster, row_node, chance = rows
     asked = len(cluster)
+    lone = np.zeros(
+        asked, np.bool_
+    )  # one person who is affected: whoever else it is, it counts once
     out_starts = np.zeros(asked + 1, np.int64)
     for a in range(asked):
-        c = cluster[a]
-        out_starts[a + 1] = out_starts[a] + starts[c + 1] - starts[c] + 1
+        c, row = cluster[a], row_starts[a]
+        own = chance[row] >= 0.0 and present[starts[c] + row_node[row]]
+        lone[a] = row_starts[a + 1] - row == 1 and own
+        nodes_of = 1 if lone[a] else starts[c + 1] - starts[c]
+        out_starts[a + 1] = out_starts[a] + nodes_of + 1
     out = np.zeros(out_starts[asked])
     last, odds, counts = -1, np.zeros(1), np.zeros(1, np.bool_)
     for a in range(asked):
         c = cluster[a]
+        if lone[a]:
+            out[out_starts[a]] = 1.0 - chance[row_starts[a]]
+            out[out_starts[a] + 1] = chance[row_starts[a]]
+            continue
         here, span = present[starts[c] : starts[c + 1]], slice(link_starts[c], link_starts[c + 1])
         if c != last:
             odds = _group_odds(len(here), left[span], right[span], probability[span])

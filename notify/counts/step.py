@@ -25,7 +25,7 @@ from notify.counts.people import (
 )
 from notify.counts.posterior import NEVER
 from notify.counts.residence import UNKNOWN, residence
-from notify.counts.unowned import with_unowned
+from notify.counts.unowned import candidate_rows, left_over, with_unowned
 
 __all__ = ["CountsSettings", "run"]
 
@@ -50,15 +50,19 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     union = persons.with_columns(
         entity_id=pl.lit(None, pl.String), certain=pl.col("confirmed"), chance=pl.lit(1.0)
     )
-    each, everybody = (
-        [count_by(frame, clusters, by_state=by_state) for by_state in (False, True)]
-        for frame in (owned, union)
+    candidates = candidate_rows(workspace, people, owned)
+    every = pl.concat([owned, candidates])
+    whole, in_states, union_whole, union_in_states = (
+        count_by(frame, clusters, by_state=by_state)
+        for frame in (every, union)
+        for by_state in (False, True)
     )
-    counts = pl.concat([*with_unowned(*each), *everybody])
+    each = with_unowned(whole, in_states, left_over(owned, candidates))
+    counts = pl.concat([*each, union_whole, union_in_states])
     lines = open_lines(counts)
     in_review = links.filter(pl.col("kind").is_in(["review", "cut", "held"]))
     workspace.write("counts", counts)
-    workspace.write("element_counts", element_counts(workspace, people, owned, links))
+    workspace.write("element_counts", element_counts(workspace, people, owned, candidates, links))
     workspace.write("overlap", overlap(owned))
     workspace.write("open_lines", lines)
     workspace.write("open_questions", open_questions(lines, owned, in_review, people.ids))
@@ -88,7 +92,8 @@ def _owned(
     persons of a cluster with unowned ones stand beside them with the chance NEVER.
     """
     ownership = workspace.scan("ownership")
-    entities = ownership.select(pl.col("entity_id").unique()).collect(engine="streaming")
+    named = [workspace.scan(table).select("entity_id") for table in ("ownership", "candidates")]
+    entities = pl.concat(named).unique().collect(engine="streaming")
     codes = pl.Enum(sorted({*entities["entity_id"], UNOWNED}))
     columns = ownership.select(
         "person_id",

@@ -18,9 +18,12 @@ def person(name, *, affected="confirmed", group=None, orphan=True):
     }  # fmt: skip
 
 
-def fill(made, persons, owned=(), same=(), told=()):
-    """owned: (person, entity, status, p); same: (a, b, p); told: (person, p, other)."""
+def fill(made, persons, owned=(), same=(), told=(), likely=()):
+    """owned: (person, entity, status, p); same: (a, b, p); told: (person, p, other); likely: (person, entity, p)."""
     made.write("persons", persons)
+    made.write(
+        "candidates", [{"person_id": p, "entity_id": e, "share": share} for p, e, share in likely]
+    )
     made.write(
         "ownership",
         [
@@ -143,19 +146,46 @@ def test_unowned_is_a_row(by_hand):
     assert three(made, "UNOWNED") == (2, 2.0, 2)
 
 
-def test_unowned_people_are_spread_over_the_entities_of_their_state(by_hand):
-    """Nine certain people at two entities, six of them at CE1; three unowned: two more are expected there."""
+@pytest.mark.parametrize("state", ["MD", None])
+def test_unowned_people_are_spread_over_the_entities_of_their_state(by_hand, state):
+    """Nine certain people at two entities, six at CE1; three unowned, of whom only the state is known, or nothing."""
     made = by_hand()
-    names = [f"P{n:02}" for n in range(24)]
+    names = [f"P{n:02}" for n in range(12)]
+    living = {"state": state} if state else {}
+    made.records(dict.fromkeys(names, living))
+    made.write(
+        "members",
+        [
+            {"person_id": n, "mention_id": made.ids[n], "record_id": n, "file_no": 1, "row_no": i}
+            | {"side": "leaked"}
+            for i, n in enumerate(names)
+        ],
+    )
     owned = [(n, "CE1" if i < 6 else "CE2", "confirmed", 1.0) for i, n in enumerate(names[:9])]
-    owned += [(n, "UNOWNED", "possible", 1.0) for n in names[9:12]]
-    owned += [(n, "CE1" if i < 6 else "CE2", "possible", 1e-6) for i, n in enumerate(names[12:])]
+    owned += [(n, "UNOWNED", "possible", 1.0) for n in names[9:]]
     fill(made, [person(n) for n in names], owned)
-    assert three(made, "CE1") == (6, pytest.approx(8.0, abs=1e-3), 12)
-    assert three(made, "CE2") == (3, pytest.approx(4.0, abs=1e-3), 9)
     assert three(made, "UNOWNED") == (3, 3.0, 3)
+    ones, twos = ((6, 8.0, 9), (3, 4.0, 6)) if state else ((6, 6.0, 6), (3, 3.0, 3))
+    assert (three(made, "CE1"), three(made, "CE2")) == (ones, twos)
+    assert (three(made, "CE1", state or "UNK"), three(made, "CE2", state or "UNK")) == (ones, twos)
     ends = row(made, "CE1")
-    assert (ends["expected_low"], ends["expected_high"]) == (6, 11)
+    assert (ends["expected_low"], ends["expected_high"]) == ((6, 9) if state else (6, 6))
+
+
+def test_unowned_person_counts_at_every_candidate(by_hand):
+    """C may be a patient of CE1 or CE2, of no other: upper of both has it, expected its share."""
+    made = by_hand()
+    owned = [(n, e, "confirmed", 1.0) for n, e in (("A", "CE1"), ("B", "CE2"), ("D", "CE3"))]
+    owned.append(("C", "UNOWNED", "possible", 1.0))
+    kinds_of(made, {("C", "UNOWNED"): ["name", "ssn"], ("A", "CE1"): ["name"]})
+    likely = [("C", "CE1", 0.75), ("C", "CE2", 0.125)]
+    fill(made, [person(n) for n in "ABCD"], owned, likely=likely)
+    assert three(made, "CE1") == (1, 1.75, 2)
+    assert three(made, "CE2") == (1, 1.125, 2)
+    assert three(made, "CE3") == (1, 1.0, 1)
+    assert three(made, "UNOWNED") == (1, 1.0, 1)
+    assert three(made, None) == (4, 4.0, 4)
+    assert sets(made, "CE1")["UNK", "name|ssn"] == (0, 0.75, 1)
 
 
 def test_unowned_that_may_be_an_owned_person_is_not_certain(by_hand):
