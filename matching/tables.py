@@ -506,6 +506,10 @@ OWNERSHIP = Table(
             " the same address, telephone or e-mail are there; presumed; none."
         ),
         "probability": _PROBABILITY,
+        "kinds": Column(
+            pl.Int32(),
+            "The rows of `elements` as bits, the first of their kinds the lowest; 0: none known.",
+        ),
     },
 )
 CANDIDATES = Table(

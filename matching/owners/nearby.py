@@ -7,6 +7,7 @@ entities are candidates, counted in `upper`, and the person stays UNOWNED.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,8 @@ from numpy.typing import NDArray
 
 from matching.owners.ladder import is_sure
 from matching.owners.members import People
-from matching.owners.order import between, place_in
 from matching.owners.said import Said
-from matching.owners.slices import inside, mention_slices
+from matching.owners.slices import SLICES_AT_ONCE, inside, mention_slices
 from matching.store import Workspace
 
 __all__ = ["Nearby", "nearby"]
@@ -67,25 +67,35 @@ def _places(
     """ZIP code by mention (its place), and person, key of everybody who shares a key with an open person."""
     person = people.mentions["person"].to_numpy()
     asked = people.mentions.filter(pl.Series(open_[person]))
-    ids = asked["mention_id"].implode()
-    first = _keys(workspace, pl.col("mention_id").is_in(ids))
-    wanted = first["key"].unique().sort()
-    zips = np.full(len(person), _NO_ZIP, np.int32)
-    shared, before = [first.select("mention_id", "key").clear()], 0
-    for start, end in mention_slices(workspace):
-        held = between(people.mentions, "mention_id", start, end)
-        std = workspace.scan("leaked_std").filter(inside(start, end))
-        codes = std.select("mention_id", pl.col("zip5").cast(pl.Int32, strict=False)).collect()
-        codes = codes.drop_nulls().sort("mention_id")
-        there = codes.filter(_among(codes["mention_id"], held["mention_id"]))
-        zips[before + place_in(held["mention_id"], there["mention_id"])] = there["zip5"].to_numpy()
-        keys = _keys(workspace, inside(start, end))
-        shared.append(keys.filter(_among(keys["key"], wanted)))
-        before += held.height
-    found = pl.concat(shared)
-    found = found.filter(_among(found["mention_id"], people.mentions["mention_id"]))
-    place = place_in(people.mentions["mention_id"], found["mention_id"])
-    return zips, found.select("key", person=pl.Series(person[place])).unique()
+    wanted = _keys(workspace, pl.col("mention_id").is_in(asked["mention_id"].implode()))
+    wanted = wanted.select("key").unique()
+
+    def read(slice_: tuple[int, int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        within = inside(*slice_)
+        homes = workspace.scan("leaked_std").filter(within, pl.col("zip5").is_not_null())
+        zips = homes.select("mention_id", pl.col("zip5").cast(pl.Int32)).collect()
+        return zips, _keys(workspace, within).join(wanted, on="key", how="semi")
+
+    zips, shared = np.full(len(person), _NO_ZIP, np.int32), []
+    with ThreadPoolExecutor(SLICES_AT_ONCE) as pool:
+        for found, keys in pool.map(read, mention_slices(workspace)):
+            place, there = _placed(people, found["mention_id"])
+            zips[place] = found["zip5"].to_numpy()[there]
+            place, there = _placed(people, keys["mention_id"])
+            shared.append(
+                keys.filter(pl.Series(there)).select("key", person=pl.Series(person[place]))
+            )
+    return zips, pl.concat(shared).unique()
+
+
+def _placed(people: People, mentions: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Places of those mentions that are a person's, and which are."""
+    known, wanted = people.mentions["mention_id"].to_numpy(), mentions.to_numpy()
+    place = np.searchsorted(known, wanted)
+    there: NDArray[np.bool_] = (
+        known.take(place, mode="clip") == wanted if len(known) else wanted < 0
+    )
+    return place[there], there
 
 
 def _keys(workspace: Workspace, wanted: pl.Expr) -> pl.DataFrame:
@@ -102,14 +112,6 @@ def _keys(workspace: Workspace, wanted: pl.Expr) -> pl.DataFrame:
 
 def _hash(column: str, seed: int) -> pl.Expr:
     return pl.when(pl.col(column).is_not_null()).then(pl.col(column).hash(seed=seed))
-
-
-def _among(values: pl.Series, key: pl.Series) -> pl.Series:
-    """Which values stand in the sorted key."""
-    keys, wanted = key.to_numpy(), values.to_numpy()
-    if not len(keys):
-        return pl.Series(np.zeros(len(wanted), bool))
-    return pl.Series(keys.take(np.searchsorted(keys, wanted), mode="clip") == wanted)
 
 
 def _household(shared: pl.DataFrame, sure: pl.DataFrame, open_: NDArray[np.bool_]) -> pl.DataFrame:

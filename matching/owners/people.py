@@ -153,4 +153,5 @@ def ownership(people: People, sets: pl.DataFrame) -> pl.DataFrame:
         pl.when(sure).then(pl.lit("confirmed")).otherwise(pl.lit("possible")).alias("status"),
         "basis",
         (whole / MILLION).alias("probability"),
+        pl.col("kinds").fill_null(0),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from matching.owners.practice_names import PracticeNames
 from matching.owners.providers import named_by_provider, provider_keys
 from matching.owners.rungs import named_by_roster, roster_keys
 from matching.owners.settings import OwnersSettings
-from matching.owners.slices import inside, mention_slices
+from matching.owners.slices import SLICES_AT_ONCE, inside, mention_slices
 from matching.store import Workspace
 from matching.succession import legal_owner
 
@@ -51,9 +52,13 @@ def write_row_owners(workspace: Workspace, settings: OwnersSettings) -> None:
         if not missing:
             return
         evidence = _evidence(workspace, settings)
-        for index in missing:
+
+        def write(index: int) -> None:
             start, end = slices[index]
             writer.put(index, _slice_owners(workspace, evidence, start=start, end=end))
+
+        with ThreadPoolExecutor(SLICES_AT_ONCE) as pool:
+            list(pool.map(write, missing))
 
 
 def _resume_key(workspace: Workspace, settings: OwnersSettings) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
 from matching.log import log_counts
 from matching.owners.chances import write_same_chances
 from matching.owners.codes import entity_codes
-from matching.owners.elements import elements, with_chart_kinds, with_free_kinds
+from matching.owners.elements import elements, free_kinds, with_chart_kinds, with_free_kinds
 from matching.owners.members import People, read_people
 from matching.owners.nearby import Nearby, nearby
 from matching.owners.order import between
@@ -22,14 +23,15 @@ from matching.tables import TABLES, UNOWNED
 
 __all__ = ["run"]
 
-_KEPT = ("person", "entity_id", "kinds")
+_RANGES_AT_ONCE = 2
+"""Ranges of people in work: 0.3 GB each; one is written while another is worked on."""
 
 
 def run(workspace: Workspace, settings: OwnersSettings) -> None:
     """Every person has at least one row of `ownership`; without any evidence it says UNOWNED.
 
-    `row_owners` is written slice by slice, the other two by ranges of people. In memory about 130
-    bytes a mention and 14 a chart, besides a slice.
+    `row_owners` is written slice by slice, `ownership` and `elements` by ranges of people. In memory about
+    130 bytes a mention and 30 a chart, besides what is in work.
     """
     write_row_owners(workspace, settings)
     codes = entity_codes(workspace.read("entities"))
@@ -39,17 +41,42 @@ def run(workspace: Workspace, settings: OwnersSettings) -> None:
     reached = charts_reached(workspace, settings, people)
     near = nearby(workspace, people, said, _known(said, people, reached))
     _write_candidates(workspace, people, near)
+    sets = with_chart_kinds(workspace, people, _sets(people, said, reached, near))
     counted: Counter[str] = Counter(mentions_confirmed=said.certain_mentions)
-    kept = []
-    with workspace.writer("ownership") as writer:
-        for index, (low, high) in enumerate(person_ranges(people)):
-            sets = entity_sets(people, said, reached, near.household, low=low, high=high)
-            owned = ownership(people, sets)
-            writer.put(index, owned)
-            counted.update(_counted(owned))
-            kept.append(with_free_kinds(sets, said, reached).select(_KEPT))
-    _write_elements(workspace, people, kept)
+    counted.update(_write(workspace, people, sets))
     log_counts("owners", **counted)
+
+
+def _sets(people: People, said: Said, reached: Reached, near: Nearby) -> pl.DataFrame:
+    """Owners of all persons, with the kinds of data that rows tell; in order of person and entity."""
+    free = free_kinds(said, reached)
+
+    def of(ends: tuple[int, int]) -> pl.DataFrame:
+        low, high = ends
+        sets = entity_sets(people, said, reached, near.household, low=low, high=high)
+        return with_free_kinds(sets, free)
+
+    with ThreadPoolExecutor(_RANGES_AT_ONCE) as pool:
+        return pl.concat(pool.map(of, person_ranges(people)))
+
+
+def _write(workspace: Workspace, people: People, sets: pl.DataFrame) -> Counter[str]:
+    """Write `ownership` and `elements`; gives how many are confirmed, possible and unowned."""
+    counted: Counter[str] = Counter()
+    with workspace.writer("ownership") as owners, workspace.writer("elements") as kinds:
+
+        def put(part: tuple[int, tuple[int, int]]) -> dict[str, int]:
+            index, (low, high) = part
+            rows = between(sets, "person", low, high)
+            owned = ownership(people, rows)
+            owners.put(index, owned)
+            kinds.put(index, elements(people, rows))
+            return _counted(owned)
+
+        with ThreadPoolExecutor(_RANGES_AT_ONCE) as pool:
+            for found in pool.map(put, enumerate(person_ranges(people))):
+                counted.update(found)
+    return counted
 
 
 def _known(said: Said, people: People, reached: Reached) -> pl.Series:
@@ -67,13 +94,6 @@ def _write_candidates(workspace: Workspace, people: People, near: Nearby) -> Non
     workspace.write(
         "candidates", TABLES["candidates"].complete(rows.sort("person_id", "entity_id"))
     )
-
-
-def _write_elements(workspace: Workspace, people: People, kept: list[pl.DataFrame]) -> None:
-    sets = with_chart_kinds(workspace, people, pl.concat(kept))
-    with workspace.writer("elements") as writer:
-        for index, (low, high) in enumerate(person_ranges(people)):
-            writer.put(index, elements(people, between(sets, "person", low, high)))
 
 
 def _counted(owned: pl.DataFrame) -> dict[str, int]:

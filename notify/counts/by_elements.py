@@ -1,50 +1,35 @@
 """People by the kinds of data that an entity held of them: what statutes with trigger elements count.
 
-A set of kinds is an integer, one per person and entity: `elements` is read once, part by part.
+A set of kinds is an integer, one per person and entity: `kinds` of `ownership`.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from matching.store import Workspace
-from matching.tables import ELEMENT_KINDS, TABLES, UNOWNED
-from notify.counts.people import MILLION, People, numbers_of
+from matching.tables import ELEMENT_KINDS, TABLES
+from notify.counts.people import MILLION
 
 __all__ = ["element_counts"]
 
-_ENTITIES = 1 << 24
-"""Room for entities in one sortable number of a person and an entity."""
-_AT_ONCE = 2
-"""Parts of `elements` in memory: 0.2 GB each."""
-_KIND = pl.Enum(ELEMENT_KINDS)
 _BY = ["entity_id", "state", "kinds"]
 
 
 def element_counts(
-    workspace: Workspace,
-    people: People,
-    owned: pl.DataFrame,
-    candidates: pl.DataFrame,
-    links: pl.DataFrame,
+    owned: pl.DataFrame, candidates: pl.DataFrame, links: pl.DataFrame
 ) -> pl.DataFrame:
-    """Rows of `element_counts`. `owned`: as for `count_by`, a row a person and entity; `links`: a, b, probability.
+    """Rows of `element_counts`.
 
-    `candidates`: rows as `owned` of entities that an UNOWNED person may belong to, with all kinds of the person.
+    `owned` and `candidates`: as for `count_by`, a row a person and entity, with `kinds`: the set of kinds of data
+    as bits. `links`: a, b, probability.
 
     Merged people hold together what each of them does. A pair of people who may be one is taken off
     expected where both have the same kinds, else off the kinds that both have: expected is never too low.
     """
-    rows = owned.filter(pl.col("chance") >= 0)
-    rows = rows.with_columns(element_sets(workspace, people, rows))
-    nobody = rows.filter(pl.col("entity_id") == UNOWNED).select("person", "kinds")
-    rows = pl.concat([rows, candidates.join(nobody, on="person").select(rows.columns)])
+    rows = pl.concat([owned.filter(pl.col("chance") >= 0), candidates])
     certain = rows.filter("certain").select(
         "group", "several", "entity_id", "kinds", state="group_state"
     )
@@ -125,52 +110,3 @@ def _finished(sums: pl.DataFrame) -> pl.DataFrame:
 
 def _spelt(kinds: int) -> str:
     return "|".join(kind for place, kind in enumerate(ELEMENT_KINDS) if kinds >> place & 1)
-
-
-def element_sets(workspace: Workspace, people: People, owned: pl.DataFrame) -> pl.Series:
-    """`kinds` by row of `owned`: the set of kinds of that person at that entity; 0 where none is known.
-
-    Holds 12 bytes a row besides two parts of `elements`.
-    """
-    key = _pair(owned["person"], owned["entity_id"].to_physical())
-    order = None if _is_sorted(key) else np.argsort(key, kind="stable")
-    ordered = key if order is None else key[order]
-    kinds = np.zeros(len(key), np.int32)
-    codes = owned["entity_id"].dtype
-    parts = [rows for _, rows in workspace.lazy_parts("elements")]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:  # one part is read while another is worked on
-        for wanted, bits in pool.map(lambda rows: _runs(rows.collect(), people, codes), parts):
-            place = np.searchsorted(ordered, wanted)
-            there = ordered.take(place, mode="clip") == wanted
-            np.bitwise_or.at(kinds, place[there], bits[there])
-    if order is not None:
-        kinds[order] = kinds.copy()
-    return pl.Series("kinds", kinds)
-
-
-def _runs(
-    part: pl.DataFrame, people: People, codes: pl.DataType
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The pairs of a part, which stand together, and the kinds of each as bits."""
-    if part.is_empty():
-        return np.empty(0, np.int64), np.empty(0, np.int32)
-    new = (pl.col("person_id") != pl.col("person_id").shift(1)) | (
-        pl.col("entity_id") != pl.col("entity_id").shift(1)
-    )
-    starts = part.select(new.fill_null(value=True).arg_true()).to_series()
-    place = part["element"].cast(_KIND).to_physical().to_numpy()
-    bits = np.bitwise_or.reduceat(np.left_shift(1, place, dtype=np.int32), starts.to_numpy())
-    heads = part.select("person_id", pl.col("entity_id").cast(codes, strict=False))[starts]
-    number = numbers_of(heads["person_id"], people.ids)
-    known = (number.is_not_null() & heads["entity_id"].is_not_null()).to_numpy()
-    pair = _pair(number.fill_null(0), heads["entity_id"].to_physical().fill_null(0))
-    return pair[known], bits[known]
-
-
-def _pair(person: pl.Series, entity: pl.Series) -> NDArray[np.int64]:
-    pairs: NDArray[np.int64] = person.to_numpy().astype(np.int64) * _ENTITIES + entity.to_numpy()
-    return pairs
-
-
-def _is_sorted(key: NDArray[np.int64]) -> bool:
-    return bool((key[1:] >= key[:-1]).all())

@@ -1,6 +1,7 @@
 """Three numbers: worked out by hand on a few people."""
 
 from datetime import date
+from types import MappingProxyType
 
 import polars as pl
 import pytest
@@ -18,8 +19,11 @@ def person(name, *, affected="confirmed", group=None, orphan=True):
     }  # fmt: skip
 
 
-def fill(made, persons, owned=(), same=(), told=(), likely=()):
-    """owned: (person, entity, status, p); same: (a, b, p); told: (person, p, other); likely: (person, entity, p)."""
+def fill(made, persons, owned=(), same=(), told=(), likely=(), kinds=MappingProxyType({})):
+    """owned: (person, entity, status, p); same: (a, b, p); told: (person, p, other); likely: (person, entity, p).
+
+    kinds: {(person, entity): kinds of data}.
+    """
     made.write("persons", persons)
     made.write(
         "candidates", [{"person_id": p, "entity_id": e, "share": share} for p, e, share in likely]
@@ -29,6 +33,7 @@ def fill(made, persons, owned=(), same=(), told=(), likely=()):
         [
             {"person_id": p, "entity_id": e, "status": s, "probability": q}
             | {"basis": basis[0] if basis else "x"}
+            | {"kinds": sum(1 << KINDS.index(kind) for kind in kinds.get((p, e), ()))}
             for p, e, s, q, *basis in owned
         ],
     )
@@ -177,9 +182,9 @@ def test_unowned_person_counts_at_every_candidate(by_hand):
     made = by_hand()
     owned = [(n, e, "confirmed", 1.0) for n, e in (("A", "CE1"), ("B", "CE2"), ("D", "CE3"))]
     owned.append(("C", "UNOWNED", "possible", 1.0))
-    kinds_of(made, {("C", "UNOWNED"): ["name", "ssn"], ("A", "CE1"): ["name"]})
     likely = [("C", "CE1", 0.75), ("C", "CE2", 0.125)]
-    fill(made, [person(n) for n in "ABCD"], owned, likely=likely)
+    kinds = {("C", "UNOWNED"): ["name", "ssn"], ("A", "CE1"): ["name"]}
+    fill(made, [person(n) for n in "ABCD"], owned, likely=likely, kinds=kinds)
     assert three(made, "CE1") == (1, 1.75, 2)
     assert three(made, "CE2") == (1, 1.125, 2)
     assert three(made, "CE3") == (1, 1.0, 1)
@@ -368,18 +373,6 @@ def test_nothing_is_noted_before_counts(by_hand):
     assert counts.note_changes(by_hand().workspace, number=1) == 0
 
 
-def kinds_of(made, held):
-    """held: {(person, entity): kinds}."""
-    made.write(
-        "elements",
-        [
-            {"person_id": p, "entity_id": e, "element": kind}
-            for (p, e), kinds in sorted(held.items())
-            for kind in sorted(kinds)
-        ],
-    )
-
-
 def sets(made, entity):
     return {
         (r["state"], r["elements"]): (
@@ -394,23 +387,21 @@ def sets(made, entity):
 
 def test_people_by_their_kinds_of_data_at_each_entity(by_hand):
     made = by_hand()
-    kinds_of(
-        made, {("A", "CE1"): ["name", "ssn"], ("A", "CE2"): ["name"], ("B", "CE1"): ["ssn", "name"]}
-    )
+    kinds = {("A", "CE1"): ["name", "ssn"], ("A", "CE2"): ["name"], ("B", "CE1"): ["ssn", "name"]}
     owned = [
         ("A", "CE1", "confirmed", 1.0), ("A", "CE2", "possible", 0.25), ("B", "CE1", "confirmed", 1.0),
         ("C", "CE1", "confirmed", 1.0),
     ]  # fmt: skip
-    fill(made, [person(name) for name in "ABC"], owned)
+    fill(made, [person(name) for name in "ABC"], owned, kinds=kinds)
     assert sets(made, "CE1") == {("UNK", "name|ssn"): (2, 2.0, 2), ("UNK", ""): (1, 1.0, 1)}
     assert sets(made, "CE2") == {("UNK", "name"): (0, 0.25, 1)}
 
 
 def test_merged_people_hold_together_what_each_does(by_hand):
     made = by_hand()
-    kinds_of(made, {("A", "CE1"): ["name", "ssn"], ("B", "CE1"): ["contact", "name"]})
+    kinds = {("A", "CE1"): ["name", "ssn"], ("B", "CE1"): ["contact", "name"]}
     owned = [(name, "CE1", "confirmed", 1.0) for name in "AB"]
-    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
+    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)], kinds=kinds)
     # one person at least, who then has all three; expected takes the pair off what both have
     assert sets(made, "CE1") == {
         ("UNK", "contact|name|ssn"): (1, 0.0, 0),
@@ -422,9 +413,9 @@ def test_merged_people_hold_together_what_each_does(by_hand):
 
 def test_a_pair_with_the_same_kinds_is_taken_off(by_hand):
     made = by_hand()
-    kinds_of(made, {("A", "CE1"): ["name", "ssn"], ("B", "CE1"): ["name", "ssn"]})
+    kinds = {("A", "CE1"): ["name", "ssn"], ("B", "CE1"): ["name", "ssn"]}
     owned = [(name, "CE1", "confirmed", 1.0) for name in "AB"]
-    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
+    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)], kinds=kinds)
     assert sets(made, "CE1") == {("UNK", "name|ssn"): (1, 1.7, 2)}
 
 
@@ -437,8 +428,7 @@ def test_kinds_of_data_add_up_to_the_counts(by_hand):
         for entity in (("CE1", "CE2") if n % 2 else ("CE1",))
     ]
     held = {(p, e): ["name", ("ssn", "mrn", "photo")[hash_of(p + e)]] for p, e, _, _ in owned}
-    kinds_of(made, held)
-    fill(made, people, owned)
+    fill(made, people, owned, kinds=held)
     for entity in ("CE1", "CE2"):
         found = list(sets(made, entity).values())
         whole = three(made, entity, "UNK")
