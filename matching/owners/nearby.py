@@ -42,15 +42,14 @@ class Nearby:
     candidates: pl.DataFrame
 
 
-def nearby(workspace: Workspace, people: People, said: Said, known: pl.Series) -> Nearby:
-    """Neighbours of people with leaked rows that are not among the `known` (person numbers).
+def nearby(workspace: Workspace, people: People, said: Said, known: NDArray[np.bool_]) -> Nearby:
+    """Neighbours of people with leaked rows that are not `known` (by person).
 
     One pass over `leaked_std`; 4 bytes a mention are held.
     """
     sure = pl.concat([frame.filter(is_sure(pl.col("standing"))) for frame in said.named])
     sure = sure.select("person", "mention", "entity_id")
-    open_ = said.mentioned.copy()
-    open_[known.to_numpy()] = False
+    open_ = said.mentioned & ~known
     if not open_.any():
         nobody = sure.clear().select("person", "entity_id")
         return Nearby(nobody, nobody.with_columns(share=pl.lit(0.0)))
@@ -133,23 +132,20 @@ def _candidates(
     """person, entity_id, share: entities with a good part of the patients where the person lives."""
     person = people.mentions["person"].to_numpy()
     rows = np.flatnonzero(open_[person] & (zips != _NO_ZIP))
-    living = pl.DataFrame({"person": person[rows], "place": zips[rows]}).unique(
-        "person", keep="first", maintain_order=True
-    )
+    living = pl.DataFrame({"person": person[rows], "place": zips[rows]})
+    living = living.group_by("person").agg(pl.col("place").min())  # of several the same in any order
     of_sure = zips[sure["mention"].to_numpy()]
-    shares = []
-    for wide in (False, True):
-        places = pl.Series("place", of_sure // 100 + _ZIPS if wide else of_sure, dtype=pl.Int32)
-        counted = (
-            sure.select("entity_id").with_columns(places)
-            .filter(pl.Series(of_sure != _NO_ZIP)).group_by("place", "entity_id").len()
-        )  # fmt: skip
-        whole = pl.col("len").sum().over("place")
-        shares.append(
-            counted.filter(whole >= _PATIENTS_LEAST).select(
-                "place", "entity_id", share=(pl.col("len") / whole).round(6)
-            )
+    counted = sure.select("entity_id").with_columns(place=pl.Series(of_sure, dtype=pl.Int32))
+    by_zip = counted.filter(pl.col("place") != _NO_ZIP).group_by("place", "entity_id").len()
+    by_area = by_zip.with_columns(pl.col("place") // 100 + _ZIPS)
+    by_area = by_area.group_by("place", "entity_id").agg(pl.col("len").sum())
+    whole = pl.col("len").sum().over("place")
+    shares = [
+        places.filter(whole >= _PATIENTS_LEAST).select(
+            "place", "entity_id", share=(pl.col("len") / whole).round(6)
         )
+        for places in (by_zip, by_area)
+    ]
     known = shares[0]["place"].unique()
     near = living.with_columns(
         pl.when(pl.col("place").is_in(known.implode()))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from matching.log import log_counts
 from matching.owners.chances import write_same_chances
@@ -36,12 +38,14 @@ def run(workspace: Workspace, settings: OwnersSettings) -> None:
     write_row_owners(workspace, settings)
     codes = entity_codes(workspace.read("entities"))
     people = read_people(workspace, codes)
-    write_same_chances(workspace, people)
-    said = gather_said(workspace, people, codes)
-    reached = charts_reached(workspace, settings, people)
-    near = nearby(workspace, people, said, _known(said, people, reached))
-    _write_candidates(workspace, people, near)
-    sets = with_chart_kinds(workspace, people, _sets(people, said, reached, near))
+    with ThreadPoolExecutor(1) as beside:
+        chances = beside.submit(write_same_chances, workspace, people)
+        said = gather_said(workspace, people, codes)
+        reached = charts_reached(workspace, settings, people)
+        near = nearby(workspace, people, said, _known(said, people, reached))
+        _write_candidates(workspace, people, near)
+        sets = with_chart_kinds(workspace, people, _sets(people, said, reached, near))
+        chances.result()
     counted: Counter[str] = Counter(mentions_confirmed=said.certain_mentions)
     counted.update(_write(workspace, people, sets))
     log_counts("owners", **counted)
@@ -79,10 +83,12 @@ def _write(workspace: Workspace, people: People, sets: pl.DataFrame) -> Counter[
     return counted
 
 
-def _known(said: Said, people: People, reached: Reached) -> pl.Series:
-    """People whom a row or chart gives an entity."""
-    frames = [*said.named, people.charts, reached.review]
-    return pl.concat([frame["person"] for frame in frames]).unique()
+def _known(said: Said, people: People, reached: Reached) -> NDArray[np.bool_]:
+    """By person: a row or chart gives an entity."""
+    known = np.zeros(len(people.ids), bool)
+    for frame in (*said.named, people.charts, reached.review):
+        known[frame["person"].to_numpy()] = True
+    return known
 
 
 def _write_candidates(workspace: Workspace, people: People, near: Nearby) -> None:

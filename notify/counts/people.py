@@ -11,9 +11,10 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from matching.person_numbers import numbers_of
 from matching.store import Workspace
 
-__all__ = ["MILLION", "People", "batches", "merged_groups", "numbers_of", "read_people"]
+__all__ = ["MILLION", "People", "batches", "merged_groups", "read_people"]
 
 MILLION = 1_000_000
 """Probabilities are whole millionths: any order of rows gives the same digits."""
@@ -26,23 +27,6 @@ def batches(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     """The rows piece by piece, in order; at least one piece, which may be empty."""
     more = rows.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
     return chain([rows.limit(0).collect()], more)
-
-
-def numbers_of(ids: pl.Series, people: pl.Series) -> pl.Series:
-    """Number of each person id: its place in the sorted ids of `people`; null where unknown.
-
-    Equal ids in a row are looked up once, among those people only that lie between the ends.
-    """
-    run = ids.to_frame("id").select(pl.col("id").rle_id()).to_series()
-    heads = ids.filter(run.diff(null_behavior="ignore").fill_null(1) != 0).to_frame("id")
-    ends = heads.select(low=pl.col("id").min(), high=pl.col("id").max())
-    low = people.search_sorted(ends["low"], "left")[0]
-    high = people.search_sorted(ends["high"], "right")[0]
-    near = people[low:high].to_frame("id").with_row_index("person", offset=low)
-    if heads["id"].equals(near["id"]):  # everybody between the ends, as in tables of all people
-        return near["person"].gather(run)
-    found = heads.join(near, on="id", how="left", maintain_order="left")
-    return found["person"].gather(run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from matching.person_numbers import numbers_of
 from matching.store import Workspace, log_counts
 from matching.tables import UNOWNED
 from notify.counts.bridge import bridge_lines
@@ -21,7 +22,6 @@ from notify.counts.people import (
     People,
     batches,
     merged_groups,
-    numbers_of,
     read_people,
 )
 from notify.counts.posterior import NEVER
@@ -44,11 +44,14 @@ class CountsSettings(BaseModel):
 def run(workspace: Workspace, settings: CountsSettings) -> None:
     """Write the counts of entities, states, kinds of data and the union, what is open in them, and `bridge`."""
     del settings
-    people = read_people(workspace)
-    links = _links(workspace, people)
-    held = links.filter(pl.col("kind") == "held")
-    people = replace(people, rows=merged_groups(people, held))
-    persons = _persons(workspace, people)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # what reads most and shares nothing
+        bridge = pool.submit(bridge_lines, workspace)
+        people = read_people(workspace)
+        home = pool.submit(residence, workspace, people.ids)
+        links = _links(workspace, people)
+        held = links.filter(pl.col("kind") == "held")
+        people = replace(people, rows=merged_groups(people, held))
+        persons = _persons(people, home.result())
     present = people.rows.select(pl.col("confirmed") | (pl.col("millionths") == MILLION))
     clusters = clusters_of(links, present.to_series().to_numpy())
     owned = _owned(workspace, people, persons, clusters)
@@ -71,15 +74,15 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     workspace.write("overlap", overlap(owned))
     workspace.write("open_lines", lines)
     workspace.write("open_questions", open_questions(lines, owned, in_review, people.ids))
-    workspace.write("bridge", bridge_lines(workspace))
+    workspace.write("bridge", bridge.result())
     whole = counts.filter(pl.col("entity_id").is_null(), pl.col("state").is_null())
     confirmed, upper = int(whole["confirmed"].sum()), int(whole["upper"].sum())
     log_counts("counts", entities=counts["entity_id"].n_unique(), confirmed=confirmed, upper=upper)
 
 
-def _persons(workspace: Workspace, people: People) -> pl.DataFrame:
+def _persons(people: People, home: pl.Series) -> pl.DataFrame:
     """One row a person: person (number), the columns of People, state, group_state."""
-    persons = people.rows.with_row_index("person").with_columns(residence(workspace, people.ids))
+    persons = people.rows.with_row_index("person").with_columns(home)
     shared = persons.filter("several").select("person", "group", "state")
     first = pl.col("state").sort_by(pl.col("state") == UNKNOWN, "state").first().over("group")
     place = np.arange(persons.height)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from matching.person_numbers import numbers_of
 from matching.store import Workspace
 from matching.tables import TABLES, UNOWNED
-from notify.counts.people import MILLION, People, numbers_of
+from notify.counts.people import MILLION, People
 from notify.counts.residence import UNKNOWN
 
 __all__ = ["candidate_rows", "left_over", "with_unowned"]
