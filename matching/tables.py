@@ -524,7 +524,7 @@ CANDIDATES = Table(
 )
 SAME_CHANCES = Table(
     name="same_chances",
-    grain="two persons whom any kept link joins, and how likely they are one: what expected counts rest on",
+    grain="two persons whom a kept link joins and no guard parts, and how likely they are one",
     key=("person_a", "person_b"),
     columns={
         "person_a": _id("The lower person_id."),
@@ -532,7 +532,7 @@ SAME_CHANCES = Table(
         "match_weight": _BITS,
         "kind": _text(
             "review (as in maybe_same), cut (strong, but the group was parted), held (in the review band, a"
-            " guard holds other records of the two), below (under the band) or guarded (only such pairs)."
+            " guard holds other records of the two), below (under the band) or capped (only pairs that a guard caps)."
         ),
         "probability": _PROBABILITY,
     },

@@ -2,7 +2,8 @@
 
 The partition left these links between two people. Some of them a guard or a stronger link contradicts, some
 are below the review band: their match weight alone says too much. So each kind of link has its own way from
-weight to probability, measured on rehearsals, whose truth is known (`benchmarks.owners`).
+weight to probability, measured on rehearsals of other seeds than those that judge it (`benchmarks.owners
+--links`). Persons between whom a guard vetoes any pair are two.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from matching.tables import TABLES
 __all__ = ["write_same_chances"]
 
 _BATCH_ROWS = 1_000_000
-_LEFT_APART_BITS = 3.3
-"""A link below review, or beside a guarded one, is right about a tenth as often as its weight says."""
+_LEFT_APART_BITS = 2.0
+"""A link below review, or beside a capped one, is right about a quarter as often as its weight says."""
 _LEAST = 0.03
 """Links less likely are left out: they make clusters large and tell of one person in a thousand."""
 _CUT = 0.83
 """A link strong enough to merge that the partition cut, because two of the group are two people."""
-_GUARDED = 0.17
-"""A pair that a guard holds: twins, parent and child. One in six is one person, misspelt."""
+_CAPPED = 0.5
+"""A pair that a guard lets nobody merge unseen, twins most of all: half of them are one person, misspelt."""
 
 
 def write_same_chances(workspace: Workspace, people: People) -> None:
@@ -65,29 +66,30 @@ def _left_apart(workspace: Workspace, people: People) -> pl.DataFrame:
         pl.col("kind").cast(pl.String) != "master_master",
         pl.col("left") != pl.col("right"),
     )
+    acted = action_of(pl.col("reasons"))
     pairs = pairs.select(
         "left", "right", "match_weight", review=pl.col("band") == "review",
-        guarded=action_of(pl.col("reasons")).is_not_null(),
+        capped=acted.is_not_null(), vetoed=(acted == "veto").fill_null(value=False),
     )  # fmt: skip
     records, person = _person_of(people)
     none = pairs.limit(0).collect()
     batches = pairs.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
     found = [_between(batch, records, person) for batch in chain([none], batches)]
-    every = pl.concat(found).join(
-        _decided_two(workspace, records, person), on=["a", "b"], how="anti"
-    )
+    two = _decided_two(workspace, records, person)
+    every = pl.concat(found).join(two, on=["a", "b"], how="anti")
     best = every.group_by("a", "b").agg(
-        guarded=pl.col("guarded").all(),
-        review=(pl.col("review") & ~pl.col("guarded")).any(),
+        pl.col("vetoed").any(),
+        pl.col("capped").all(),
+        review=(pl.col("review") & ~pl.col("capped")).any(),
         match_weight=pl.coalesce(
-            pl.col("match_weight").filter(~pl.col("guarded")).max(), pl.col("match_weight").max()
+            pl.col("match_weight").filter(~pl.col("capped")).max(), pl.col("match_weight").max()
         ),
-    )  # fmt: skip
+    ).filter(~pl.col("vetoed"))  # fmt: skip
     odds = pl.lit(2.0).pow(pl.col("match_weight") - _LEFT_APART_BITS)
     return best.with_columns(
-        kind=pl.when("guarded").then(pl.lit("guarded"))
+        kind=pl.when("capped").then(pl.lit("capped"))
         .when("review").then(pl.lit("held")).otherwise(pl.lit("below")),
-        probability=pl.when("guarded").then(_GUARDED).otherwise(odds / (1 + odds)),
+        probability=pl.when("capped").then(_CAPPED).otherwise(odds / (1 + odds)),
     )  # fmt: skip
 
 
@@ -110,7 +112,7 @@ def _person_of(people: People) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _between(
     pairs: pl.DataFrame, records: NDArray[np.int64], person: NDArray[np.int64]
 ) -> pl.DataFrame:
-    """Pairs whose records are two persons': a, b, match_weight, review, guarded."""
+    """Pairs whose records are two persons': a, b, match_weight, review, capped, vetoed."""
     ends = []
     for side in ("left", "right"):
         wanted = pairs[side].to_numpy()

@@ -133,7 +133,9 @@ def _candidates(
     person = people.mentions["person"].to_numpy()
     rows = np.flatnonzero(open_[person] & (zips != _NO_ZIP))
     living = pl.DataFrame({"person": person[rows], "place": zips[rows]})
-    living = living.group_by("person").agg(pl.col("place").min())  # of several the same in any order
+    living = living.group_by("person").agg(
+        pl.col("place").min()
+    )  # of several the same in any order
     of_sure = zips[sure["mention"].to_numpy()]
     counted = sure.select("entity_id").with_columns(place=pl.Series(of_sure, dtype=pl.Int32))
     by_zip = counted.filter(pl.col("place") != _NO_ZIP).group_by("place", "entity_id").len()

@@ -28,6 +28,7 @@ class Clusters:
     left: Ints
     right: Ints
     probability: NDArray[np.float64]
+    unsure: NDArray[np.bool_]  # the probability itself is a rehearsal's
 
     def has(self, persons: pl.Series) -> pl.Series:
         """Whether each person may be somebody else."""
@@ -43,7 +44,7 @@ class Clusters:
 
 
 def clusters_of(links: pl.DataFrame, present: NDArray[np.bool_]) -> Clusters:
-    """Clusters of links `a`, `b` (person numbers), `probability`; `present` by person.
+    """Clusters of links `a`, `b` (person numbers), `probability`, `unsure`; `present` by person.
 
     Of clusters with more than PERSONS_MAX persons the weakest links are left out.
     """
@@ -70,20 +71,29 @@ def clusters_of(links: pl.DataFrame, present: NDArray[np.bool_]) -> Clusters:
         node[one[inside]],
         node[other[inside]],
         ordered["probability"].to_numpy()[inside].astype(np.float64),
+        ordered["unsure"].to_numpy()[inside],
     )
 
 
-def numbers_at(rows: pl.DataFrame, clusters: Clusters) -> tuple[Ints, Ints, NDArray[np.float64]]:
-    """(key, starts, chances) of each key and cluster of the rows `key`, `person`, `chance`."""
+def numbers_at(
+    rows: pl.DataFrame, clusters: Clusters
+) -> tuple[Ints, Ints, NDArray[np.float64], NDArray[np.float64]]:
+    """(key, starts, chances, doubt) of each key and cluster of the rows `key`, `person`, `chance`."""
     person = rows["person"].to_numpy()
     cluster, key = clusters.cluster[person], rows["key"].to_numpy().astype(np.int64)
     order = np.lexsort((person, key, cluster))
     cluster, key = cluster[order], key[order]
     new = np.flatnonzero(np.diff(cluster, prepend=-1) | np.diff(key, prepend=-1))
     chance = rows["chance"].to_numpy().astype(np.float64)[order]
-    starts, chances = cluster_numbers(
+    starts, chances, doubt = cluster_numbers(
         (clusters.starts, clusters.present),
-        (clusters.link_starts, clusters.left, clusters.right, clusters.probability),
+        (
+            clusters.link_starts,
+            clusters.left,
+            clusters.right,
+            clusters.probability,
+            clusters.unsure,
+        ),
         (np.append(new, len(order)), cluster[new], clusters.node[person][order], chance),
     )
-    return key[new], starts, chances
+    return key[new], starts, chances, doubt

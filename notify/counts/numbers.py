@@ -17,6 +17,10 @@ from notify.counts.posterior import sum_quantiles
 __all__ = ["count_by", "overlap"]
 
 _KEY = "key"
+_UNSURE = 0.7
+"""Logarithm of the factor by which rehearsed odds of links may all be off together: a bit, as rehearsals differ."""
+_QUANTA = 2.0**30
+"""Sums are of whole quanta: the same digits in any order."""
 
 
 def count_by(rows: pl.DataFrame, clusters: Clusters, *, by_state: bool) -> pl.DataFrame:
@@ -50,7 +54,7 @@ def _open_numbers(rows: pl.DataFrame, clusters: Clusters, *, keys: int) -> pl.Da
     single = rows.filter(~clustered)
     q = single["millionths"].to_numpy() / MILLION
     bernoulli = np.stack([1.0 - q, q], axis=1).ravel()
-    asked, starts, chances = numbers_at(rows.filter(clustered), clusters)
+    asked, starts, chances, doubt = numbers_at(rows.filter(clustered), clusters)
     key = np.concatenate([single[_KEY].to_numpy(), asked]).astype(np.int64)
     length = np.concatenate([np.full(len(q), 2), np.diff(starts)])
     first = np.concatenate([np.arange(len(q)) * 2, starts[:-1] + len(bernoulli)])
@@ -60,7 +64,8 @@ def _open_numbers(rows: pl.DataFrame, clusters: Clusters, *, keys: int) -> pl.Da
     at = np.repeat(first[order] - part_starts[:-1], length[order]) + np.arange(part_starts[-1])
     every = np.concatenate([bernoulli, chances])[at]
     mean, low, high = sum_quantiles(ends, part_starts, every)
-    return pl.DataFrame({"mean": mean, "low": low, "high": high})
+    unsure = _UNSURE * np.bincount(asked, np.rint(doubt * _QUANTA), minlength=keys) / _QUANTA
+    return pl.DataFrame({"mean": mean, "low": low - unsure, "high": high + unsure})
 
 
 def _finished(people: pl.DataFrame, open_numbers: pl.DataFrame) -> pl.DataFrame:

@@ -59,17 +59,20 @@ def pieces(nodes: int, left: Ints, right: Ints, most: int) -> Ints:
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
 def cluster_numbers(
     nodes: tuple[Ints, Marks],
-    links: tuple[Ints, Ints, Ints, Reals],
+    links: tuple[Ints, Ints, Ints, Reals, Marks],
     rows: tuple[Ints, Ints, Ints, Reals],
-) -> tuple[Ints, Reals]:
-    """(starts, probabilities): of each asked (entity, cluster) the chances of 0, 1, 2 ... people.
+) -> tuple[Ints, Reals, Reals]:
+    """(starts, probabilities, doubt): of each asked (entity, cluster) the chances of 0, 1, 2 ... people.
+
+    `doubt` is the sum of p (1 - p) over `unsure` links between two of its rows: by so much times d the mean
+    falls where the odds of all these links are e to the power d higher, to first order.
 
     `nodes`: starts, and `present` where certainly affected: cluster c has the nodes starts[c] .. starts[c + 1] - 1,
-    numbered from 0. `links`: starts by cluster, both nodes, probability. `rows`: starts by asked, the cluster of
+    numbered from 0. `links`: starts by cluster, both nodes, probability, unsure. `rows`: starts by asked, the cluster of
     each asked, and of each row its node and its chance. No cluster has more than PERSONS_MAX nodes.
     """
     starts, present = nodes
-    link_starts, left, right, probability = links
+    link_starts, left, right, probability, unsure = links
     row_starts, cluster, row_node, chance = rows
     asked = len(cluster)
     lone = np.zeros(
@@ -83,6 +86,7 @@ def cluster_numbers(
         nodes_of = 1 if lone[a] else starts[c + 1] - starts[c]
         out_starts[a + 1] = out_starts[a] + nodes_of + 1
     out = np.zeros(out_starts[asked])
+    doubt = np.zeros(asked)
     last, odds, counts = -1, np.zeros(1), np.zeros(1, np.bool_)
     for a in range(asked):
         c = cluster[a]
@@ -99,7 +103,10 @@ def cluster_numbers(
         for row in range(row_starts[a], row_starts[a + 1]):
             missing[row_node[row]] *= 1.0 - chance[row]  # above 1 where it is NEVER
         out[out_starts[a] : out_starts[a + 1]] = _number(odds, counts, missing)
-    return out_starts, out
+        for link in range(span.start, span.stop):
+            if unsure[link] and missing[left[link]] != 1.0 and missing[right[link]] != 1.0:
+                doubt[a] += probability[link] * (1.0 - probability[link])
+    return out_starts, out, doubt
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba

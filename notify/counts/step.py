@@ -49,8 +49,8 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
         people = read_people(workspace)
         home = pool.submit(residence, workspace, people.ids)
         links = _links(workspace, people)
-        held = links.filter(pl.col("kind") == "held")
-        people = replace(people, rows=merged_groups(people, held))
+        in_doubt = links.filter(pl.col("kind").is_in(["held", "capped"]))
+        people = replace(people, rows=merged_groups(people, in_doubt))
         persons = _persons(people, home.result())
     present = people.rows.select(pl.col("confirmed") | (pl.col("millionths") == MILLION))
     clusters = clusters_of(links, present.to_series().to_numpy())
@@ -68,7 +68,7 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     each = with_unowned(whole, in_states, left_over(owned, candidates))
     counts = pl.concat([*each, union_whole, union_in_states])
     lines = open_lines(counts)
-    in_review = links.filter(pl.col("kind").is_in(["review", "cut", "held"]))
+    in_review = links.filter(pl.col("kind").is_in(["review", "cut", "held", "capped"]))
     workspace.write("counts", counts)
     workspace.write("element_counts", element_counts(owned, candidates, links))
     workspace.write("overlap", overlap(owned))
@@ -138,11 +138,15 @@ def _with_person(owned: pl.DataFrame, people: People, persons: pl.DataFrame) -> 
 
 
 def _links(workspace: Workspace, people: People) -> pl.DataFrame:
-    """a, b (person numbers), probability: who may be one person, and how likely."""
+    """a, b (person numbers), probability: who may be one person, and how likely; kind, and whether that is unsure.
+
+    Probabilities of the review band are weighed and reviewed, those of other kinds rehearsals' only.
+    """
     pairs = workspace.read("same_chances", ["person_a", "person_b", "probability", "kind"])
     return pairs.select(
         numbers_of(pairs["person_a"], people.ids).alias("a"),
         numbers_of(pairs["person_b"], people.ids).alias("b"),
         "probability",
         "kind",
+        unsure=pl.col("kind") != "review",
     )
