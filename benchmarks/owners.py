@@ -1,6 +1,7 @@
 """Whose patients, and how many: owners and counts of a rehearsal judged against its truth.
 
-    python -m benchmarks.owners --rehearsal DIR [--workspace WS] [--reviewed 400] [--seed 1] [--json]
+    python -m benchmarks.owners --rehearsal DIR [--workspace WS] [--reviewed 400] [--json]
+    python -m benchmarks.owners --links DIR [DIR ...]
 
 DIR is a rehearsal whose workspace has run until `people` or later (`benchmarks.people --keep`); WS, by
 default DIR/ws, is written to: owners and counts run in it, and with `--reviewed` as many pairs are decided
@@ -10,6 +11,9 @@ from the truth first, as people would decide a sample. The true entity of a row 
 true person (the majority of its records). *Hinted pairs*: true (person, entity) pairs with a leaked row that
 names the entity in any column; *confirmed* where a person holding such a row is. *One entity*: people all of
 whose leaked rows and charts are of one entity. *Inside*: the truth lies between two numbers of `counts`.
+
+`--links` tells how many links of each kind in `same_chances` join two persons of one true person, by bits of
+match weight: from rehearsals of seeds that no figure is taken from, the constants of `matching.owners.chances`.
 """
 
 from __future__ import annotations
@@ -168,6 +172,42 @@ def _inside(met: pl.DataFrame, low: str, high: str) -> dict[str, Any]:
     return {**one, "share_inside": _share(one["entities"] - outside, one["entities"])}
 
 
+# --- links between persons -------------------------------------------------------------------
+
+
+def true_links(workspace: Workspace, folder: Path) -> pl.DataFrame:
+    """kind, bits, links, true: links of `same_chances` by the whole bits of their match weight."""
+    members = workspace.read("members", ["person_id", "mention_id"])
+    truth = pl.concat(
+        [
+            true_mentions(workspace, folder),
+            true_charts(workspace, folder).rename({"chart_id": "mention_id"}),
+        ]
+    )
+    who = _majority(members.join(truth, on="mention_id"))
+    links = workspace.read("same_chances")
+    for end in ("a", "b"):
+        named = who.rename({"person_id": f"person_{end}", "person": f"true_{end}"})
+        links = links.join(named, on=f"person_{end}")
+    return (
+        links.group_by("kind", bits=pl.col("match_weight").floor())
+        .agg(links=pl.len(), true=(pl.col("true_a") == pl.col("true_b")).sum())
+        .sort("kind", "bits")
+    )
+
+
+def _print_links(folders: list[Path]) -> None:
+    told = [
+        true_links(Workspace.open(folder / "ws"), folder).with_columns(of=pl.lit(folder.name))
+        for folder in folders
+    ]
+    every = pl.concat(told)
+    share = (pl.col("true") / pl.col("links")).round(3).alias("share")
+    whole = every.group_by("kind", "of").agg(pl.col("links", "true").sum()).sort("kind", "of")
+    with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True):
+        print(whole.with_columns(share), every.with_columns(share), sep="\n")
+
+
 # --- simulated reviews ----------------------------------------------------------------------
 
 
@@ -219,12 +259,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--rehearsal", type=Path, required=True)
+    parser.add_argument("--rehearsal", type=Path)
+    parser.add_argument("--links", type=Path, nargs="+", metavar="DIR")
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--reviewed", type=int, default=0)
     parser.add_argument("--skip-run", action="store_true", help="judge what is there")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if options.links:
+        _print_links(options.links)
+        return
     folder = options.rehearsal
     workspace = Workspace.open(options.workspace or folder / "ws")
     reviewed = review(workspace, folder, size=options.reviewed) if options.reviewed else 0
