@@ -202,10 +202,12 @@ def _print_links(folders: list[Path]) -> None:
         for folder in folders
     ]
     every = pl.concat(told)
+    wide = every.filter(pl.col("kind").is_in(["below", "review"]))
+    wide = wide.group_by("kind", "bits").agg(pl.col("links", "true").sum()).sort("kind", "bits")
     share = (pl.col("true") / pl.col("links")).round(3).alias("share")
     whole = every.group_by("kind", "of").agg(pl.col("links", "true").sum()).sort("kind", "of")
     with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True):
-        print(whole.with_columns(share), every.with_columns(share), sep="\n")
+        print(whole.with_columns(share), wide.with_columns(share), sep="\n")
 
 
 # --- simulated reviews ----------------------------------------------------------------------

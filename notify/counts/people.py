@@ -69,8 +69,8 @@ def read_people(workspace: Workspace) -> People:
 def merged_groups(people: People, links: pl.DataFrame) -> pl.DataFrame:
     """The rows of `people` with the groups that are left when `links` (a, b) merge, too.
 
-    The groups of the step people do not merge persons whom a guard holds somewhere; the least number of
-    people is that of merging every pair in the review band, and every pair that a guard keeps from merging.
+    The groups of the step people do not merge persons whom a guard holds somewhere, nor those with a likely link
+    below the review band; the least number of people is that of merging all of them.
     """
     group = people.rows["group"].to_numpy().astype(np.int64)
     one, other = (group[links[end].to_numpy()] for end in ("a", "b"))

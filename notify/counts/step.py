@@ -34,6 +34,9 @@ __all__ = ["CountsSettings", "run"]
 _AT_ONCE = 2
 """Ways to count in work: 0.7 GB each at 18 million people and entities."""
 
+_LIKELY = 1 / 3
+"""Links this likely merge in `confirmed`, also below the review band: the least number of people."""
+
 
 class CountsSettings(BaseModel):
     """Nothing to set: counts follow from the tables."""
@@ -49,8 +52,8 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
         people = read_people(workspace)
         home = pool.submit(residence, workspace, people.ids)
         links = _links(workspace, people)
-        in_doubt = links.filter(pl.col("kind").is_in(["held", "capped"]))
-        people = replace(people, rows=merged_groups(people, in_doubt))
+        likely = links.filter(pl.col("probability") >= _LIKELY)
+        people = replace(people, rows=merged_groups(people, likely))
         persons = _persons(people, home.result())
     present = people.rows.select(pl.col("confirmed") | (pl.col("millionths") == MILLION))
     clusters = clusters_of(links, present.to_series().to_numpy())
