@@ -5,7 +5,7 @@
 
 DIR is a rehearsal whose workspace has run until `people` or later (`benchmarks.people --keep`); WS, by
 default DIR/ws, is written to: owners and counts run in it, and with `--reviewed` as many pairs are decided
-from the truth first, as people would decide a sample. The true entity of a row is the one that owned it.
+from the truth first, as people would decide a sample, and `people` runs, too. The true entity of a row is the one that owned it.
 
 *Wrong*: a confirmed attribution of a person to an entity that owned none of the leaked rows of the person's
 true person (the majority of its records). *Hinted pairs*: true (person, entity) pairs with a leaked row that
@@ -29,7 +29,7 @@ import polars as pl
 from benchmarks.people import true_charts, true_mentions, true_owned_mentions
 from benchmarks.results import record
 from matching.store import Workspace
-from matching.tables import UNOWNED
+from matching.tables import TABLES, UNOWNED
 
 HINTS = (
     "tenant_id", "location_id", "entity_id", "mrn", "entity_npi", "entity_phone", "entity_email",
@@ -239,7 +239,7 @@ def review(workspace: Workspace, folder: Path, *, size: int) -> int:
         pl.lit("benchmark").alias("by"),
         pl.lit(datetime(2026, 1, 1, tzinfo=UTC)).alias("recorded_at"),
     )  # fmt: skip
-    return workspace.append("decisions", rows)
+    return workspace.append("decisions", TABLES["decisions"].complete(rows))
 
 
 def _places(workspace: Workspace) -> pl.DataFrame:
@@ -274,19 +274,20 @@ def main() -> None:
     folder = options.rehearsal
     workspace = Workspace.open(options.workspace or folder / "ws")
     reviewed = review(workspace, folder, size=options.reviewed) if options.reviewed else 0
-    seconds = {} if options.skip_run else run_both(workspace, folder)
+    steps = ("people", "owners", "counts") if reviewed else ("owners", "counts")
+    seconds = {} if options.skip_run else run_steps(workspace, folder, steps)
     found = {"reviewed": reviewed, **judge(workspace, folder), "seconds": seconds}
     record("owners", {"rehearsal": folder.name, **found}, show=options.json)
 
 
-def run_both(workspace: Workspace, folder: Path) -> dict[str, float]:
-    """Owners and counts on the tables that are there; seconds of each."""
+def run_steps(workspace: Workspace, folder: Path, names: tuple[str, ...]) -> dict[str, float]:
+    """Run steps on the tables that are there; seconds of each."""
     from flows.settings import load_incident
     from flows.steps import step_named
 
     incident = load_incident(folder / "incident.toml")
     seconds = {}
-    for name in ("owners", "counts"):
+    for name in names:
         step, begun = step_named(name), time.perf_counter()
         step.run(workspace, step.settings(incident))
         seconds[name] = round(time.perf_counter() - begun, 1)

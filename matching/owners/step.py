@@ -98,7 +98,7 @@ def _write_candidates(workspace: Workspace, people: People, near: Nearby) -> Non
         "share",
     )
     workspace.write(
-        "candidates", TABLES["candidates"].complete(rows.sort("person_id", "entity_id"))
+        "candidate_owners", TABLES["candidate_owners"].complete(rows.sort("person_id", "entity_id"))
     )
 
 

@@ -103,7 +103,9 @@ def _owned(
     persons of a cluster with unowned ones stand beside them with the chance NEVER.
     """
     ownership = workspace.scan("ownership")
-    named = [workspace.scan(table).select("entity_id") for table in ("ownership", "candidates")]
+    named = [
+        workspace.scan(table).select("entity_id") for table in ("ownership", "candidate_owners")
+    ]
     entities = pl.concat(named).unique().collect(engine="streaming")
     codes = pl.Enum(sorted({*entities["entity_id"], UNOWNED}))
     columns = ownership.select(

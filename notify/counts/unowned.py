@@ -22,7 +22,7 @@ _NORMAL_95 = 1.959964
 
 def candidate_rows(workspace: Workspace, people: People, owned: pl.DataFrame) -> pl.DataFrame:
     """Rows as `owned` for every entity that an UNOWNED person may belong to; never certain."""
-    found = workspace.read("candidates")
+    found = workspace.read("candidate_owners")
     number = numbers_of(found["person_id"], people.ids)
     share = (pl.col("share") * MILLION).round().cast(pl.Int64)
     asked = found.select(person=number, of=pl.col("entity_id"), share=share)

@@ -26,7 +26,8 @@ def fill(made, persons, owned=(), same=(), told=(), likely=(), kinds=MappingProx
     """
     made.write("persons", persons)
     made.write(
-        "candidates", [{"person_id": p, "entity_id": e, "share": share} for p, e, share in likely]
+        "candidate_owners",
+        [{"person_id": p, "entity_id": e, "share": share} for p, e, share in likely],
     )
     made.write(
         "ownership",

@@ -155,7 +155,9 @@ def test_what_names_a_row_names_everybody_on_it(by_hand):
 def candidates(made, name):
     person = made.person_of(name)
     return {
-        r["entity_id"]: r["share"] for r in made.table("candidates") if r["person_id"] == person
+        r["entity_id"]: r["share"]
+        for r in made.table("candidate_owners")
+        if r["person_id"] == person
     }
 
 
