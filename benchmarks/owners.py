@@ -239,7 +239,8 @@ def review(workspace: Workspace, folder: Path, *, size: int) -> int:
         pl.lit("benchmark").alias("by"),
         pl.lit(datetime(2026, 1, 1, tzinfo=UTC)).alias("recorded_at"),
     )  # fmt: skip
-    return workspace.append("decisions", TABLES["decisions"].complete(rows))
+    workspace.append("decisions", TABLES["decisions"].complete(rows))
+    return rows.height
 
 
 def _places(workspace: Workspace) -> pl.DataFrame:

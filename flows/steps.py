@@ -85,7 +85,7 @@ STEPS: tuple[Step, ...] = (
         writes=("identities", "kept_hashes", "pairs", "over_budget"),
     ),
     Step(
-        "people", matching.people.run, step_settings.people, 5,
+        "people", matching.people.run, step_settings.people, 6,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
                "charts_std", "completeness", "decisions", "registry"),
         writes=("members", "persons", "affected", "histories", "profile", "maybe_same", "merge_tree", "merge_counts"),
