@@ -73,6 +73,11 @@ def _files(workspace: Workspace, folder: Path) -> pl.DataFrame:
 
 def true_mentions(workspace: Workspace, folder: Path) -> pl.DataFrame:
     """mention_id, person: of mentions that are somebody's and not excluded."""
+    return true_owned_mentions(workspace, folder).select("mention_id", "person")
+
+
+def true_owned_mentions(workspace: Workspace, folder: Path) -> pl.DataFrame:
+    """As `true_mentions`, with the `entity_id` that owned the row."""
     told = pl.read_parquet(folder / "truth/leaked.parquet").filter(pl.col("exclusion").is_null())
     told = told.join(_files(workspace, folder), on="file").drop_nulls("person")
     rows = workspace.read("leaked", ["mention_id", "file_no", "row_no", "role", "exclusion"])
@@ -82,10 +87,10 @@ def true_mentions(workspace: Workspace, folder: Path) -> pl.DataFrame:
     both = rows.with_columns(second=second).join(
         told.with_columns(
             second=pl.col("role") == "guarantor", file_no=pl.col("file_no").cast(rows["file_no"].dtype)
-        ).select(*keys, "second", "person"),
+        ).select(*keys, "second", "person", entity_id="entity_ids"),
         on=[*keys, "second"],
     )  # fmt: skip
-    return both.select("mention_id", "person")
+    return both.select("mention_id", "person", "entity_id")
 
 
 def true_charts(workspace: Workspace, folder: Path) -> pl.DataFrame:

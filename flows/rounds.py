@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 STOPPED, RUNNING, FINISHED = "stopped", "running", "finished"
+NOTED = frozenset({"count_changes"})
+"""Inbox tables that rounds write themselves and none reads: they change no round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def begin(
     Registers delivered files in the inbox first, so that their numbers are settled.
     """
     register_files(workspace, intake_settings(incident), recorded_at=datetime.now(UTC))
-    inbox = {table.name: _parts(workspace, table.name) for table in INBOX}
+    read = [table.name for table in INBOX if table.name not in NOTED]
+    inbox = {name: _parts(workspace, name) for name in read}
     last = latest(workspace.root)
     if last and last.state != FINISHED and _same(last, incident, inbox, as_of_given=as_of_given):
         config = {**last.config, "dask": incident.dump()["dask"]}  # no matter of the round

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 import notify.batches
+import notify.counts
 from flows import gates, step_settings
 from flows.check import problems
 from flows.measure import disk_gib
@@ -168,6 +169,7 @@ def _measured(
         "peak_rss_gib": max(step["peak_rss_gib"] for step in outcome["results"]),
         "peak_disk_gib": round(disk_gib(opened.root), 3),
     }
+    notify.counts.note_changes(opened, number=current.number)
     whole = outcome["stopped_at"] is None and not until
     if whole:
         opened.publish_complete()

@@ -501,7 +501,39 @@ OWNERSHIP = Table(
         "person_id": _PERSON,
         "entity_id": _ENTITY,
         "status": _STATUS,
-        "basis": _text("Most telling rung."),
+        "basis": _text(
+            "Most telling rung; maybe_chart: a chart of somebody whom the person may be; household: people with"
+            " the same address, telephone or e-mail are there; presumed; none."
+        ),
+        "probability": _PROBABILITY,
+        "kinds": Column(
+            pl.Int32(),
+            "The rows of `elements` as bits, the first of their kinds the lowest; 0: none known.",
+        ),
+    },
+)
+CANDIDATE_OWNERS = Table(
+    name="candidate_owners",
+    grain="one UNOWNED person and one entity with a good part of the patients where the person lives",
+    key=("person_id", "entity_id"),
+    columns={
+        "person_id": _PERSON,
+        "entity_id": _ENTITY,
+        "share": Column(REAL, "The entity's part of the known patients of that ZIP code, 0..1."),
+    },
+)
+SAME_CHANCES = Table(
+    name="same_chances",
+    grain="two persons whom a kept link joins and no guard parts, and how likely they are one",
+    key=("person_a", "person_b"),
+    columns={
+        "person_a": _id("The lower person_id."),
+        "person_b": _id("The higher person_id."),
+        "match_weight": _BITS,
+        "kind": _text(
+            "review (as in maybe_same), cut (strong, but the group was parted), held (in the review band, a"
+            " guard holds other records of the two), below (under the band) or capped (only pairs that a guard caps)."
+        ),
         "probability": _PROBABILITY,
     },
 )
@@ -532,6 +564,53 @@ COUNTS = Table(
         "expected_low": Column(REAL, "Lower end of the 95 % interval."),
         "expected_high": Column(REAL, "Upper end of the 95 % interval."),
         "upper": _count("None merged, every possible person and entity counted."),
+    },
+)
+_AT_LEAST = _count("The line: this many people or more.")
+OPEN_LINES = Table(
+    name="open_lines",
+    grain="one legal line of one covered entity, or entity and state, that pending answers could flip",
+    key=("position",),
+    columns={
+        "position": _count("0 for the least settled."),
+        "entity_id": _ENTITY,
+        "state": _text("State of residence.", "all states"),
+        "at_least": _AT_LEAST,
+        "confirmed": _count("As in counts: below the line."),
+        "expected": Column(REAL, "As in counts."),
+        "upper": _count("As in counts."),
+        "unknown": _count("People of the entity whose residence is unknown; 0 over all states."),
+        "chance": Column(REAL, "Probability that the line is reached, residence as known, 0..1."),
+    },
+)
+OPEN_QUESTIONS = Table(
+    name="open_questions",
+    grain="one question whose answer moves an open legal line: the order of the review queue",
+    key=("position",),
+    columns={
+        "position": _count("Order in which to ask."),
+        "question": _text(
+            "same_person (of both), whose (is the person this entity's patient), or residence."
+        ),
+        "person_id": _PERSON,
+        "other_id": _id("The person who may be the same.", "not asked of two"),
+        "entity_id": _ENTITY,
+        "state": _text("State of the line.", "all states"),
+        "at_least": _AT_LEAST,
+        "probability": Column(REAL, "That the answer is yes, 0..1.", "residence"),
+        "lines": _count("Open lines that the answer moves."),
+    },
+)
+OVERLAP = Table(
+    name="overlap",
+    grain="one number of covered entities: how many people are at so many",
+    key=("entities",),
+    columns={
+        "entities": _count("Covered entities of one person; 0: UNOWNED."),
+        "confirmed": _count(
+            "People with so many confirmed entities, of people confirmed affected."
+        ),
+        "upper": _count("People with so many confirmed or possible entities."),
     },
 )
 ELEMENT_COUNTS = Table(
@@ -818,6 +897,23 @@ FACTS = Table(
         "recorded_at": _RECORDED,
     },
 )
+COUNT_CHANGES = Table(
+    name="count_changes",
+    grain="one number of counts that a round changed, before and after; first noted by the first round",
+    key=("round", "entity_id", "state"),
+    kind=Kind.INBOX,
+    columns={
+        "round": _count("The round that changed it."),
+        "entity_id": _entity_text("As in counts.", "the business associate's union"),
+        "state": _text("As in counts.", "all states"),
+        "confirmed": _count("After; 0 where the row is gone."),
+        "expected": Column(REAL, "After."),
+        "upper": _count("After."),
+        "confirmed_before": Column(INT, "Before.", "new"),
+        "expected_before": Column(REAL, "Before.", "new"),
+        "upper_before": Column(INT, "Before.", "new"),
+    },
+)
 REGISTRY = Table(
     name="registry",
     grain="one mention of a released person",
@@ -893,10 +989,10 @@ STEP_TABLES = (
     INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, COMPLETENESS, IDENTITIES, KEPT_HASHES, PAIRS,
     OVER_BUDGET, MEMBERS, PERSONS, AFFECTED, HISTORIES, PROFILE, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS,
-    ROW_OWNERS, OWNERSHIP, ELEMENTS, COUNTS, ELEMENT_COUNTS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER,
-    BATCHES, PIECES, OUTBOX,
+    ROW_OWNERS, OWNERSHIP, ELEMENTS, CANDIDATE_OWNERS, SAME_CHANCES, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES,
+    OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
-INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES)
+INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES, COUNT_CHANGES)
 REFERENCE = (MODEL, TERM_FREQUENCIES, FROZEN_NONIDENTIFYING, *_COMMON.values())
 TABLES: dict[str, Table] = {t.name: t for t in (*STEP_TABLES, *INBOX, *REFERENCE)}
 """Every table by name."""

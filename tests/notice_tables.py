@@ -84,7 +84,7 @@ def _person(rows: dict[str, list[dict[str, Any]]], number: int, case: dict[str, 
     )
     rows["ownership"].append(
         {"person_id": person, "entity_id": entity, "status": case.get("status", "confirmed"),
-         "basis": "tenant_id", "probability": 1.0}
+         "basis": "tenant_id", "probability": 1.0, "kinds": 0}
     )  # fmt: skip
     where = {"person_id": person, "file_no": 1, "row_no": number}
     rows["members"] += [

@@ -191,7 +191,9 @@ def _people(workspace: Workspace) -> None:
           "language": "en", "first_identified_on": AS_OF, "mentions": 1, "charts": 0, "merged_group": p}
          for p in ids]))  # fmt: skip
     schema = ["person_id", "entity_id", "status", "basis"]
-    ownership = pl.DataFrame(OWNERSHIP, schema=schema, orient="row").with_columns(probability=0.9)
+    ownership = pl.DataFrame(OWNERSHIP, schema=schema, orient="row").with_columns(
+        probability=0.9, kinds=0
+    )
     put(workspace, "ownership", ownership)
     elements = [{"person_id": p, "entity_id": e, "element": kind}
                 for p, e, status, _ in OWNERSHIP if status == "confirmed"

@@ -22,6 +22,7 @@ from matching.intake.settings import IntakeSettings
 from matching.intake.sniff import encoding_problem
 from matching.intake.text import is_supported
 from matching.sources import MasterSource, Source
+from matching.succession import circles
 
 __all__ = ["check"]
 
@@ -219,7 +220,24 @@ def _entity_rows(name: str, frame: pl.DataFrame) -> Iterator[str]:
                 unknown,
                 f"{column} is not in the roster; add that entity or correct it",
             )
+            yield from _circle_problems(name, frame, column)
+    if {"client_from", "client_to"} <= set(frame.columns):
+        yield from _rows(
+            name,
+            frame,
+            _small_date("client_to") < _small_date("client_from"),
+            "client_to is before client_from; correct one of them",
+        )
     yield from _cell_problems(name, frame)
+
+
+def _circle_problems(name: str, frame: pl.DataFrame, column: str) -> Iterator[str]:
+    """One line for all circles: nobody would be the last owner."""
+    ways = frame.select("entity_id", column).drop_nulls().unique("entity_id", keep="first")
+    found = circles(dict(ways.iter_rows()))
+    if found:
+        shown = "; ".join(" > ".join([*circle, circle[0]]) for circle in found)
+        yield f"{name}: {column} goes in circles: {shown}; correct one row of each"
 
 
 def _delegation_rows(settings: IntakeSettings, known: frozenset[str] | None) -> Iterator[str]:
@@ -255,14 +273,15 @@ def _cell_problems(name: str, frame: pl.DataFrame) -> Iterator[str]:
             )
     for column in _SMALL_DATES:
         if column in frame.columns:
-            bad = (
-                pl.col(column).is_not_null()
-                & pl.col(column).str.to_date("%Y-%m-%d", strict=False).is_null()
-            )
+            bad = pl.col(column).is_not_null() & _small_date(column).is_null()
             yield from _rows(name, frame, bad, f"{column} is no date; write yyyy-mm-dd")
     if "baa_days" in frame.columns:
         bad = pl.col("baa_days").is_not_null() & ~pl.col("baa_days").str.contains(r"^\d{1,4}$")
         yield from _rows(name, frame, bad, "baa_days is no whole number of days; correct it")
+
+
+def _small_date(column: str) -> pl.Expr:
+    return pl.col(column).str.to_date("%Y-%m-%d", strict=False)
 
 
 def _rows(name: str, frame: pl.DataFrame, bad: pl.Expr, says: str) -> Iterator[str]:

@@ -5,8 +5,11 @@ Never the union over entities: it would tell one practice, and a household, what
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from matching.owners.kinds import KINDS, column_kinds
 from matching.owners.members import People
@@ -14,27 +17,39 @@ from matching.owners.people import Reached
 from matching.owners.said import BY_ROW, Said
 from matching.store import Workspace
 
-__all__ = ["elements", "with_chart_kinds", "with_free_kinds"]
+__all__ = ["FreeKinds", "elements", "free_kinds", "with_chart_kinds", "with_free_kinds"]
 
 
-def with_free_kinds(sets: pl.DataFrame, said: Said, reached: Reached) -> pl.DataFrame:
-    """Kinds of entities that own none of the person's rows, which is possible through a chart.
+@dataclass(frozen=True, slots=True)
+class FreeKinds:
+    """By person: kinds of data in rows that bear no account number of an entity; `known` where there are any."""
 
-    Then the rows that may be its (no account number of another) count, and a person known by
-    charts only takes those of the person it may be. Null where that leaves none.
-    """
+    kinds: NDArray[np.int32]
+    known: NDArray[np.bool_]
+
+
+def free_kinds(said: Said, reached: Reached) -> FreeKinds:
+    """Of the person's own rows; of a person known by charts only those of the person it may be."""
     count = len(said.unfenced)
     via, known = np.zeros(count, np.int64), np.zeros(count, bool)
     person, other = (reached.links[name].to_numpy() for name in ("person", "other"))
     free = said.unfenced[other]
     np.bitwise_or.at(via, person[free], said.free_kinds[other[free]])
     known[person[free]] = True
-    kinds = np.where(said.unfenced, said.free_kinds, via)
+    kinds = np.where(said.unfenced, said.free_kinds, via).astype(np.int32)
+    return FreeKinds(kinds, said.unfenced | known)
+
+
+def with_free_kinds(sets: pl.DataFrame, free: FreeKinds) -> pl.DataFrame:
+    """Kinds of entities that own none of the person's rows, which is possible through a chart.
+
+    Then the rows that may be its (no account number of another) count. Null where that leaves none.
+    """
     at = sets["person"].to_numpy()
-    open_kinds = pl.DataFrame({"kinds": kinds[at], "known": (said.unfenced | known)[at]})
+    open_kinds = pl.DataFrame({"kinds": free.kinds[at], "known": free.known[at]})
     allowed = open_kinds.select(pl.when("known").then("kinds")).to_series()
     by_row = pl.when(pl.col("kinds") >= BY_ROW).then(pl.col("kinds") - BY_ROW)
-    return sets.with_columns(pl.coalesce(by_row, allowed.cast(pl.Int32)).alias("kinds"))
+    return sets.with_columns(pl.coalesce(by_row, allowed).alias("kinds"))
 
 
 def with_chart_kinds(workspace: Workspace, people: People, sets: pl.DataFrame) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain
 
 import polars as pl
@@ -42,11 +43,12 @@ def linked_charts(
 
 
 def chart_numbers(workspace: Workspace, charts: ChartOwners) -> pl.DataFrame:
-    """source, entity_id, agrees: chart numbers of leaked rows that exist at one covered entity only.
+    """source, entity_id, agrees: entities that chart numbers of leaked rows name. By source row.
 
-    `agrees`: a chart of that number there bears the row's first name, last name or birth date, or
-    one side has none of them. Where all differ the number is another number space's. By source row.
-    Values are compared as 64-bit hashes: of 15 million chart numbers a side, two are taken for one
+    A number that exists at one entity only names it; `agrees` where a chart of that number there bears the
+    row's first name, last name or birth date, or one side has none of them: where all differ the number is
+    another number space's. A number of several entities names those where such a chart agrees in two of the
+    three. Values are compared as 64-bit hashes: of 15 million chart numbers a side, two are taken for one
     with a chance of 1 in 40,000, and then a name or birth date must agree for them to name anyone.
     """
     said = _hashed(workspace.scan("leaked_std"), "mention_id").collect(engine="streaming")
@@ -56,19 +58,42 @@ def chart_numbers(workspace: Workspace, charts: ChartOwners) -> pl.DataFrame:
     found = found.with_columns(charts.of(found["chart_id"])).drop_nulls("entity_id")
     entity = pl.col("entity_id").to_physical()
     single = found.group_by("mrn").agg((entity.min() == entity.max()).alias("single"))
-    found = found.join(single.filter("single"), on="mrn", how="semi")
-    same = [(pl.col(name) == pl.col(f"{name}_chart")) for name in _COMPARED]
-    agrees = pl.any_horizontal(same).fill_null(value=False) | pl.all_horizontal(
-        comparison.is_null() for comparison in same
+    alone = found.join(single.filter("single"), on="mrn", how="semi").lazy()
+    shared = found.join(single.filter(~pl.col("single")), on="mrn", how="semi").lazy()
+    agrees = pl.any_horizontal(_same()).fill_null(value=False) | pl.all_horizontal(
+        comparison.is_null() for comparison in _same()
     )
+    met = said.lazy().join(alone, on="mrn", suffix="_chart")
     return (
-        said.lazy()
-        .join(found.lazy(), on="mrn", suffix="_chart")
-        .group_by((pl.col("mention_id") // 8).alias("source"), "entity_id")
-        .agg(agrees.any().alias("agrees"))
+        pl.concat([_of_source(met, agrees), *_of_several(said.lazy(), shared)])
+        .group_by("source", "entity_id")
+        .agg(pl.col("agrees").any())
         .sort("source")
         .collect(engine="streaming")
     )
+
+
+def _of_several(said: pl.LazyFrame, charts: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
+    """Numbers that several entities use, where two of three values agree: of two, one is joined on.
+
+    Numbers that start at 1 everywhere meet at every entity; with a birth date or a whole name they do not.
+    """
+    first, last, born = _COMPARED
+    for keys, others in (((born,), (first, last)), ((first, last), ())):
+        met = said.join(charts, on=["mrn", *keys], suffix="_chart")
+        same = [pl.col(name) == pl.col(f"{name}_chart") for name in others]
+        agreed = met.filter(pl.any_horizontal(same).fill_null(value=False)) if same else met
+        yield _of_source(agreed, pl.lit(value=True))
+
+
+def _of_source(met: pl.LazyFrame, agrees: pl.Expr) -> pl.LazyFrame:
+    return met.select(
+        (pl.col("mention_id") // 8).alias("source"), "entity_id", agrees.alias("agrees")
+    )
+
+
+def _same() -> list[pl.Expr]:
+    return [pl.col(name) == pl.col(f"{name}_chart") for name in _COMPARED]
 
 
 def _hashed(std: pl.LazyFrame, record: str) -> pl.LazyFrame:

@@ -8,16 +8,22 @@ import polars as pl
 from matching.owners.order import by_pair
 
 __all__ = [
+    "CHART",
     "FENCES",
     "HINT",
+    "HOUSEHOLD",
     "LADDER",
+    "MAYBE_CHART",
     "MRN",
     "NO_BASIS",
     "PRESUMED",
+    "PROVIDER",
     "at_level",
     "basis_of",
     "climb",
+    "confirmed",
     "is_sure",
+    "level_of",
     "settle",
     "standing",
 ]
@@ -31,16 +37,21 @@ LADDER = (
     "entity_phone",
     "entity_email",
     "entity_hint",
+    "provider",
     "linked_chart",
 )
 """Rungs by name; the level of a rung is its place."""
-PRESUMED, NO_BASIS = "presumed", "none"
+MAYBE_CHART, HOUSEHOLD, PRESUMED, NO_BASIS = "maybe_chart", "household", "presumed", "none"
+"""Beside the ladder: a chart of somebody whom the person may be (review band), the entity of people with the
+same address, telephone or e-mail, a presumed entity, nothing."""
 FENCES = ("tenant_id", "location_id")
 """The vendor's own account numbers: they rule out every entity that they do not name."""
 
 
-MRN, HINT, CHART = (LADDER.index(name) for name in ("mrn", "entity_hint", "linked_chart"))
-_BASES = (*LADDER, PRESUMED, NO_BASIS)
+MRN, HINT, PROVIDER, CHART = (
+    LADDER.index(name) for name in ("mrn", "entity_hint", "provider", "linked_chart")
+)
+_BASES = (*LADDER, MAYBE_CHART, HOUSEHOLD, PRESUMED, NO_BASIS)
 _POSSIBLE = 16
 """Added to the place of a basis where it does not confirm: more than there are bases."""
 
@@ -55,6 +66,16 @@ def standing(sure: pl.Expr, basis: pl.Expr) -> pl.Expr:
 def is_sure(standing: pl.Expr) -> pl.Expr:
     """The standing confirms."""
     return standing < _POSSIBLE
+
+
+def level_of(standing: pl.Expr) -> pl.Expr:
+    """Place of a standing's basis; rungs first, by their level."""
+    return standing % _POSSIBLE
+
+
+def confirmed(standing: pl.Expr) -> pl.Expr:
+    """The same basis, confirming."""
+    return (standing % _POSSIBLE).alias("standing")
 
 
 def basis_of(standing: pl.Expr) -> pl.Expr:
@@ -87,17 +108,28 @@ def climb(named: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def settle(owned: pl.DataFrame, numbers: pl.DataFrame, linked: pl.DataFrame) -> pl.DataFrame:
+def settle(
+    owned: pl.DataFrame, numbers: pl.DataFrame, providers: pl.DataFrame, linked: pl.DataFrame
+) -> pl.DataFrame:
     """row, entity_id, level, alone, weight_bits: who may own each row, in order of row and entity.
 
-    `owned`: what `climb` left. `linked` charts narrow what a row leaves open; alone they name nobody
-    with certainty, and only entities that no fence rules out. `numbers` whose chart looks like
-    someone else's (not `agrees`) are possible where nothing is certain.
+    `owned`: what `climb` left. `providers` and `linked` charts narrow what a row leaves open; each alone
+    names nobody with certainty, both together do where one entity is left. A provider's name alone names no
+    entity of another state (not `near`), a chart none that a fence rules out. `numbers` whose chart looks
+    like someone else's (not `agrees`) are possible where nothing is certain.
     """
-    open_sets = owned.filter(~pl.col("alone"))
-    left = _narrowed(open_sets, linked.join(open_sets, on="row", how="semi"))
-    left = left.with_columns(alone=pl.len().over("row") == 1)
-    owned = pl.concat([owned.filter("alone"), left])
+    open_sets = owned.filter(~pl.col("alone")).drop("alone")
+    left = _narrowed(open_sets, providers.join(open_sets, on="row", how="semi"))
+    treated = providers.join(owned, on="row", how="anti")
+    both = treated.join(linked, on=["row", "entity_id"], how="semi")
+    agreed = both["row"].unique()
+    alone = treated.join(both, on="row", how="anti").filter("near")
+    treated = pl.concat([both, alone]).select("row", at_level(PROVIDER), "entity_id")
+    left = pl.concat([left.select("row", "level", "entity_id"), treated])
+    left = _narrowed(left, linked)
+    surely = (pl.col("level") != PROVIDER) | pl.col("row").is_in(agreed.implode())
+    left = left.with_columns(alone=(pl.len().over("row") == 1) & surely)
+    owned = pl.concat([owned.filter("alone"), left.select(owned.columns)])
     fenced = owned.filter(pl.col("level").is_in([LADDER.index(name) for name in FENCES]))["row"]
     certain = pl.concat([owned.filter("alone")["row"], fenced])
     weak = _outside(numbers.filter(~pl.col("agrees")), certain)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from matching.person_numbers import numbers_of
 from matching.store import Workspace
 
 __all__ = ["People", "read_people"]
@@ -28,16 +29,14 @@ class People:
 
     def numbers(self, persons: pl.Series) -> pl.Series:
         """Numbers of person ids; null where there is no such person."""
-        known = pl.DataFrame({"id": self.ids}).with_row_index("person")
-        asked = pl.DataFrame({"id": persons})
-        return asked.join(known, on="id", how="left", maintain_order="left")["person"]
+        return numbers_of(persons, self.ids)
 
 
 def read_people(workspace: Workspace, codes: pl.Enum) -> People:
     """Read persons and members; entities as codes."""
     sure = pl.col("affected") == "confirmed"
     persons = workspace.scan("persons").select("person_id", sure.alias("sure"))
-    known = persons.collect(engine="streaming").with_row_index("person")
+    known = persons.collect(engine="streaming")
     members = workspace.scan("members").select(
         "person_id",
         "mention_id",
@@ -45,7 +44,10 @@ def read_people(workspace: Workspace, codes: pl.Enum) -> People:
         pl.col("entity_id").cast(codes),
     )
     batches = members.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
-    numbered = [_numbered(batch, known) for batch in chain([members.limit(0).collect()], batches)]
+    numbered = [
+        _numbered(batch, known["person_id"])
+        for batch in chain([members.limit(0).collect()], batches)
+    ]
     charts = pl.concat([_charts(batch) for batch in numbered])
     if not charts["person"].is_sorted():
         raise AssertionError("members are not in order of persons")
@@ -53,16 +55,10 @@ def read_people(workspace: Workspace, codes: pl.Enum) -> People:
     return People(known["person_id"], known["sure"].to_numpy(), mentions, charts)
 
 
-def _numbered(members: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Members with the number of their person instead of its id; once a run of equal ids."""
-    run = members.select(pl.col("person_id").rle_id()).to_series()
-    heads = members.select("person_id").filter(run.diff(null_behavior="ignore").fill_null(1) != 0)
-    ends = heads.select(low=pl.col("person_id").min(), high=pl.col("person_id").max())
-    low = known["person_id"].search_sorted(ends["low"], "left")
-    high = known["person_id"].search_sorted(ends["high"], "right")
-    near = known[low[0] : high[0]]
-    numbers = heads.join(near, on="person_id", how="left", maintain_order="left")["person"]
-    return members.with_columns(numbers.gather(run)).drop("person_id").drop_nulls("person")
+def _numbered(members: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
+    """Members with the number of their person instead of its id."""
+    numbers = numbers_of(members["person_id"], ids)
+    return members.drop("person_id").with_columns(numbers).drop_nulls("person")
 
 
 def _mentions(members: pl.DataFrame) -> pl.DataFrame:

@@ -9,8 +9,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matching.owners.ladder import LADDER, NO_BASIS, PRESUMED, basis_of, is_sure, standing
+from matching.owners.ladder import (
+    HOUSEHOLD,
+    LADDER,
+    MAYBE_CHART,
+    NO_BASIS,
+    PRESUMED,
+    basis_of,
+    is_sure,
+    standing,
+)
 from matching.owners.members import People
+from matching.owners.narrow import weighed_rows
 from matching.owners.order import between, by_pair
 from matching.owners.said import MILLION, Said
 from matching.owners.settings import OwnersSettings
@@ -66,15 +76,24 @@ def charts_reached(workspace: Workspace, settings: OwnersSettings, people: Peopl
 
 
 def entity_sets(
-    people: People, said: Said, reached: Reached, *, low: int, high: int
+    people: People, said: Said, reached: Reached, household: pl.DataFrame, *, low: int, high: int
 ) -> pl.DataFrame:
     """Owners of the persons from low to below high: person, entity_id, standing, millionths, kinds.
 
     In order of person and entity. `kinds` has the bit BY_ROW where a row of the person names it.
+    `household`: person, entity_id of people whom nothing else gives an entity; by person.
     """
-    rows = said.of(low, high)
-    charts = _charts(people, said, reached, low=low, high=high)
-    found = pl.concat([rows, charts.with_columns(kinds=pl.lit(0, pl.Int32)).select(rows.columns)])
+    own = between(people.charts, "person", low, high).select("person", "entity_id").unique()
+    rows = weighed_rows(said.of(low, high), own)
+    charts = _charts(own, rows, said, reached, low=low, high=high)
+    beside = between(household, "person", low, high).select(
+        "person",
+        "entity_id",
+        standing(pl.lit(value=False), pl.lit(HOUSEHOLD)).alias("standing"),
+        pl.lit(MILLION, pl.Int32).alias("millionths"),
+    )
+    charts = pl.concat([charts, beside]).with_columns(kinds=pl.lit(0, pl.Int32))
+    found = pl.concat([rows, charts.select(rows.columns)])
     named = np.zeros(high - low, bool)
     named[found["person"].to_numpy() - low] = True
     unowned = pl.DataFrame({"person": (np.flatnonzero(~named) + low).astype(np.uint32)}).select(
@@ -92,17 +111,25 @@ def entity_sets(
     )
 
 
-def _charts(people: People, said: Said, reached: Reached, *, low: int, high: int) -> pl.DataFrame:
+def _charts(
+    charts: pl.DataFrame, rows: pl.DataFrame, said: Said, reached: Reached, *, low: int, high: int
+) -> pl.DataFrame:
     """Entities of the person's own charts, and of charts that may be the person's (review band).
 
-    Not where each leaked row of the person bears the account number of an entity.
+    Not where each leaked row of the person bears the account number of an entity. Nor where each has a
+    confirmed owner, and a chart there: who is known at one practice may be a patient of another, too, but no
+    row of that one is left. Without such a chart rows and charts contradict each other, and both stay.
     """
-    charts = between(people.charts, "person", low, high).select("person", "entity_id").unique()
     millionths = pl.Series("millionths", reached.own[charts["person"].to_numpy()])
-    own = charts.with_columns(millionths).filter(pl.col("millionths") != _NOT_REACHED)
-    linked = pl.concat([own, between(reached.review, "person", low, high)])
-    fenced_in = (said.mentioned & ~said.unfenced)[linked["person"].to_numpy()]
-    linked = linked.filter(pl.Series(~fenced_in)).with_columns(basis=pl.lit(LADDER[-1]))
+    own = charts.with_columns(millionths, basis=pl.lit(LADDER[-1]))
+    own = own.filter(pl.col("millionths") != _NOT_REACHED)
+    maybe = between(reached.review, "person", low, high).with_columns(basis=pl.lit(MAYBE_CHART))
+    linked = pl.concat([own, maybe])
+    sure = rows.filter(is_sure(pl.col("standing")))
+    agreed = np.zeros(len(said.mentioned), bool)
+    agreed[sure.join(charts, on=["person", "entity_id"], how="semi")["person"].to_numpy()] = True
+    nothing_open = said.mentioned & ~(said.unfenced & (said.unsettled | ~agreed))
+    linked = linked.filter(pl.Series(~nothing_open[linked["person"].to_numpy()]))
     presumed = charts.filter(pl.col("entity_id").cast(pl.String).is_in(reached.presumed))
     presumed = presumed.with_columns(
         millionths=pl.lit(MILLION, pl.Int32), basis=pl.lit(PRESUMED, pl.String)
@@ -126,4 +153,5 @@ def ownership(people: People, sets: pl.DataFrame) -> pl.DataFrame:
         pl.when(sure).then(pl.lit("confirmed")).otherwise(pl.lit("possible")).alias("status"),
         "basis",
         (whole / MILLION).alias("probability"),
+        pl.col("kinds").fill_null(0),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,15 +18,16 @@ from matching.owners.evidence import chart_numbers, linked_charts
 from matching.owners.ladder import HINT, LADDER, MRN, at_level, climb, settle
 from matching.owners.order import between, meet, meet_rows, place_in
 from matching.owners.practice_names import PracticeNames
+from matching.owners.providers import named_by_provider, provider_keys
 from matching.owners.rungs import named_by_roster, roster_keys
 from matching.owners.settings import OwnersSettings
-from matching.owners.slices import inside, mention_slices
+from matching.owners.slices import SLICES_AT_ONCE, inside, mention_slices
 from matching.store import Workspace
 from matching.succession import legal_owner
 
 __all__ = ["write_row_owners"]
 
-_VERSION = 1
+_VERSION = 2
 """Of what a finished part holds: raise it where other owners follow from the same tables."""
 _INPUTS = ("leaked", "leaked_std", "charts", "charts_std", "entities", "identities", "pairs")
 _SAID = ("tenant_id", "location_id", "entity_id", "entity_npi", "entity_phone", "entity_email")
@@ -37,6 +39,7 @@ class _Evidence:
 
     keys: pl.DataFrame  # level, value, entity_id
     texts: PracticeNames
+    providers: pl.DataFrame  # value, entity_id, home
     numbers: pl.DataFrame  # source, entity_id, agrees; by source row
     linked: pl.DataFrame  # identity_id, entity_id, weight_bits; by identity
 
@@ -49,9 +52,13 @@ def write_row_owners(workspace: Workspace, settings: OwnersSettings) -> None:
         if not missing:
             return
         evidence = _evidence(workspace, settings)
-        for index in missing:
+
+        def write(index: int) -> None:
             start, end = slices[index]
             writer.put(index, _slice_owners(workspace, evidence, start=start, end=end))
+
+        with ThreadPoolExecutor(SLICES_AT_ONCE) as pool:
+            list(pool.map(write, missing))
 
 
 def _resume_key(workspace: Workspace, settings: OwnersSettings) -> str:
@@ -67,6 +74,7 @@ def _evidence(workspace: Workspace, settings: OwnersSettings) -> _Evidence:
     return _Evidence(
         keys=roster_keys(entities).with_columns(owner.cast(codes)).unique(),
         texts=PracticeNames(entities, owner.cast(codes)),
+        providers=provider_keys(workspace, owner, entities),
         numbers=chart_numbers(workspace, charts),
         linked=linked_charts(workspace, settings, charts),
     )
@@ -83,7 +91,8 @@ def _slice_owners(
     first = rows.filter(_first())
     at, met = meet_rows(climbed["row"], first["like"])
     owned = climbed[met].with_columns(first["row"].gather(at))
-    owners = settle(owned, numbers, linked)
+    providers = _providers(workspace, evidence, rows, owned, within=inside(start, end))
+    owners = settle(owned, numbers, providers, linked)
     kept = rows.filter(pl.col("exclusion").is_null())
     at, met = meet_rows(owners["row"], kept["row"])
     found = owners[met].with_columns(kept["mention_id"].gather(at))
@@ -124,6 +133,28 @@ def _rows(workspace: Workspace, within: pl.Expr, numbers: pl.DataFrame) -> pl.Da
     filled = [name for name in said if rows[name].null_count() < rows.height]
     alike = pl.col("row").first().over(filled) if filled else pl.col("row").first()
     return rows.with_columns(like=alike)
+
+
+def _providers(
+    workspace: Workspace,
+    evidence: _Evidence,
+    rows: pl.DataFrame,
+    owned: pl.DataFrame,
+    *,
+    within: pl.Expr,
+) -> pl.DataFrame:
+    """row, entity_id, near: what treating providers say of the rows that are not settled."""
+    settled = owned.filter("alone").select("row")
+    asked = rows.filter(_first()).join(settled, on="row", how="anti")
+    known = workspace.scan("leaked").filter(within, pl.col("provider").is_not_null())
+    said = known.select("mention_id", "provider").collect()
+    homes = workspace.scan("leaked_std").filter(within).select("mention_id", "state").collect()
+    met = (
+        asked.select("mention_id", "row")
+        .join(said, on="mention_id")
+        .join(homes, on="mention_id", how="left")
+    )
+    return named_by_provider(met, evidence.providers)
 
 
 def _numbers(rows: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:

@@ -9,10 +9,12 @@ import polars as pl
 
 from matching.store import Workspace
 
-__all__ = ["inside", "mention_slices"]
+__all__ = ["SLICES_AT_ONCE", "inside", "mention_slices"]
 
 _SLICE_MENTIONS = 1_000_000
-"""Rows at a time: about 0.5 GB with their evidence."""
+"""Rows of a slice: about 0.5 GB with their evidence."""
+SLICES_AT_ONCE = 2
+"""Slices in work: one is read or written while another is worked on."""
 
 
 def mention_slices(workspace: Workspace) -> Iterator[tuple[int, int]]:

@@ -1,40 +1,35 @@
 """People by the kinds of data that an entity held of them: what statutes with trigger elements count.
 
-A set of kinds is an integer, one per person and entity: `elements` is read once, part by part.
+A set of kinds is an integer, one per person and entity: `kinds` of `ownership`.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import minimum_spanning_tree
 
-from matching.store import Workspace
 from matching.tables import ELEMENT_KINDS, TABLES
-from notify.counts.numbers import duplicates
-from notify.counts.people import MILLION, People, numbers_of
+from notify.counts.people import MILLION
 
 __all__ = ["element_counts"]
 
-_ENTITIES = 1 << 24
-"""Room for entities in one sortable number of a person and an entity."""
-_AT_ONCE = 2
-"""Parts of `elements` in memory: 0.2 GB each."""
-_KIND = pl.Enum(ELEMENT_KINDS)
 _BY = ["entity_id", "state", "kinds"]
 
 
 def element_counts(
-    workspace: Workspace, people: People, owned: pl.DataFrame, pairs: pl.DataFrame
+    owned: pl.DataFrame, candidates: pl.DataFrame, links: pl.DataFrame
 ) -> pl.DataFrame:
-    """Rows of `element_counts`. `owned`: as for `count_by`, a row a person and entity.
+    """Rows of `element_counts`.
+
+    `owned` and `candidates`: as for `count_by`, a row a person and entity, with `kinds`: the set of kinds of data
+    as bits. `links`: a, b, probability.
 
     Merged people hold together what each of them does. A pair of people who may be one is taken off
     expected where both have the same kinds, else off the kinds that both have: expected is never too low.
     """
-    rows = owned.with_columns(element_sets(workspace, people, owned))
+    rows = pl.concat([owned.filter(pl.col("chance") >= 0), candidates])
     certain = rows.filter("certain").select(
         "group", "several", "entity_id", "kinds", state="group_state"
     )
@@ -49,14 +44,14 @@ def element_counts(
         pl.len().alias("upper"), pl.col("millionths").cast(pl.Int64).sum().alias("people")
     )
     joined = there.join(confirmed, on=_BY, how="full", coalesce=True)
-    joined = joined.join(_twice(rows, pairs), on=_BY, how="full", coalesce=True)
+    joined = joined.join(_twice(rows, links), on=_BY, how="full", coalesce=True)
     return _finished(joined)
 
 
-def _twice(rows: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+def _twice(rows: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     """entity_id, state, kinds, double: millionths of people to take off."""
     keys = ["entity_id", "state"]
-    met = duplicates(rows, pairs, keys).select("a", "b", *keys, "millionths")
+    met = _duplicates(rows, links, keys).select("a", "b", *keys, "millionths")
     held = rows.select("person", *keys, "kinds").filter(
         pl.col("person").is_in(pl.concat([met["a"], met["b"]]).unique().implode())
     )
@@ -65,6 +60,38 @@ def _twice(rows: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     )
     shared = both.with_columns(kinds=pl.col("kinds") & pl.col("kinds_b"))
     return shared.group_by(_BY).agg(pl.col("millionths").cast(pl.Int64).sum().alias("double"))
+
+
+def _duplicates(rows: pl.DataFrame, links: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Links to take off once: the likeliest way to join each cluster, within one count each.
+
+    Both must be there to be one too many, so a link is no likelier than either of its people. More ways may
+    join a cluster than the likeliest one: what is taken off is never too much.
+    """
+    paired = pl.concat([links["a"], links["b"]]).unique().implode()
+    ends = rows.select("person", "millionths", *keys).filter(pl.col("person").is_in(paired))
+    ends = ends.with_row_index("number")
+    likely = links.select(
+        "a", "b", (pl.col("probability") * MILLION).round().cast(pl.Int64).alias("millionths")
+    )
+    met = (
+        likely.join(ends, left_on="a", right_on="person", suffix="_a")
+        .join(ends, left_on=["b", *keys], right_on=["person", *keys], suffix="_b", nulls_equal=True)
+        .with_columns(pl.min_horizontal("millionths", "millionths_a", "millionths_b"))
+        .filter(pl.col("millionths") > 0)
+        .sort(pl.col("millionths"), "number", "number_b", descending=[True, False, False])
+    )
+    if met.is_empty():
+        return met
+    # ranks as weights: distinct, so that the forest is the same for any order of the rows
+    rank = np.arange(1, met.height + 1, dtype=np.float64)
+    ends_of = (
+        met["number"].to_numpy().astype(np.int32),
+        met["number_b"].to_numpy().astype(np.int32),
+    )
+    graph = coo_array((rank, ends_of), shape=(ends.height, ends.height)).tocsr()
+    chosen = np.sort(minimum_spanning_tree(graph).data).astype(np.int64) - 1
+    return met[chosen]
 
 
 def _finished(sums: pl.DataFrame) -> pl.DataFrame:
@@ -83,52 +110,3 @@ def _finished(sums: pl.DataFrame) -> pl.DataFrame:
 
 def _spelt(kinds: int) -> str:
     return "|".join(kind for place, kind in enumerate(ELEMENT_KINDS) if kinds >> place & 1)
-
-
-def element_sets(workspace: Workspace, people: People, owned: pl.DataFrame) -> pl.Series:
-    """`kinds` by row of `owned`: the set of kinds of that person at that entity; 0 where none is known.
-
-    Holds 12 bytes a row besides two parts of `elements`.
-    """
-    key = _pair(owned["person"], owned["entity_id"].to_physical())
-    order = None if _is_sorted(key) else np.argsort(key, kind="stable")
-    ordered = key if order is None else key[order]
-    kinds = np.zeros(len(key), np.int32)
-    codes = owned["entity_id"].dtype
-    parts = [rows for _, rows in workspace.lazy_parts("elements")]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:  # one part is read while another is worked on
-        for wanted, bits in pool.map(lambda rows: _runs(rows.collect(), people, codes), parts):
-            place = np.searchsorted(ordered, wanted)
-            there = ordered.take(place, mode="clip") == wanted
-            np.bitwise_or.at(kinds, place[there], bits[there])
-    if order is not None:
-        kinds[order] = kinds.copy()
-    return pl.Series("kinds", kinds)
-
-
-def _runs(
-    part: pl.DataFrame, people: People, codes: pl.DataType
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The pairs of a part, which stand together, and the kinds of each as bits."""
-    if part.is_empty():
-        return np.empty(0, np.int64), np.empty(0, np.int32)
-    new = (pl.col("person_id") != pl.col("person_id").shift(1)) | (
-        pl.col("entity_id") != pl.col("entity_id").shift(1)
-    )
-    starts = part.select(new.fill_null(value=True).arg_true()).to_series()
-    place = part["element"].cast(_KIND).to_physical().to_numpy()
-    bits = np.bitwise_or.reduceat(np.left_shift(1, place, dtype=np.int32), starts.to_numpy())
-    heads = part.select("person_id", pl.col("entity_id").cast(codes, strict=False))[starts]
-    number = numbers_of(heads["person_id"], people.ids)
-    known = (number.is_not_null() & heads["entity_id"].is_not_null()).to_numpy()
-    pair = _pair(number.fill_null(0), heads["entity_id"].to_physical().fill_null(0))
-    return pair[known], bits[known]
-
-
-def _pair(person: pl.Series, entity: pl.Series) -> NDArray[np.int64]:
-    pairs: NDArray[np.int64] = person.to_numpy().astype(np.int64) * _ENTITIES + entity.to_numpy()
-    return pairs
-
-
-def _is_sorted(key: NDArray[np.int64]) -> bool:
-    return bool((key[1:] >= key[:-1]).all())

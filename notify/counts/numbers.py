@@ -1,86 +1,107 @@
 """confirmed, expected with its interval, and upper, for rows of people at entities.
 
-Probabilities are summed as integer millionths: any order of rows gives the same digits.
+Whoever may be somebody else is counted with that somebody, over all ways in which they may be the same
+(`posterior`); everybody else by their own chance. Clusters and people are independent of each other.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import minimum_spanning_tree
 
-from matching.tables import TABLES
+from matching.tables import TABLES, UNOWNED
+from notify.counts.clusters import Clusters, numbers_at
+from notify.counts.people import MILLION
+from notify.counts.posterior import sum_quantiles
 
-__all__ = ["count_by"]
+__all__ = ["count_by", "overlap"]
 
-_MILLION = 1_000_000
-_NORMAL_95 = 1.959964
-"""Half width of a 95 % interval in standard deviations."""
+_KEY = "key"
+_UNSURE = 0.7
+"""Logarithm of the factor by which rehearsed odds of links may all be off together: a bit, as rehearsals differ."""
+_QUANTA = 2.0**30
+"""Sums are of whole quanta: the same digits in any order."""
 
 
-def count_by(rows: pl.DataFrame, pairs: pl.DataFrame, *, by_state: bool) -> pl.DataFrame:
+def count_by(rows: pl.DataFrame, clusters: Clusters, *, by_state: bool) -> pl.DataFrame:
     """Rows of `counts`: per entity, or per entity and state of residence.
 
-    `rows`: one a person and entity: person, group, several, state, group_state, entity_id,
-    millionths, certain (inclusion and entity are). A merged group (`several`) is counted once, where
-    its first person with a known residence lives. `pairs`: a, b, millionths of who may be one person.
+    `rows`: one a person and entity: person, group, several, state, group_state, entity_id, certain
+    (inclusion and entity are), millionths (that both hold), chance (that the entity holds if the person is
+    affected; NEVER: not beside an owned one). A merged group (`several`) is counted once, where its first
+    person with a known residence lives.
     """
     keys = ["entity_id", "state"] if by_state else ["entity_id"]
     certain = rows.filter("certain").select("group", "several", "entity_id", state="group_state")
     groups = [certain.filter(~pl.col("several")), certain.filter("several").unique()]
     confirmed = pl.concat(groups).group_by(keys).agg(pl.len().alias("confirmed"))
-    doubt = pl.col("millionths") * (_MILLION - pl.col("millionths")) // _MILLION
-    people = rows.group_by(keys).agg(
-        pl.len().alias("upper"),
-        pl.col("millionths").sum().alias("people"),
-        doubt.sum().alias("people_doubt"),
-    )
-    double = duplicates(rows, pairs, keys)
-    twice = double.group_by(keys).agg(
-        pl.col("millionths").sum().alias("double"), doubt.sum().alias("double_doubt")
-    )
-    joined = people.join(confirmed, on=keys, how="left", nulls_equal=True)
-    joined = joined.join(twice, on=keys, how="left", nulls_equal=True)
-    return _finished(joined.with_columns(pl.col(pl.Int64, pl.UInt32).fill_null(0)))
+    clustered = clusters.has(rows["person"])
+    real = pl.col("chance") >= 0
+    alone = ~pl.col("clustered") & (pl.col("millionths") == MILLION)
+    people = rows.with_columns(clustered=clustered).group_by(keys).agg(
+        upper=real.sum(), sure=(real & alone).sum()
+    ).sort(keys, nulls_last=True).with_row_index(_KEY)  # fmt: skip
+    joined = people.join(confirmed, on=keys, how="left", nulls_equal=True, maintain_order="left")
+    joined = joined.with_columns(pl.col("confirmed").fill_null(0))
+    open_rows = rows.filter(clustered | (pl.col("millionths") < MILLION))
+    open_rows = open_rows.join(people.select(_KEY, *keys), on=keys, nulls_equal=True)
+    return _finished(joined, _open_numbers(open_rows, clusters, keys=joined.height))
 
 
-def _finished(sums: pl.DataFrame) -> pl.DataFrame:
-    """The columns of `counts`; expected lies between confirmed and upper."""
+def _open_numbers(rows: pl.DataFrame, clusters: Clusters, *, keys: int) -> pl.DataFrame:
+    """mean, low, high by key: how many people the rows are that leave anything open."""
+    clustered = clusters.has(rows["person"])
+    single = rows.filter(~clustered)
+    q = single["millionths"].to_numpy() / MILLION
+    bernoulli = np.stack([1.0 - q, q], axis=1).ravel()
+    asked, starts, chances, doubt = numbers_at(rows.filter(clustered), clusters)
+    key = np.concatenate([single[_KEY].to_numpy(), asked]).astype(np.int64)
+    length = np.concatenate([np.full(len(q), 2), np.diff(starts)])
+    first = np.concatenate([np.arange(len(q)) * 2, starts[:-1] + len(bernoulli)])
+    order = np.argsort(key, kind="stable")
+    ends = np.searchsorted(key[order], np.arange(keys + 1))
+    part_starts = np.concatenate([[0], np.cumsum(length[order])])
+    at = np.repeat(first[order] - part_starts[:-1], length[order]) + np.arange(part_starts[-1])
+    every = np.concatenate([bernoulli, chances])[at]
+    mean, low, high = sum_quantiles(ends, part_starts, every)
+    unsure = _UNSURE * np.bincount(asked, np.rint(doubt * _QUANTA), minlength=keys) / _QUANTA
+    return pl.DataFrame({"mean": mean, "low": low - unsure, "high": high + unsure})
+
+
+def _finished(people: pl.DataFrame, open_numbers: pl.DataFrame) -> pl.DataFrame:
+    """The columns of `counts`; expected lies between confirmed and upper, its low end perhaps below.
+
+    Confirmed merges the review band only; that persons with weaker links are one is in the interval.
+    """
     low, high = pl.col("confirmed").cast(pl.Float64), pl.col("upper").cast(pl.Float64)
-    mean = (pl.col("people").cast(pl.Int64) - pl.col("double").cast(pl.Int64)) / _MILLION
-    doubt = (pl.col("people_doubt") + pl.col("double_doubt")) / _MILLION
-    half = doubt.sqrt() * _NORMAL_95
-    named = sums.with_columns(
-        (mean + offset).clip(low, high).round(6).alias(name)
-        for name, offset in (("expected", 0.0), ("expected_low", -half), ("expected_high", half))
+    named = pl.concat(
+        [people, open_numbers.rename({"low": "least", "high": "most"})], how="horizontal"
+    )
+    named = named.with_columns(
+        (pl.col("sure") + pl.col(of)).clip(at_least, high).round(6).alias(name)
+        for name, of, at_least in (
+            ("expected", "mean", low),
+            ("expected_low", "least", 0),
+            ("expected_high", "most", low),
+        )
     )
     return TABLES["counts"].complete(named)
 
 
-def duplicates(rows: pl.DataFrame, pairs: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """The pairs to take off once: the likeliest way to join each cluster, within one count each.
-
-    Both must be there to be one too many, so a pair is no likelier than either of its people.
-    """
-    paired = pl.concat([pairs["a"], pairs["b"]]).unique().implode()
-    ends = rows.select("person", "millionths", *keys).filter(pl.col("person").is_in(paired))
-    ends = ends.with_row_index("number")
-    met = (
-        pairs.join(ends, left_on="a", right_on="person", suffix="_a")
-        .join(ends, left_on=["b", *keys], right_on=["person", *keys], suffix="_b", nulls_equal=True)
-        .with_columns(pl.min_horizontal("millionths", "millionths_a", "millionths_b"))
-        .filter(pl.col("millionths") > 0)
-        .sort(pl.col("millionths"), "number", "number_b", descending=[True, False, False])
+def overlap(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `overlap` from rows of people at entities: why the sum over entities is above the union."""
+    real = rows.filter(pl.col("chance") >= 0)
+    named = pl.col("entity_id") != UNOWNED
+    people = real.group_by("person").agg(
+        confirmed=(pl.col("certain") & named).sum(),
+        upper=named.sum(),
+        affected=pl.col("confirmed").any(),
     )
-    if met.is_empty():
-        return met
-    # ranks as weights: distinct, so that the forest is the same for any order of the rows
-    rank = np.arange(1, met.height + 1, dtype=np.float64)
-    ends_of = (
-        met["number"].to_numpy().astype(np.int32),
-        met["number_b"].to_numpy().astype(np.int32),
+    sure = people.filter("affected").group_by(entities="confirmed").agg(confirmed=pl.len())
+    both = sure.join(
+        people.group_by(entities="upper").agg(upper=pl.len()),
+        on="entities",
+        how="full",
+        coalesce=True,
     )
-    graph = coo_array((rank, ends_of), shape=(ends.height, ends.height)).tocsr()
-    chosen = np.sort(minimum_spanning_tree(graph).data).astype(np.int64) - 1
-    return met[chosen]
+    return TABLES["overlap"].complete(both.with_columns(pl.all().fill_null(0)).sort("entities"))

@@ -8,10 +8,13 @@ from itertools import chain
 
 import numpy as np
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from matching.person_numbers import numbers_of
 from matching.store import Workspace
 
-__all__ = ["MILLION", "People", "batches", "numbers_of", "read_people"]
+__all__ = ["MILLION", "People", "batches", "merged_groups", "read_people"]
 
 MILLION = 1_000_000
 """Probabilities are whole millionths: any order of rows gives the same digits."""
@@ -24,21 +27,6 @@ def batches(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     """The rows piece by piece, in order; at least one piece, which may be empty."""
     more = rows.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
     return chain([rows.limit(0).collect()], more)
-
-
-def numbers_of(ids: pl.Series, people: pl.Series) -> pl.Series:
-    """Number of each person id: its place in the sorted ids of `people`; null where unknown.
-
-    Equal ids in a row are looked up once, among those people only that lie between the ends.
-    """
-    run = ids.to_frame("id").select(pl.col("id").rle_id()).to_series()
-    heads = ids.filter(run.diff(null_behavior="ignore").fill_null(1) != 0).to_frame("id")
-    ends = heads.select(low=pl.col("id").min(), high=pl.col("id").max())
-    low = people.search_sorted(ends["low"], "left")[0]
-    high = people.search_sorted(ends["high"], "right")[0]
-    near = people[low:high].to_frame("id").with_row_index("person", offset=low)
-    found = heads.join(near, on="id", how="left", maintain_order="left")
-    return found["person"].gather(run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +64,27 @@ def read_people(workspace: Workspace) -> People:
         millionths=millionths,
     )
     return People(ids, rows)
+
+
+def merged_groups(people: People, links: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `people` with the groups that are left when `links` (a, b) merge, too.
+
+    The groups of the step people do not merge persons whom a guard holds somewhere, nor those with a likely link
+    below the review band; the least number of people is that of merging all of them.
+    """
+    group = people.rows["group"].to_numpy().astype(np.int64)
+    one, other = (group[links[end].to_numpy()] for end in ("a", "b"))
+    heads = np.unique(np.concatenate([one, other]))
+    if not len(heads):
+        return people.rows
+    ends = (np.searchsorted(heads, one), np.searchsorted(heads, other))
+    _, label = connected_components(coo_array((np.ones(len(one)), ends), shape=(len(heads),) * 2))
+    lowest = np.full(label.max() + 1, len(group))
+    np.minimum.at(lowest, label, heads)
+    moved = np.arange(len(group))
+    moved[heads] = lowest[label]
+    group = moved[group]
+    several = np.bincount(group, minlength=len(group))[group] > 1
+    return people.rows.with_columns(
+        group=pl.Series(group, dtype=pl.UInt32), several=pl.Series(several)
+    )

@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from matching.person_numbers import numbers_of
 from matching.store import Workspace
-from notify.counts.people import batches, numbers_of
+from notify.counts.people import batches
 
 __all__ = ["FOREIGN", "UNKNOWN", "residence"]
 

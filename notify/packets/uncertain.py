@@ -19,6 +19,8 @@ _OWNER = {
     "linked_chart": "You hold a chart of this person; the record itself does not say from whom it came.",
     "presumed": "No record of this person was found; we presume that the records of your practice were taken whole.",
     "entity_hint": "The record names a practice in words that may mean yours.",
+    "provider": "The record names a treating provider of yours; names alone are no proof.",
+    "maybe_chart": "You hold a chart of somebody who may be this person.",
     "mrn": "The record bears a chart number that fits one of yours.",
 }
 """Why the record may be the entity's, by the rung of the ladder that says so."""

@@ -1,6 +1,7 @@
 """Three numbers: worked out by hand on a few people."""
 
 from datetime import date
+from types import MappingProxyType
 
 import polars as pl
 import pytest
@@ -18,22 +19,31 @@ def person(name, *, affected="confirmed", group=None, orphan=True):
     }  # fmt: skip
 
 
-def fill(made, persons, owned=(), same=(), told=()):
-    """owned: (person, entity, status, p); same: (a, b, p); told: (person, p, other)."""
+def fill(made, persons, owned=(), same=(), told=(), likely=(), kinds=MappingProxyType({})):
+    """owned: (person, entity, status, p); same: (a, b, p); told: (person, p, other); likely: (person, entity, p).
+
+    kinds: {(person, entity): kinds of data}.
+    """
     made.write("persons", persons)
+    made.write(
+        "candidate_owners",
+        [{"person_id": p, "entity_id": e, "share": share} for p, e, share in likely],
+    )
     made.write(
         "ownership",
         [
-            {"person_id": p, "entity_id": e, "status": s, "basis": "x", "probability": q}
-            for p, e, s, q in owned
+            {"person_id": p, "entity_id": e, "status": s, "probability": q}
+            | {"basis": basis[0] if basis else "x"}
+            | {"kinds": sum(1 << KINDS.index(kind) for kind in kinds.get((p, e), ()))}
+            for p, e, s, q, *basis in owned
         ],
     )
     made.write(
-        "maybe_same",
+        "same_chances",
         [
-            {"person_a": a, "person_b": b, "probability": p, "match_weight": 1.0}
-            | {"member_a": 1, "member_b": 2}
-            for a, b, p in same
+            {"person_a": a, "person_b": b, "match_weight": 1.0, "probability": p}
+            | {"kind": kind[0] if kind else "review"}
+            for a, b, p, *kind in same
         ],
     )
     made.write(
@@ -76,12 +86,24 @@ def test_review_pair_of_certain_people(by_hand):
     assert 1 <= found["expected_low"] < 1.7 < found["expected_high"] <= 2
 
 
-def test_cluster_takes_off_its_likeliest_tree_only(by_hand):
+def test_cluster_is_counted_over_its_partitions(by_hand):
+    """Five partitions: apart .7 x .8 x .9, three with one pair, all one .3 x .2 x .1; their sum is .908."""
     made = by_hand()
     people = [person("A"), person("B", group="A"), person("C", group="A")]
     owned = [(name, "CE1", "confirmed", 1.0) for name in "ABC"]
     fill(made, people, owned, same=[("A", "B", 0.3), ("B", "C", 0.2), ("A", "C", 0.1)])
-    assert three(made, "CE1") == (1, 2.5, 3)
+    apart, pairs, one = 0.504, 0.216 + 0.126 + 0.056, 0.006
+    assert three(made, "CE1") == (1, (3 * apart + 2 * pairs + one) / 0.908, 3)
+
+
+def test_review_pair_of_two_whom_a_guard_holds_elsewhere(by_hand):
+    """The least number of people merges it, although the step people does not; pairs below stay out."""
+    made = by_hand()
+    owned = [(name, "CE1", "confirmed", 1.0) for name in "ABC"]
+    same = [("A", "B", 0.5, "held"), ("B", "C", 0.2, "below")]
+    fill(made, [person("A"), person("B"), person("C")], owned, same=same)
+    assert three(made, "CE1") == (2, 2.3, 3)
+    assert [r["confirmed"] for r in made.table("counts") if r["entity_id"] is None] == [2, 2]
 
 
 def test_chart_that_may_be_a_certain_person(by_hand):
@@ -92,6 +114,20 @@ def test_chart_that_may_be_a_certain_person(by_hand):
     fill(made, people, owned, same=[("A", "X", 0.4)], told=[("X", 0.4, "A")])
     assert three(made, "CE1") == (1, 1.0, 2)
     assert three(made, None) == (1, 1.0, 2)
+
+
+def test_chart_of_somebody_whom_a_person_may_be(by_hand):
+    """The entity of the chart has one more person only if the link is right."""
+    made = by_hand()
+    people = [person("A"), person("X", affected="possible", group="A")]
+    owned = [
+        ("A", "CE2", "confirmed", 1.0),
+        ("A", "CE1", "possible", 0.4, "maybe_chart"),
+        ("X", "CE1", "possible", 0.4, "linked_chart"),
+    ]
+    fill(made, people, owned, same=[("A", "X", 0.4)], told=[("X", 0.4, "A")])
+    assert three(made, "CE1") == (0, 0.4, 2)
+    assert three(made, "CE2") == (1, 1.0, 1)
 
 
 def test_possible_entity_counts_by_its_probability(by_hand):
@@ -116,11 +152,53 @@ def test_unowned_is_a_row(by_hand):
     assert three(made, "UNOWNED") == (2, 2.0, 2)
 
 
+@pytest.mark.parametrize("state", ["MD", None])
+def test_unowned_people_are_spread_over_the_entities_of_their_state(by_hand, state):
+    """Nine certain people at two entities, six at CE1; three unowned, of whom only the state is known, or nothing."""
+    made = by_hand()
+    names = [f"P{n:02}" for n in range(12)]
+    living = {"state": state} if state else {}
+    made.records(dict.fromkeys(names, living))
+    made.write(
+        "members",
+        [
+            {"person_id": n, "mention_id": made.ids[n], "record_id": n, "file_no": 1, "row_no": i}
+            | {"side": "leaked"}
+            for i, n in enumerate(names)
+        ],
+    )
+    owned = [(n, "CE1" if i < 6 else "CE2", "confirmed", 1.0) for i, n in enumerate(names[:9])]
+    owned += [(n, "UNOWNED", "possible", 1.0) for n in names[9:]]
+    fill(made, [person(n) for n in names], owned)
+    assert three(made, "UNOWNED") == (3, 3.0, 3)
+    ones, twos = ((6, 8.0, 9), (3, 4.0, 6)) if state else ((6, 6.0, 6), (3, 3.0, 3))
+    assert (three(made, "CE1"), three(made, "CE2")) == (ones, twos)
+    assert (three(made, "CE1", state or "UNK"), three(made, "CE2", state or "UNK")) == (ones, twos)
+    ends = row(made, "CE1")
+    assert (ends["expected_low"], ends["expected_high"]) == ((6, 9) if state else (6, 6))
+
+
+def test_unowned_person_counts_at_every_candidate(by_hand):
+    """C may be a patient of CE1 or CE2, of no other: upper of both has it, expected its share."""
+    made = by_hand()
+    owned = [(n, e, "confirmed", 1.0) for n, e in (("A", "CE1"), ("B", "CE2"), ("D", "CE3"))]
+    owned.append(("C", "UNOWNED", "possible", 1.0))
+    likely = [("C", "CE1", 0.75), ("C", "CE2", 0.125)]
+    kinds = {("C", "UNOWNED"): ["name", "ssn"], ("A", "CE1"): ["name"]}
+    fill(made, [person(n) for n in "ABCD"], owned, likely=likely, kinds=kinds)
+    assert three(made, "CE1") == (1, 1.75, 2)
+    assert three(made, "CE2") == (1, 1.125, 2)
+    assert three(made, "CE3") == (1, 1.0, 1)
+    assert three(made, "UNOWNED") == (1, 1.0, 1)
+    assert three(made, None) == (4, 4.0, 4)
+    assert sets(made, "CE1")["UNK", "name|ssn"] == (0, 0.75, 1)
+
+
 def test_unowned_that_may_be_an_owned_person_is_not_certain(by_hand):
     made = by_hand()
     owned = [("A", "CE1", "confirmed", 1.0), ("B", "UNOWNED", "possible", 1.0)]
     fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
-    assert three(made, "UNOWNED")[0] == 0
+    assert three(made, "UNOWNED") == (0, 0.7, 1)
 
 
 def test_states_add_up_and_prefer_the_chart(by_hand):
@@ -185,16 +263,115 @@ def test_bridge_adds_up(by_hand):
     assert set(bridge.columns) == set(TABLES["bridge"].columns)
 
 
-def kinds_of(made, held):
-    """held: {(person, entity): kinds}."""
+def test_people_at_several_entities_explain_the_sum(by_hand):
+    made = by_hand()
+    owned = [
+        ("A", "CE1", "confirmed", 1.0),
+        ("A", "CE2", "confirmed", 1.0),
+        ("B", "CE1", "confirmed", 1.0),
+        ("B", "CE2", "possible", 0.5),
+        ("C", "UNOWNED", "possible", 1.0),
+        ("X", "CE2", "possible", 0.4),
+    ]
+    people = [person("A"), person("B"), person("C"), person("X", affected="possible")]
+    fill(made, people, owned, told=[("X", 0.4, "A")])
+    assert made.table("overlap") == [
+        {"entities": 0, "confirmed": 1, "upper": 1},
+        {"entities": 1, "confirmed": 1, "upper": 1},
+        {"entities": 2, "confirmed": 1, "upper": 2},
+    ]
+    union, entities = row(made, None), [row(made, e) for e in ("CE1", "CE2")]
+    for number in ("confirmed", "upper"):
+        at = sum(r["entities"] * r[number] for r in made.table("overlap"))
+        assert at == sum(r[number] for r in entities)
+        people = sum(r[number] for r in made.table("overlap"))
+        assert people == union[number]
+
+
+def many(count, **kinds):
+    return [person(f"P{n:04}", **kinds) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("sure", "doubtful", "open_"), [(499, 1, True), (500, 1, False), (498, 1, False)]
+)
+def test_line_of_an_entity_that_an_answer_could_flip(by_hand, sure, doubtful, open_):
+    """500 individuals of one entity: open from 499 certain people and one possible on."""
+    made = by_hand()
+    people = many(sure + doubtful)
+    owned = [
+        (p["person_id"], "CE1", "confirmed" if n < sure else "possible", 1.0 if n < sure else 0.25)
+        for n, p in enumerate(people)
+    ]
+    fill(made, people, owned)
+    lines = [r for r in made.table("open_lines") if r["state"] is None]
+    assert [(r["entity_id"], r["at_least"]) for r in lines] == ([("CE1", 500)] if open_ else [])
+    asked = [r for r in made.table("open_questions") if r["state"] is None]
+    assert [(r["question"], r["person_id"], r["probability"]) for r in asked] == (
+        [("whose", "P0499", 0.25)] if open_ else []
+    )
+
+
+def test_lines_of_a_state_and_people_of_unknown_residence(by_hand):
+    """More than 500 residents: 500 and one of whom nobody knows where; 500 is reached, 501 is open."""
+    made = by_hand()
+    made.records({f"r{n}": {"state": "MD"} if n < 500 else {} for n in range(501)})
+    people = many(501)
     made.write(
-        "elements",
+        "members",
         [
-            {"person_id": p, "entity_id": e, "element": kind}
-            for (p, e), kinds in sorted(held.items())
-            for kind in sorted(kinds)
+            {"person_id": p["person_id"], "mention_id": made.ids[f"r{n}"], "record_id": f"r{n}"}
+            | {"file_no": 1, "row_no": n, "side": "leaked"}
+            for n, p in enumerate(people)
         ],
     )
+    fill(made, people, [(p["person_id"], "CE1", "confirmed", 1.0) for p in people])
+    (line,) = made.table("open_lines")
+    assert (line["state"], line["at_least"], line["unknown"], line["chance"]) == ("MD", 501, 1, 0.0)
+    (asked,) = made.table("open_questions")
+    assert (asked["question"], asked["person_id"], asked["state"]) == ("residence", "P0500", "MD")
+
+
+def test_questions_come_by_the_least_settled_line_and_doubt(by_hand):
+    """Two links at CE1, of which the even one moves more; CE2 is nearly settled; CE3 is not open."""
+    made = by_hand()
+    ones, twos = many(501), [person(f"Q{n:04}") for n in range(500)]
+    ones[1]["merged_group"], ones[3]["merged_group"] = "P0000", "P0002"
+    twos[1]["merged_group"] = "Q0000"
+    owned = [(p["person_id"], "CE1", "confirmed", 1.0) for p in ones]
+    owned += [(p["person_id"], "CE2", "confirmed", 1.0) for p in twos]
+    owned += [(p["person_id"], "CE3", "confirmed", 1.0) for p in ones[:9]]
+    same = [("P0000", "P0001", 0.9), ("P0002", "P0003", 0.5), ("Q0000", "Q0001", 0.99)]
+    fill(made, ones + twos, owned, same=same)
+    national = [r for r in made.table("open_lines") if r["state"] is None]
+    assert [r["entity_id"] for r in national] == ["CE1", "CE2"]
+    asked = made.table("open_questions")
+    assert [(r["person_id"], r["other_id"]) for r in asked] == [
+        ("P0002", "P0003"),
+        ("P0000", "P0001"),
+        ("Q0000", "Q0001"),
+    ]
+    assert all(r["question"] == "same_person" for r in asked)
+
+
+def test_what_a_round_changed_is_noted_once(by_hand):
+    made = by_hand()
+    fill(made, [person("A")], [("A", "CE1", "confirmed", 1.0)])
+    assert counts.note_changes(made.workspace, number=1) == 4
+    assert counts.note_changes(made.workspace, number=1) == 0
+    fill(made, [person("A"), person("B")], [(p, "CE2", "confirmed", 1.0) for p in "AB"])
+    assert counts.note_changes(made.workspace, number=2) == 6
+    assert counts.note_changes(made.workspace, number=3) == 0
+    second = {
+        r["entity_id"]: (r["confirmed_before"], r["confirmed"])
+        for r in made.table("count_changes")
+        if r["round"] == 2 and r["state"] is None
+    }
+    assert second == {"CE1": (1, 0), "CE2": (None, 2), None: (1, 2)}
+
+
+def test_nothing_is_noted_before_counts(by_hand):
+    assert counts.note_changes(by_hand().workspace, number=1) == 0
 
 
 def sets(made, entity):
@@ -211,23 +388,21 @@ def sets(made, entity):
 
 def test_people_by_their_kinds_of_data_at_each_entity(by_hand):
     made = by_hand()
-    kinds_of(
-        made, {("A", "CE1"): ["name", "ssn"], ("A", "CE2"): ["name"], ("B", "CE1"): ["ssn", "name"]}
-    )
+    kinds = {("A", "CE1"): ["name", "ssn"], ("A", "CE2"): ["name"], ("B", "CE1"): ["ssn", "name"]}
     owned = [
         ("A", "CE1", "confirmed", 1.0), ("A", "CE2", "possible", 0.25), ("B", "CE1", "confirmed", 1.0),
         ("C", "CE1", "confirmed", 1.0),
     ]  # fmt: skip
-    fill(made, [person(name) for name in "ABC"], owned)
+    fill(made, [person(name) for name in "ABC"], owned, kinds=kinds)
     assert sets(made, "CE1") == {("UNK", "name|ssn"): (2, 2.0, 2), ("UNK", ""): (1, 1.0, 1)}
     assert sets(made, "CE2") == {("UNK", "name"): (0, 0.25, 1)}
 
 
 def test_merged_people_hold_together_what_each_does(by_hand):
     made = by_hand()
-    kinds_of(made, {("A", "CE1"): ["name", "ssn"], ("B", "CE1"): ["contact", "name"]})
+    kinds = {("A", "CE1"): ["name", "ssn"], ("B", "CE1"): ["contact", "name"]}
     owned = [(name, "CE1", "confirmed", 1.0) for name in "AB"]
-    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
+    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)], kinds=kinds)
     # one person at least, who then has all three; expected takes the pair off what both have
     assert sets(made, "CE1") == {
         ("UNK", "contact|name|ssn"): (1, 0.0, 0),
@@ -239,9 +414,9 @@ def test_merged_people_hold_together_what_each_does(by_hand):
 
 def test_a_pair_with_the_same_kinds_is_taken_off(by_hand):
     made = by_hand()
-    kinds_of(made, {("A", "CE1"): ["name", "ssn"], ("B", "CE1"): ["name", "ssn"]})
+    kinds = {("A", "CE1"): ["name", "ssn"], ("B", "CE1"): ["name", "ssn"]}
     owned = [(name, "CE1", "confirmed", 1.0) for name in "AB"]
-    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)])
+    fill(made, [person("A"), person("B", group="A")], owned, same=[("A", "B", 0.3)], kinds=kinds)
     assert sets(made, "CE1") == {("UNK", "name|ssn"): (1, 1.7, 2)}
 
 
@@ -254,8 +429,7 @@ def test_kinds_of_data_add_up_to_the_counts(by_hand):
         for entity in (("CE1", "CE2") if n % 2 else ("CE1",))
     ]
     held = {(p, e): ["name", ("ssn", "mrn", "photo")[hash_of(p + e)]] for p, e, _, _ in owned}
-    kinds_of(made, held)
-    fill(made, people, owned)
+    fill(made, people, owned, kinds=held)
     for entity in ("CE1", "CE2"):
         found = list(sets(made, entity).values())
         whole = three(made, entity, "UNK")

@@ -107,6 +107,24 @@ def test_roster_and_delegation(folder: Path) -> None:
     ]
 
 
+def test_roster_that_goes_in_circles_names_every_circle(folder: Path) -> None:
+    (folder / ROSTER).write_text(
+        "entity_id,legal_name,successor_id,successor_basis,parent_id,client_from,client_to\n"
+        "CE3,Three,CE1,,,2020-01-01,2019-01-01\n"
+        "CE1,One,CE2,asset,,,\n"
+        "CE2,Two,CE3,asset,,,\n"
+        "CE4,Four,CE4,custodian,,,\n"
+        "CE5,Five,CE1,asset,CE6,,\n"
+        "CE6,Six,,,CE5,,\n"
+    )
+    circles = "CE1 > CE2 > CE3 > CE1; CE4 > CE4"
+    assert check(settings(folder, entities=ROSTER)) == [
+        "entities.csv: parent_id goes in circles: CE5 > CE6 > CE5; correct one row of each",
+        f"entities.csv: successor_id goes in circles: {circles}; correct one row of each",
+        "entities.csv: row 2: client_to is before client_from; correct one of them",
+    ]
+
+
 def test_missing_roster(folder: Path) -> None:
     (problem,) = check(settings(folder, entities="no.csv"))
     assert problem == "no.csv: no such file; correct the path in the incident file"

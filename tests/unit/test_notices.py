@@ -71,7 +71,7 @@ def test_a_possible_owner_and_a_second_entity_keep_their_own_addresses(
 ) -> None:
     build(workspace, [{"chart": {"street": "1 FIRST ST"}}])
     more = {"person_id": "P00000", "entity_id": "CE4", "status": "possible", "basis": "chart"}
-    owned = TABLES["ownership"].complete(pl.DataFrame([{**more, "probability": 0.5}]))
+    owned = TABLES["ownership"].complete(pl.DataFrame([{**more, "probability": 0.5, "kinds": 0}]))
     workspace.write("ownership", pl.concat([workspace.read("ownership"), owned]))
     notices.run(workspace, SETTINGS.model_copy(update={"holds": ()}))
     found = workspace.read("notices").rows_by_key("entity_id", named=True, unique=True)

@@ -150,3 +150,45 @@ def test_what_names_a_row_names_everybody_on_it(by_hand):
     owners.run(made.workspace, owners.OwnersSettings(attribute_at_bits=12))
     rows = made.table("row_owners")
     assert [(r["mention_id"], r["status"]) for r in rows] == [(n, "confirmed") for n in ids]
+
+
+def candidates(made, name):
+    person = made.person_of(name)
+    return {
+        r["entity_id"]: r["share"]
+        for r in made.table("candidate_owners")
+        if r["person_id"] == person
+    }
+
+
+def living(entity, zip5, count):
+    return {
+        f"{entity}-{zip5}-{n}": {"tenant_id": entity, "zip5": zip5, "first_name": f"N{n}"}
+        for n in range(count)
+    }
+
+
+def test_candidates_are_entities_of_those_who_live_there(by_hand):
+    """Twenty rows of a ZIP code, fifteen of them CE1's; CE2 has one of 30 in the wider area of the other."""
+    made = by_hand()
+    known = living("T1", "20707", 15) | living("T2", "20707", 5) | living("T1", "30101", 29)
+    known |= living("T2", "30102", 1)
+    asked = {"a": {"zip5": "20707"}, "b": {"zip5": "30102"}, "c": {"zip5": "99999"}, "d": {}}
+    run(made, known | asked)
+    assert candidates(made, "a") == {"CE1": 0.75, "CE2": 0.25}
+    assert candidates(made, "b") == {"CE1": pytest.approx(29 / 30, abs=1e-6)}, "1 of 30 is too few"
+    assert candidates(made, "c") == candidates(made, "d") == {}
+    assert all(probabilities(made, name) == {"UNOWNED": 1.0} for name in asked)
+
+
+def test_an_address_of_many_is_no_household(by_hand):
+    """Ten people share a household's telephone; eleven an office's."""
+    made = by_hand()
+    run(
+        made,
+        {f"p{n}": {"phone": "3015550100", "tenant_id": "T1"} for n in range(9)}
+        | {f"q{n}": {"phone": "3015550111", "tenant_id": "T1"} for n in range(10)}
+        | {"a": {"phone": "3015550100"}, "b": {"phone": "3015550111"}},
+    )
+    assert probabilities(made, "a") == {"CE1": 1.0}
+    assert probabilities(made, "b") == {"UNOWNED": 1.0}

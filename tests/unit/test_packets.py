@@ -464,6 +464,7 @@ def test_a_later_version_says_what_changed_by_reference_number(
         "status": "confirmed",
         "basis": "mrn",
         "probability": 1.0,
+        "kinds": 0,
     }
     planned.write(
         "ownership", pl.concat([owned, TABLES["ownership"].complete(pl.DataFrame([eve]))])

@@ -75,6 +75,7 @@ def whole_round() -> dict[str, pl.DataFrame | list[dict[str, object]]]:
             "status": "confirmed" if random.random() < 0.9 else "possible",
             "basis": str(random.choice(["tenant_id", "location_id", "npi", "practice_name", "linked_charts"])) if o else "none",
             "probability": 0.99,
+            "kinds": 0,
         }
         for person, o in zip(ids, owner, strict=True)
     ]  # fmt: skip
