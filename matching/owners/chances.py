@@ -25,8 +25,8 @@ __all__ = ["write_same_chances"]
 _BATCH_ROWS = 1_000_000
 _SLOPE, _OFFSET = 0.75, -1.75
 """Of a link below review, or beside a capped one: log2 of its odds is three quarters of its bits, less this."""
-_LEAST = 0.03
-"""Links less likely are left out: they make clusters large and tell of one person in a thousand."""
+_LEAST = 0.1
+"""Links less likely are left out: many, they make clusters large, and all of them tell of two people in 10,000."""
 _CUT = 0.78
 """A link strong enough to merge that the partition cut, because two of the group are two people."""
 _CAPPED = 0.53
