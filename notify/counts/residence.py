@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+from string import ascii_uppercase
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -15,6 +18,8 @@ __all__ = ["FOREIGN", "UNKNOWN", "residence"]
 UNKNOWN, FOREIGN = "UNK", "ZZ"
 _MILITARY = ("AA", "AE", "AP")
 """Armed-forces addresses: unknown residence, not a state."""
+_CODES = pl.Enum(sorted({UNKNOWN, *map("".join, product(ascii_uppercase, repeat=2))}))
+"""Every state is of two letters; in order of letters."""
 _STATES = 1 << 16
 """Room for states in one number with the day of the address, the later day lower."""
 _LAST_DAY = 1 << 24
@@ -28,20 +33,15 @@ def residence(workspace: Workspace, people: pl.Series) -> pl.Series:
     Holds 12 bytes a chart.
     """
     sources = (("charts_std", "chart_id", "master"), ("leaked_std", "mention_id", "leaked"))
-    states = pl.concat(
-        [_addresses(workspace, std, id_).select("state").unique().collect(engine="streaming")
-         for std, id_, _ in sources]
-    )  # fmt: skip
-    codes = pl.Enum(sorted({*states["state"].to_list(), UNKNOWN}))
     best = np.full(len(people), _NOWHERE)
     for std, record, side in sources:
         members = _members(workspace, people, side=side, only=best == _NOWHERE)
         found = np.full(len(people), _NOWHERE)
-        for batch in batches(_addresses(workspace, std, record).with_columns(_order(codes))):
+        for batch in batches(_addresses(workspace, std, record).with_columns(_order())):
             _lower(found, members, batch)
         best = np.where(best == _NOWHERE, found, best)
-    nowhere = codes.categories.to_list().index(UNKNOWN)
-    state = pl.Series("state", codes.categories, dtype=codes)
+    nowhere = _CODES.categories.to_list().index(UNKNOWN)
+    state = pl.Series("state", _CODES.categories, dtype=_CODES)
     return state.gather(np.where(best == _NOWHERE, nowhere, best % _STATES))
 
 
@@ -78,8 +78,8 @@ def _addresses(workspace: Workspace, std: str, record: str) -> pl.LazyFrame:
     return known.drop_nulls("state")
 
 
-def _order(codes: pl.Enum) -> pl.Expr:
+def _order() -> pl.Expr:
     """One number that is lowest for the address to take; its remainder is the state."""
     day = (_LAST_DAY - pl.col("address_as_of").cast(pl.Int64)).fill_null(2 * _LAST_DAY)
-    code = pl.col("state").cast(codes).to_physical().cast(pl.Int64)
+    code = pl.col("state").cast(_CODES).to_physical().cast(pl.Int64)
     return (day * _STATES + code).alias("order")
