@@ -9,11 +9,13 @@ import polars as pl
 from matching.store import Workspace
 from matching.tables import STEP_TABLES, UNOWNED
 from notify.report.owed import DONE
-from notify.report.parts import Grid, Section, number
-from notify.report.people import union_row
+from notify.report.parts import Grid, Section, grid_of, number
+from notify.report.people import entity_names, union_row
 
 __all__ = ["doubts", "method"]
 
+LINES_SHOWN = 15
+"""Open legal lines on the page; all are in their table."""
 DIGEST_SHOWN = 16
 """Half of a 64-character digest's quarter: enough to compare by eye."""
 
@@ -30,7 +32,33 @@ def doubts(workspace: Workspace) -> Section:
             " how many there are is not measured by this run."
         ),
     ]
-    return Section(anchor="doubt", title="What is uncertain", notes=tuple(notes))
+    return Section(
+        anchor="doubt", title="What is uncertain", notes=tuple(notes), grids=_open_lines(workspace)
+    )
+
+
+def _open_lines(workspace: Workspace) -> tuple[Grid, ...]:
+    """The least settled legal lines; what to ask is in `open_questions`."""
+    if not workspace.has("open_lines"):
+        return ()
+    lines = workspace.read("open_lines").sort("position")
+    top = lines.head(LINES_SHOWN).join(
+        entity_names(workspace), on="entity_id", how="left", maintain_order="left"
+    )
+    shown = top.with_columns(
+        name=pl.coalesce("name", "entity_id"),
+        state=pl.coalesce("state", pl.lit("all")),
+        chance=(pl.col("chance") * 100).round(0).cast(pl.Int64),
+    )
+    heads = {
+        "name": "covered entity", "state": "state", "at_least": "line", "confirmed": "confirmed",
+        "expected": "expected", "upper": "upper", "chance": "reached, %",
+    }  # fmt: skip
+    caption = (
+        f"{number(lines.height)} legal lines could be flipped by pending answers; here the least settled."
+        " The questions, in the order to ask: affected table WS open_questions."
+    )
+    return (grid_of(shown, heads, caption=caption),)
 
 
 def _about_counts(workspace: Workspace) -> list[str]:
@@ -40,8 +68,9 @@ def _about_counts(workspace: Workspace) -> list[str]:
     spread = people["upper"] - people["confirmed"]
     return [
         (
-            "Intervals are model only: they follow from the linkage model's probabilities, which no reviewed"
-            " pairs have calibrated yet. Similar fields of one family make such probabilities too sure."
+            "Intervals follow from the linkage model's probabilities and, for pairs that guards keep apart or that"
+            " lie below review, from rehearsals whose truth is known; no reviewed pairs of this incident have"
+            " calibrated either yet. Similar fields of one family make such probabilities too sure."
         ),
         (
             f"Between confirmed and upper lie {number(spread)} people. Notices follow the unmerged people,"
@@ -71,6 +100,15 @@ def _about_people(workspace: Workspace) -> list[str]:
         notes.append(
             f"{number(unowned)} people have no known covered entity; {number(unsure)} ties of a person to"
             " an entity are possible only. A possible tie discloses nothing that came from the leak alone."
+        )
+        sure = ties.filter(pl.col("status") == "confirmed").select("person_id")
+        elsewhere = ties.filter(
+            (pl.col("status") == "possible") & (pl.col("basis") == "linked_chart")
+        )
+        against = _count(elsewhere.join(sure, on="person_id", how="semi"))
+        notes.append(
+            f"{number(against)} times the rows of a person name one entity, and another one keeps a chart of"
+            " the person; the first is confirmed, the second possible."
         )
     if workspace.has("counts"):
         unknown = workspace.scan("counts").filter(

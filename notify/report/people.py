@@ -181,8 +181,21 @@ def entity_section(workspace: Workspace) -> Section:
         title=title,
         lead=lead,
         charts=(chart,),
-        grids=(_entity_grid(counted, top),),
+        grids=(_entity_grid(counted, top), *_overlap_grid(workspace)),
     )
+
+
+def _overlap_grid(workspace: Workspace) -> tuple[Grid, ...]:
+    """Why the entities' numbers add up to more than the union."""
+    if not workspace.has("overlap"):
+        return ()
+    heads = {
+        "entities": "covered entities of one person",
+        "confirmed": "confirmed",
+        "upper": "upper",
+    }
+    caption = "People by the number of their covered entities; 0: the owner is unknown."
+    return (grid_of(workspace.read("overlap").sort("entities"), heads, caption=caption),)
 
 
 def _entity_grid(counted: pl.DataFrame, top: pl.DataFrame) -> Grid:

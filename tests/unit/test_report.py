@@ -107,6 +107,12 @@ def whole_round() -> dict[str, pl.DataFrame | list[dict[str, object]]]:
         ],
         "ownership": ownership,
         "counts": counts(owner, names),
+        "overlap": [{"entities": n, "confirmed": c, "upper": c + 5} for n, c in ((0, 3), (1, 4321), (2, 77))],
+        "open_lines": [
+            {"position": i, "entity_id": n, "state": "MD" if i % 2 else None, "at_least": 501 if i % 2 else 500,
+             "confirmed": 480 + i, "expected": 499.5, "upper": 530, "unknown": 2, "chance": 0.47}
+            for i, n in enumerate(names[1:21])
+        ],
         "duties": duties(names),
         "packets": [
             {"entity_id": n, "state": "withheld" if i % 4 == 0 else "ready", "reason": "no_address" if i % 4 == 0 else None,
@@ -269,6 +275,15 @@ def test_review_band_and_thresholds_are_stated(whole: Workspace) -> None:
     review = whole.read("pairs").filter(band="review").height
     assert f"{review:,} lie in the review band" in links
     assert "From 3 bits" in links
+
+
+def test_open_legal_lines_and_contradictions_are_shown(html: str) -> None:
+    doubt = section(html, "doubt")
+    assert "20 legal lines could be flipped" in doubt
+    assert doubt.count(">MD<") == 7, "the 15 least settled, every other in one state"
+    assert "affected table WS open_questions" in doubt
+    assert "0 times the rows of a person name one entity, and another one keeps a chart" in doubt
+    assert "4,321" in section(html, "entities"), "people by number of entities"
 
 
 def test_every_state_of_the_ledger_is_listed_with_its_reason(html: str) -> None:
