@@ -110,7 +110,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "packets", notify.packets.run, step_settings.packets, 2,
-        reads=("persons", "affected", "members", "ownership", "row_owners", "elements", "entities",
+        reads=("persons", "affected", "members", "ownership", "row_owners", "entities",
                "delegation", "leaked", "charts", "leaked_std", "charts_std", "counts", "events",
                "responses", "facts"),
         writes=("packets",),

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from matching.store import Workspace
-from matching.tables import TABLES
+from matching.tables import ELEMENT_KINDS, TABLES
 from notify.duties import DutiesSettings
 from notify.duties import run as run_duties
 from notify.facts import BusinessAssociate, Hold, Incident
@@ -183,6 +183,23 @@ def put(workspace: Workspace, name: str, frame: pl.DataFrame) -> None:
     workspace.write(name, TABLES[name].complete(frame))
 
 
+def with_kinds(ownership: pl.DataFrame, elements: pl.DataFrame) -> pl.DataFrame:
+    """Ownership with `kinds` as its elements say."""
+    bits = {kind: 1 << place for place, kind in enumerate(ELEMENT_KINDS)}
+    bit = pl.col("element").replace_strict(bits, return_dtype=pl.Int32)
+    at = ["person_id", "entity_id"]
+    sets = elements.group_by(at).agg(kinds=bit.sum())
+    met = ownership.drop("kinds", strict=False).join(sets, on=at, how="left", maintain_order="left")
+    return met.with_columns(pl.col("kinds").fill_null(0))
+
+
+def without(workspace: Workspace, element: str) -> None:
+    """Nobody's data is of this kind any more."""
+    kept = workspace.read("elements").filter(pl.col("element") != element)
+    workspace.write("elements", kept)
+    put(workspace, "ownership", with_kinds(workspace.read("ownership"), kept))
+
+
 def _people(workspace: Workspace) -> None:
     ids = sorted({person for person, *_ in OWNERSHIP})
     charted = {person for _, person, *_ in CHARTS}
@@ -199,6 +216,7 @@ def _people(workspace: Workspace) -> None:
                 for p, e, status, _ in OWNERSHIP if status == "confirmed"
                 for kind in ("name", "appointment", *(["ssn"] if p == "P-BEN" else []))]  # fmt: skip
     put(workspace, "elements", pl.DataFrame(elements))
+    put(workspace, "ownership", with_kinds(ownership, workspace.read("elements")))
     owners = [{"mention_id": row[0], "entity_id": row[2], "basis": "tenant_id",
                "status": "possible" if row[1] == "P-CORA" else "confirmed"} for row in ROWS]  # fmt: skip
     put(workspace, "row_owners", pl.DataFrame(owners))

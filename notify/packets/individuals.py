@@ -16,7 +16,7 @@ from datetime import date
 import polars as pl
 
 from matching.store import Workspace
-from matching.tables import UNOWNED
+from matching.tables import ELEMENT_KINDS, UNOWNED
 from notify.answers import person_answers
 
 __all__ = ["COLUMNS", "PEOPLE_AT_ONCE", "as_answered", "groups", "individuals", "owned"]
@@ -37,7 +37,6 @@ COLUMNS = (
 
 _ORDER = [False, False, True, False]
 """Of the sort that puts the best record of a pair first: with an address, last seen, lowest id."""
-_WORD_BITS = 63
 _ADULT_AT = "18y"
 """Majority in most states; the letter's own variant follows the state (step `notices`)."""
 
@@ -45,14 +44,14 @@ _ADULT_AT = "18y"
 def owned(workspace: Workspace) -> pl.LazyFrame:
     """One row per person and entity that must hear of the person.
 
-    `entity_id, person_id, status, basis, probability, affected`.
+    `entity_id, person_id, status, basis, probability, kinds, affected`.
     """
     affected = workspace.scan("persons").filter(pl.col("affected") != "no_longer")
     return (
         workspace.scan("ownership")
         .filter(pl.col("entity_id") != UNOWNED)
         .join(affected.select("person_id", "affected"), on="person_id")
-        .select(*_AT, "status", "basis", "probability", "affected")
+        .select(*_AT, "status", "basis", "probability", "kinds", "affected")
     )
 
 
@@ -98,7 +97,7 @@ def individuals(
         .join(speaking.lazy(), on="pair", how="left")
         .join(_texts_of(workspace, speaking), on="member", how="left")
         .join(_chart_numbers(workspace, charts, rows_alone), on="pair", how="left")
-        .join(_elements(workspace, certain), on="pair", how="left")
+        .join(_elements(certain), on="pair", how="left")
         .join(
             charts.lazy().select("pair", has_chart=pl.lit(value=True)).unique(),
             on="pair",
@@ -248,25 +247,16 @@ def _chart_numbers(
     return pl.concat([numbers.filter(~several), joined]).lazy()
 
 
-def _elements(workspace: Workspace, certain: pl.DataFrame) -> pl.LazyFrame:
-    """`pair, elements`: a set is a sum of bits, and few sets are spelled out: most people share one."""
-    rows = workspace.scan("elements")
-    kinds = rows.select("element").unique().collect(engine="streaming")["element"].sort().to_list()
-    bits = {kind: 1 << place for place, kind in enumerate(kinds)}
-    assert len(kinds) < _WORD_BITS, "kinds of PHI fit one word"
-    sets = (
-        rows.join(certain.lazy().select("pair", *_AT), on=_AT)
-        .select("pair", bit=pl.col("element").replace_strict(bits, return_dtype=pl.Int64))
-        .group_by("pair")
-        .agg(held=pl.col("bit").sum())
-        .collect(engine="streaming")
-    )
-    each = sets["held"].unique().sort()
+def _elements(certain: pl.DataFrame) -> pl.LazyFrame:
+    """`pair, elements`: few sets of kinds are spelled out, for most people share one; none where none is known."""
+    held = certain.select("pair", "kinds").filter(pl.col("kinds") != 0)
+    sets = held["kinds"].unique().sort()
     spelled = [
-        "|".join(kind for kind, bit in bits.items() if held & bit) for held in each.to_list()
+        "|".join(kind for place, kind in enumerate(ELEMENT_KINDS) if kinds >> place & 1)
+        for kinds in sets.to_list()
     ]
-    texts = pl.DataFrame({"held": each, "elements": pl.Series(spelled, dtype=pl.String)})
-    return sets.join(texts, on="held").select("pair", "elements").lazy()
+    texts = pl.DataFrame({"kinds": sets, "elements": pl.Series(spelled, dtype=pl.String)})
+    return held.join(texts, on="kinds").select("pair", "elements").lazy()
 
 
 def _born() -> pl.Expr:

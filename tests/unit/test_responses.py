@@ -205,7 +205,7 @@ def next_list(workspace: Workspace) -> dict[str, dict[str, str]]:
     assert workspace.read("packets").filter(entity_id="CE1")["version"].to_list() == [1], (
         "an answer is no news"
     )
-    workspace.write("elements", workspace.read("elements").filter(pl.col("element") != "ssn"))
+    made.without(workspace, "ssn")
     run(workspace, made.settings())
     release(workspace, made.settings(), entity="CE1", recorded_at=NOW)
     text = (workspace.out / "packets/CE1/v2/individuals.csv").read_text()
