@@ -2,6 +2,7 @@
 
     python -m benchmarks.owners --rehearsal DIR [--workspace WS] [--reviewed 400] [--json]
     python -m benchmarks.owners --links DIR [DIR ...]
+    python -m benchmarks.owners --steps WS [--json]
 
 DIR is a rehearsal whose workspace has run until `people` or later (`benchmarks.people --keep`); WS, by
 default DIR/ws, is written to: owners and counts run in it, and with `--reviewed` as many pairs are decided
@@ -14,11 +15,15 @@ whose leaked rows and charts are of one entity. *Inside*: the truth lies between
 
 `--links` tells how many links of each kind in `same_chances` join two persons of one true person, by bits of
 match weight: from rehearsals of seeds that no figure is taken from, the constants of `matching.owners.chances`.
+
+`--steps` takes seconds and memory of owners, counts and duties in a finished workspace, from nothing: tables of
+theirs that are there are dropped first. Rows are people at an entity. Goes to `results/owners-steps.json`.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +31,7 @@ from typing import Any
 
 import polars as pl
 
+from benchmarks.mail import measured
 from benchmarks.people import true_charts, true_mentions, true_owned_mentions
 from benchmarks.results import record
 from matching.store import Workspace
@@ -264,6 +270,7 @@ def main() -> None:
     )
     parser.add_argument("--rehearsal", type=Path)
     parser.add_argument("--links", type=Path, nargs="+", metavar="DIR")
+    parser.add_argument("--steps", type=Path, metavar="WS")
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--reviewed", type=int, default=0)
     parser.add_argument("--skip-run", action="store_true", help="judge what is there")
@@ -272,6 +279,9 @@ def main() -> None:
     if options.links:
         _print_links(options.links)
         return
+    if options.steps:
+        record("owners-steps", time_steps(options.steps), show=options.json)
+        return
     folder = options.rehearsal
     workspace = Workspace.open(options.workspace or folder / "ws")
     reviewed = review(workspace, folder, size=options.reviewed) if options.reviewed else 0
@@ -279,6 +289,27 @@ def main() -> None:
     seconds = {} if options.skip_run else run_steps(workspace, folder, steps)
     found = {"reviewed": reviewed, **judge(workspace, folder), "seconds": seconds}
     record("owners", {"rehearsal": folder.name, **found}, show=options.json)
+
+
+def time_steps(root: Path) -> dict[str, Any]:
+    """Rows, seconds and peak memory of owners, counts and duties of the workspace's last round."""
+    from flows.rounds import open_round
+    from flows.steps import step_named
+
+    workspace, current = open_round(root)
+    found = {}
+    for name in ("owners", "counts", "duties"):
+        step = step_named(name)
+        for table in step.writes:
+            shutil.rmtree(workspace.root / "tables" / table, ignore_errors=True)
+
+        def run(step: Any = step) -> int:
+            step.run(workspace, step.settings(current.incident))
+            return workspace.rows("ownership")
+
+        found[name] = measured(run)
+    seconds = round(sum(each["seconds"] for each in found.values()), 1)
+    return {"workspace": root.parent.name, "steps": found, "seconds": seconds}
 
 
 def run_steps(workspace: Workspace, folder: Path, names: tuple[str, ...]) -> dict[str, float]:
