@@ -42,6 +42,8 @@ def _open_lines(workspace: Workspace) -> tuple[Grid, ...]:
     if not workspace.has("open_lines"):
         return ()
     lines = workspace.read("open_lines").sort("position")
+    if lines.is_empty():
+        return ()
     top = lines.head(LINES_SHOWN).join(
         entity_names(workspace), on="entity_id", how="left", maintain_order="left"
     )
@@ -116,6 +118,8 @@ def _about_people(workspace: Workspace) -> list[str]:
         )
         total = unknown.select(pl.col("upper").sum()).collect().item()
         notes.append(f"{number(total)} people have no known state of residence.")
+    if workspace.has("open_lines") and not workspace.rows("open_lines"):
+        notes.append("No pending answer could flip a legal line of 500 people.")
     return notes
 
 

@@ -190,11 +190,11 @@ def _overlap_grid(workspace: Workspace) -> tuple[Grid, ...]:
     if not workspace.has("overlap"):
         return ()
     heads = {
-        "entities": "covered entities of one person",
-        "confirmed": "confirmed",
-        "upper": "upper",
+        "entities": "covered entities",
+        "confirmed": "people with so many confirmed",
+        "upper": "people with so many confirmed or possible",
     }
-    caption = "People by the number of their covered entities; 0: the owner is unknown."
+    caption = "People by the number of their covered entities; 0: the owner is not known."
     return (grid_of(workspace.read("overlap").sort("entities"), heads, caption=caption),)
 
 
