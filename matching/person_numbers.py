@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 import polars as pl
 
-__all__ = ["numbers_of"]
+__all__ = ["batches", "numbers_of"]
+
+_BATCH_ROWS = 1_000_000
+"""Rows at a time while ids become numbers: 60 MB."""
+
+
+def batches(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """The rows piece by piece, in order; at least one piece, which may be empty."""
+    more = rows.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+    return chain([rows.limit(0).collect()], more)
 
 
 def numbers_of(ids: pl.Series, people: pl.Series) -> pl.Series:

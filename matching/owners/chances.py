@@ -8,21 +8,20 @@ weight to probability, measured on rehearsals of other seeds than those that jud
 
 from __future__ import annotations
 
-from itertools import chain
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from matching.link.guards import action_of
 from matching.owners.members import People
+from matching.owners.order import found_in
 from matching.people.decided import read_decided
+from matching.person_numbers import batches
 from matching.store import Workspace
 from matching.tables import TABLES
 
 __all__ = ["write_same_chances"]
 
-_BATCH_ROWS = 1_000_000
 _SLOPE, _OFFSET = 0.75, -1.75
 """Of a link below review, or beside a capped one: log2 of its odds is three quarters of its bits, less this."""
 _LEAST = 0.1
@@ -35,6 +34,9 @@ _CAPPED = 0.53
 All four from 5 to 6,000 links of each kind in rehearsals of 300,000 people, dental and clinic, seeds 11 and 12:
 capped .52 to .56, cut .71 to .84, below within a bit.
 """
+
+_NOBODY = -1
+"""Whose record is no person's; lower than every number."""
 
 
 def write_same_chances(workspace: Workspace, people: People) -> None:
@@ -76,9 +78,7 @@ def _left_apart(workspace: Workspace, people: People) -> pl.DataFrame:
         capped=acted.is_not_null(), vetoed=(acted == "veto").fill_null(value=False),
     )  # fmt: skip
     records, person = _person_of(people)
-    none = pairs.limit(0).collect()
-    batches = pairs.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
-    found = [_between(batch, records, person) for batch in chain([none], batches)]
+    found = [_between(batch, records, person) for batch in batches(pairs)]
     two = _decided_two(workspace, records, person)
     every = pl.concat(found).join(two, on=["a", "b"], how="anti")
     best = every.group_by("a", "b").agg(
@@ -119,11 +119,11 @@ def _between(
     """Pairs whose records are two persons': a, b, match_weight, review, capped, vetoed."""
     ends = []
     for side in ("left", "right"):
-        wanted = pairs[side].to_numpy()
-        place = np.searchsorted(records, wanted)
-        there = records.take(place, mode="clip") == wanted if len(records) else wanted < 0
-        ends.append(np.where(there, person.take(place, mode="clip") if len(person) else -1, -1))
+        place, there = found_in(records, pairs[side].to_numpy())
+        end = np.full(pairs.height, _NOBODY)
+        end[there] = person[place[there]]
+        ends.append(end)
     met = pairs.drop("left", "right").with_columns(
         a=pl.Series(np.minimum(*ends), dtype=pl.Int64), b=pl.Series(np.maximum(*ends), dtype=pl.Int64)
     )  # fmt: skip
-    return met.filter(pl.col("a") >= 0, pl.col("a") != pl.col("b"))
+    return met.filter(pl.col("a") != _NOBODY, pl.col("a") != pl.col("b"))

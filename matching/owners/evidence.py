@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 
 import polars as pl
 
 from matching.owners.codes import ChartOwners
 from matching.owners.settings import OwnersSettings
+from matching.person_numbers import batches
 from matching.store import Workspace
 
 __all__ = ["chart_numbers", "linked_charts"]
 
 _COMPARED = ("first_name", "last_name", "date_of_birth")
-_BATCH_ROWS = 1_000_000
-"""Pairs at a time while their charts' owners are looked up: 50 MB."""
 
 
 def linked_charts(
@@ -33,11 +31,8 @@ def linked_charts(
     pairs = pairs.select(
         pl.col("left").alias("identity_id"), pl.col("match_weight").alias("weight_bits"), "right"
     )
-    none = pairs.limit(0).collect()
-    batches = pairs.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
     owned = [
-        batch.with_columns(charts.of(batch["right"])).drop("right")
-        for batch in chain([none], batches)
+        batch.with_columns(charts.of(batch["right"])).drop("right") for batch in batches(pairs)
     ]
     return pl.concat(owned).drop_nulls("entity_id").sort("identity_id")
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matching.person_numbers import numbers_of
+from matching.person_numbers import batches, numbers_of
 from matching.store import Workspace
 
 __all__ = ["People", "read_people"]
-
-_BATCH_ROWS = 1_000_000
-"""Members at a time while ids become numbers: 60 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +39,7 @@ def read_people(workspace: Workspace, codes: pl.Enum) -> People:
         (pl.col("side") == "leaked").alias("leaked"),
         pl.col("entity_id").cast(codes),
     )
-    batches = members.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
-    numbered = [
-        _numbered(batch, known["person_id"])
-        for batch in chain([members.limit(0).collect()], batches)
-    ]
+    numbered = [_numbered(batch, known["person_id"]) for batch in batches(members)]
     charts = pl.concat([_charts(batch) for batch in numbered])
     if not charts["person"].is_sorted():
         raise AssertionError("members are not in order of persons")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from matching.owners.ladder import is_sure
 from matching.owners.members import People
+from matching.owners.order import found_in
 from matching.owners.said import Said
 from matching.owners.slices import SLICES_AT_ONCE, inside, mention_slices
 from matching.store import Workspace
@@ -89,11 +90,7 @@ def _places(
 
 def _placed(people: People, mentions: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Places of those mentions that are a person's, and which are."""
-    known, wanted = people.mentions["mention_id"].to_numpy(), mentions.to_numpy()
-    place = np.searchsorted(known, wanted)
-    there: NDArray[np.bool_] = (
-        known.take(place, mode="clip") == wanted if len(known) else wanted < 0
-    )
+    place, there = found_in(people.mentions["mention_id"].to_numpy(), mentions.to_numpy())
     return place[there], there
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["between", "by_pair", "meet", "meet_rows", "place_in"]
+__all__ = ["between", "by_pair", "found_in", "meet", "meet_rows", "place_in"]
 
 _ENTITIES = 1 << 24
 """Room for entities in one sortable number of a row or person and an entity; 40 bits are left."""
@@ -28,11 +28,19 @@ def between(frame: pl.DataFrame, column: str, low: int, high: int) -> pl.DataFra
     return frame[ends[0] : ends[1]]
 
 
+def found_in(
+    keys: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Place of each wanted value in sorted keys, and whether it is there; elsewhere the place means nothing."""
+    place = np.searchsorted(keys, wanted)
+    there = keys.take(place, mode="clip") == wanted if len(keys) else np.zeros(len(wanted), bool)
+    return place, there
+
+
 def place_in(key: pl.Series, wanted: pl.Series) -> NDArray[np.int64]:
     """Place of each wanted value in a sorted key of distinct values; raises where one is not there."""
-    keys, values = key.to_numpy(), wanted.to_numpy()
-    place = np.searchsorted(keys, values)
-    if len(values) and not np.array_equal(keys.take(place, mode="clip"), values):
+    place, there = found_in(key.to_numpy(), wanted.to_numpy())
+    if not there.all():
         raise AssertionError(f"'{wanted.name}' names rows that are not there")
     return place
 

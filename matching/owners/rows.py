@@ -91,7 +91,7 @@ def _slice_owners(
     first = rows.filter(_first())
     at, met = meet_rows(climbed["row"], first["like"])
     owned = climbed[met].with_columns(first["row"].gather(at))
-    providers = _providers(workspace, evidence, rows, owned, within=inside(start, end))
+    providers = _providers(rows, owned, evidence.providers)
     owners = settle(owned, numbers, providers, linked)
     kept = rows.filter(pl.col("exclusion").is_null())
     at, met = meet_rows(owners["row"], kept["row"])
@@ -111,10 +111,11 @@ def _slice_owners(
 def _rows(workspace: Workspace, within: pl.Expr, numbers: pl.DataFrame) -> pl.DataFrame:
     """Mentions with what they say, their source `row` (from 0) and `like`, the first row like it.
 
-    Rows with two people, or with a chart number that names an entity, are like no other.
+    Rows with two people, or with a chart number that names an entity, are like no other. `home` is the state
+    that the mention lives in, `state` the same where a practice's name is read with it.
     """
     leaked = workspace.scan("leaked").filter(within)
-    rows = leaked.select("mention_id", "exclusion", "entity_hint", *_SAID).collect()
+    rows = leaked.select("mention_id", "exclusion", "entity_hint", "provider", *_SAID).collect()
     std = workspace.scan("leaked_std").filter(within).select("mention_id", "state").collect()
     state = np.full(rows.height, std.height)
     state[place_in(rows["mention_id"], std["mention_id"])] = np.arange(std.height)
@@ -122,10 +123,10 @@ def _rows(workspace: Workspace, within: pl.Expr, numbers: pl.DataFrame) -> pl.Da
     twin = (source == source.shift(1)) | (source == source.shift(-1))
     agreed = source.is_in(numbers.filter("agrees")["source"].unique().implode())
     rows = rows.with_columns(
-        pl.concat([std["state"], pl.Series("state", [None], pl.String())]).gather(state),
+        home=pl.concat([std["state"], pl.Series("state", [None], pl.String())]).gather(state),
         source=pl.col("mention_id") // 8,
     ).with_columns(
-        pl.when(pl.col("entity_hint").is_not_null()).then("state"),
+        state=pl.when(pl.col("entity_hint").is_not_null()).then("home"),
         row=source.rle_id(),
         alone=pl.when(twin.fill_null(value=False) | agreed).then("source"),
     )
@@ -135,26 +136,11 @@ def _rows(workspace: Workspace, within: pl.Expr, numbers: pl.DataFrame) -> pl.Da
     return rows.with_columns(like=alike)
 
 
-def _providers(
-    workspace: Workspace,
-    evidence: _Evidence,
-    rows: pl.DataFrame,
-    owned: pl.DataFrame,
-    *,
-    within: pl.Expr,
-) -> pl.DataFrame:
+def _providers(rows: pl.DataFrame, owned: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     """row, entity_id, near: what treating providers say of the rows that are not settled."""
     settled = owned.filter("alone").select("row")
     asked = rows.filter(_first()).join(settled, on="row", how="anti")
-    known = workspace.scan("leaked").filter(within, pl.col("provider").is_not_null())
-    said = known.select("mention_id", "provider").collect()
-    homes = workspace.scan("leaked_std").filter(within).select("mention_id", "state").collect()
-    met = (
-        asked.select("mention_id", "row")
-        .join(said, on="mention_id")
-        .join(homes, on="mention_id", how="left")
-    )
-    return named_by_provider(met, evidence.providers)
+    return named_by_provider(asked.select("row", "provider", state="home"), keys)
 
 
 def _numbers(rows: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:

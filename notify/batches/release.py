@@ -21,14 +21,13 @@ import polars as pl
 
 from matching.store import CheckFailed, OperatorError, Workspace, replacing, sha256_file
 from matching.tables import TABLES
-from notify.answers import current_holds
+from notify.answers import current_holds, holds_on
 from notify.batches.manifest import body, content_digest, elements_csv, mail_csv
 from notify.batches.settings import BatchesSettings, Vendor, load_vendor
 from notify.facts import Hold
 from notify.letters.merge import element_code, element_sets, entity_table
 from notify.letters.proofs import checked_wording
 from notify.letters.texts import Wording
-from notify.notices.entities import active
 from notify.registry import release_ids
 
 __all__ = ["Exported", "export", "settle"]
@@ -123,7 +122,7 @@ def _release(
         vendor=load_vendor(settings),
         wording=wording,
         recorded_at=recorded_at,
-        held=active(current_holds(workspace, ()), max(settings.as_of, recorded_at.date())),
+        held=holds_on(current_holds(workspace, ()), max(settings.as_of, recorded_at.date())),
         sets=_sets(workspace, pieces),
         return_addresses=_return_addresses(workspace, settings),
         exceptions=_exceptions(workspace),

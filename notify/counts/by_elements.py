@@ -10,8 +10,9 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from matching.tables import ELEMENT_KINDS, TABLES
+from matching.tables import TABLES
 from notify.counts.people import MILLION
+from notify.kinds import spelt_sets
 
 __all__ = ["element_counts"]
 
@@ -98,15 +99,7 @@ def _finished(sums: pl.DataFrame) -> pl.DataFrame:
     """Columns of the table; expected lies between 0 and upper, sets are spelt out."""
     filled = sums.with_columns(pl.col("upper", "people", "confirmed", "double").fill_null(0))
     mean = (pl.col("people") - pl.col("double")) / MILLION
-    sets = filled.select(pl.col("kinds").unique().sort())
-    spelt = sets.with_columns(
-        elements=pl.Series([_spelt(k) for k in sets["kinds"]], dtype=pl.String)
-    )
-    named = filled.join(spelt, on="kinds", how="left").with_columns(
+    named = filled.join(spelt_sets(filled["kinds"]), on="kinds", how="left").with_columns(
         expected=mean.clip(0, pl.col("upper").cast(pl.Float64)).round(6)
     )
     return TABLES["element_counts"].complete(named)
-
-
-def _spelt(kinds: int) -> str:
-    return "|".join(kind for place, kind in enumerate(ELEMENT_KINDS) if kinds >> place & 1)

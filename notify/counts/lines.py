@@ -10,6 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from matching.tables import TABLES, UNOWNED
+from notify.counts.numbers import spread
 from notify.counts.people import MILLION
 from notify.counts.residence import FOREIGN, UNKNOWN
 
@@ -19,7 +20,6 @@ _AT_LEAST = 500
 """Individuals of one entity: 45 CFR 164.408(b), 500 or more."""
 _STATE_AT_LEAST = (500, 501)
 """Residents of one state: 164.406 says more than 500, some state laws 500 or more."""
-_NORMAL_95 = 1.959964
 _ON = ("entity_id", "state", "at_least")
 
 
@@ -55,8 +55,7 @@ def open_lines(counts: pl.DataFrame) -> pl.DataFrame:
 
 def _chance() -> pl.Expr:
     """Logistic with the scale of the normal distribution: at most 0.01 from it."""
-    sd = (pl.col("expected_high") - pl.col("expected_low")) / (2 * _NORMAL_95)
-    away = (pl.col("expected") - pl.col("at_least") + 0.5) / sd.clip(lower_bound=1e-6)
+    away = (pl.col("expected") - pl.col("at_least") + 0.5) / spread().clip(lower_bound=1e-6)
     return (1 / (1 + (-1.702 * away.clip(-20, 20)).exp())).round(4)
 
 

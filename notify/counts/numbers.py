@@ -12,15 +12,13 @@ import polars as pl
 from matching.tables import TABLES, UNOWNED
 from notify.counts.clusters import Clusters, numbers_at
 from notify.counts.people import MILLION
-from notify.counts.posterior import sum_quantiles
+from notify.counts.posterior import NORMAL_95, QUANTA, sum_quantiles
 
-__all__ = ["count_by", "overlap"]
+__all__ = ["count_by", "overlap", "spread"]
 
 _KEY = "key"
 _UNSURE = 0.7
 """Logarithm of the factor by which rehearsed odds of links may all be off together: a bit, as rehearsals differ."""
-_QUANTA = 2.0**30
-"""Sums are of whole quanta: the same digits in any order."""
 
 
 def count_by(rows: pl.DataFrame, clusters: Clusters, *, by_state: bool) -> pl.DataFrame:
@@ -64,14 +62,14 @@ def _open_numbers(rows: pl.DataFrame, clusters: Clusters, *, keys: int) -> pl.Da
     at = np.repeat(first[order] - part_starts[:-1], length[order]) + np.arange(part_starts[-1])
     every = np.concatenate([bernoulli, chances])[at]
     mean, low, high = sum_quantiles(ends, part_starts, every)
-    unsure = _UNSURE * np.bincount(asked, np.rint(doubt * _QUANTA), minlength=keys) / _QUANTA
+    unsure = _UNSURE * np.bincount(asked, np.rint(doubt * QUANTA), minlength=keys) / QUANTA
     return pl.DataFrame({"mean": mean, "low": low - unsure, "high": high + unsure})
 
 
 def _finished(people: pl.DataFrame, open_numbers: pl.DataFrame) -> pl.DataFrame:
     """The columns of `counts`; expected lies between confirmed and upper, its low end perhaps below.
 
-    Confirmed merges the review band only; that persons with weaker links are one is in the interval.
+    Confirmed merges likely links only; that persons with weaker ones are one is in the interval.
     """
     low, high = pl.col("confirmed").cast(pl.Float64), pl.col("upper").cast(pl.Float64)
     named = pl.concat(
@@ -86,6 +84,11 @@ def _finished(people: pl.DataFrame, open_numbers: pl.DataFrame) -> pl.DataFrame:
         )
     )
     return TABLES["counts"].complete(named)
+
+
+def spread() -> pl.Expr:
+    """Standard deviation of the number of people, from the width of its interval."""
+    return (pl.col("expected_high") - pl.col("expected_low")) / (2 * NORMAL_95)
 
 
 def overlap(rows: pl.DataFrame) -> pl.DataFrame:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -14,19 +12,10 @@ from scipy.sparse.csgraph import connected_components
 from matching.person_numbers import numbers_of
 from matching.store import Workspace
 
-__all__ = ["MILLION", "People", "batches", "merged_groups", "read_people"]
+__all__ = ["MILLION", "People", "merged_groups", "read_people"]
 
 MILLION = 1_000_000
 """Probabilities are whole millionths: any order of rows gives the same digits."""
-
-_BATCH_ROWS = 1_000_000
-"""Rows at a time while ids become numbers: 60 MB."""
-
-
-def batches(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """The rows piece by piece, in order; at least one piece, which may be empty."""
-    more = rows.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
-    return chain([rows.limit(0).collect()], more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,15 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-__all__ = ["NEVER", "PERSONS_MAX", "cluster_numbers", "pieces", "sum_quantiles"]
+__all__ = [
+    "NEVER",
+    "NORMAL_95",
+    "PERSONS_MAX",
+    "QUANTA",
+    "cluster_numbers",
+    "pieces",
+    "sum_quantiles",
+]
 
 PERSONS_MAX = 12
 """Persons whose partitions are summed one by one: 3 to this power steps; larger clusters lose weak links."""
@@ -24,10 +32,10 @@ NEVER = -1.0
 """As a chance: no group with this node counts (unowned people are no longer so beside an owned one)."""
 _SURE = 1.0 - 1e-9
 """Links likelier than this are taken as this likely: odds stay finite."""
-_QUANTA = 2.0**30
+QUANTA = 2.0**30
 """Means are sums of whole quanta: the same digits in any order."""
 _TAIL = 0.025
-_NORMAL_95 = 1.959964
+NORMAL_95 = 1.959964
 _SUMMED_MAX = 1_000
 """Doubtful people at one entity whose sum is worked out exactly; beyond it is normal to three digits."""
 
@@ -203,7 +211,7 @@ def _moments(part: Reals) -> tuple[float, float]:
     for number in range(len(part)):
         first += number * part[number]
         second += number * number * part[number]
-    return np.round(first * _QUANTA) / _QUANTA, second - first * first
+    return np.round(first * QUANTA) / QUANTA, second - first * first
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
@@ -246,7 +254,7 @@ def sum_quantiles(starts: Ints, part_starts: Ints, chances: Reals) -> tuple[Real
             mean[s] += one
             variance += spread
         if most > _SUMMED_MAX:
-            half = _NORMAL_95 * np.sqrt(max(variance, 0.0))
+            half = NORMAL_95 * np.sqrt(max(variance, 0.0))
             low[s], high[s] = max(mean[s] - half, 0.0), min(mean[s] + half, most)
             continue
         total, length = np.zeros(most + 1), 1

@@ -9,9 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matching.person_numbers import numbers_of
+from matching.person_numbers import batches, numbers_of
 from matching.store import Workspace
-from notify.counts.people import batches
 
 __all__ = ["FOREIGN", "UNKNOWN", "residence"]
 

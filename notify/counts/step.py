@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from matching.person_numbers import numbers_of
+from matching.person_numbers import batches, numbers_of
 from matching.store import Workspace, log_counts
 from matching.tables import UNOWNED
 from notify.counts.bridge import bridge_lines
@@ -20,7 +20,6 @@ from notify.counts.numbers import count_by, overlap
 from notify.counts.people import (
     MILLION,
     People,
-    batches,
     merged_groups,
     read_people,
 )
@@ -58,18 +57,8 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     present = people.rows.select(pl.col("confirmed") | (pl.col("millionths") == MILLION))
     clusters = clusters_of(links, present.to_series().to_numpy())
     owned = _owned(workspace, people, persons, clusters)
-    union = persons.with_columns(
-        entity_id=pl.lit(None, pl.String), certain=pl.col("confirmed"), chance=pl.lit(1.0)
-    )
     candidates = candidate_rows(workspace, people, owned)
-    every = pl.concat([owned, candidates])
-    wanted = [(frame, by_state) for frame in (every, union) for by_state in (False, True)]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        whole, in_states, union_whole, union_in_states = pool.map(
-            lambda asked: count_by(asked[0], clusters, by_state=asked[1]), wanted
-        )
-    each = with_unowned(whole, in_states, left_over(owned, candidates))
-    counts = pl.concat([*each, union_whole, union_in_states])
+    counts = _counted(persons, owned, candidates, clusters)
     lines = open_lines(counts)
     in_review = links.filter(pl.col("kind").is_in(["review", "cut", "held", "capped"]))
     workspace.write("counts", counts)
@@ -81,6 +70,23 @@ def run(workspace: Workspace, settings: CountsSettings) -> None:
     whole = counts.filter(pl.col("entity_id").is_null(), pl.col("state").is_null())
     confirmed, upper = int(whole["confirmed"].sum()), int(whole["upper"].sum())
     log_counts("counts", entities=counts["entity_id"].n_unique(), confirmed=confirmed, upper=upper)
+
+
+def _counted(
+    persons: pl.DataFrame, owned: pl.DataFrame, candidates: pl.DataFrame, clusters: Clusters
+) -> pl.DataFrame:
+    """Rows of `counts`: entities, entities by state, their union, and that by state."""
+    union = persons.with_columns(
+        entity_id=pl.lit(None, pl.String), certain=pl.col("confirmed"), chance=pl.lit(1.0)
+    )
+    every = pl.concat([owned, candidates])
+    wanted = [(frame, by_state) for frame in (every, union) for by_state in (False, True)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        whole, in_states, union_whole, union_in_states = pool.map(
+            lambda asked: count_by(asked[0], clusters, by_state=asked[1]), wanted
+        )
+    each = with_unowned(whole, in_states, left_over(owned, candidates))
+    return pl.concat([*each, union_whole, union_in_states])
 
 
 def _persons(people: People, home: pl.Series) -> pl.DataFrame:

@@ -12,12 +12,15 @@ import polars as pl
 from matching.person_numbers import numbers_of
 from matching.store import Workspace
 from matching.tables import TABLES, UNOWNED
+from notify.counts.numbers import spread
 from notify.counts.people import MILLION, People
+from notify.counts.posterior import NORMAL_95
 from notify.counts.residence import UNKNOWN
 
 __all__ = ["candidate_rows", "left_over", "with_unowned"]
 
-_NORMAL_95 = 1.959964
+_NOBODYS = (pl.col("entity_id") == UNOWNED) & (pl.col("chance") >= 0)
+"""Rows of UNOWNED people, without those that stand beside an owned one."""
 
 
 def candidate_rows(workspace: Workspace, people: People, owned: pl.DataFrame) -> pl.DataFrame:
@@ -26,8 +29,7 @@ def candidate_rows(workspace: Workspace, people: People, owned: pl.DataFrame) ->
     number = numbers_of(found["person_id"], people.ids)
     share = (pl.col("share") * MILLION).round().cast(pl.Int64)
     asked = found.select(person=number, of=pl.col("entity_id"), share=share)
-    nobody = owned.filter((pl.col("entity_id") == UNOWNED) & (pl.col("chance") >= 0))
-    met = nobody.join(asked, on="person")
+    met = owned.filter(_NOBODYS).join(asked, on="person")
     affected = pl.col("millionths") / MILLION
     return met.with_columns(
         entity_id=pl.col("of").cast(owned["entity_id"].dtype),
@@ -39,8 +41,9 @@ def candidate_rows(workspace: Workspace, people: People, owned: pl.DataFrame) ->
 
 def left_over(owned: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
     """state, people: UNOWNED people of whom not even the likely entities are known."""
-    nobody = owned.filter((pl.col("entity_id") == UNOWNED) & (pl.col("chance") >= 0))
-    rest = nobody.join(candidates.select("person").unique(), on="person", how="anti")
+    rest = owned.filter(_NOBODYS).join(
+        candidates.select("person").unique(), on="person", how="anti"
+    )
     return rest.group_by("state").agg(people=pl.len().cast(pl.Int64)).sort("state")
 
 
@@ -68,8 +71,7 @@ def _added(counts: pl.DataFrame, more: pl.DataFrame, keys: list[str]) -> pl.Data
     met = met.with_columns(pl.col("upper") + pl.col("people").fill_null(0))
     some = pl.col("more").fill_null(0.0) > 0
     mean = pl.col("expected") + pl.col("more")
-    sd = (pl.col("expected_high") - pl.col("expected_low")) / (2 * _NORMAL_95)
-    half = _NORMAL_95 * (sd * sd + pl.col("more")).sqrt()
+    half = NORMAL_95 * (spread() ** 2 + pl.col("more")).sqrt()
     least, most = pl.col("confirmed").cast(pl.Float64), pl.col("upper").cast(pl.Float64)
     ends = {
         "expected": mean.clip(least, most),

@@ -9,7 +9,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -161,7 +160,10 @@ def _write_passphrase(
         packet, settings, fingerprint=sources.fingerprint, synthetic=workspace.synthetic,
         passphrase=passphrase(workspace, packet["entity_id"], packet["recipient_id"]),
     )  # fmt: skip
-    pdf = _printed(settings.passphrase_template, letter, packet, settings)
+    try:
+        pdf = render(settings.passphrase_template, letter, document_date=settings.as_of)
+    except GlyphMissingError:
+        raise unprintable(packet["entity_id"], _PRINTED) from None
     workspace.put_output(relative, pdf, personal=True)
 
 
@@ -169,15 +171,6 @@ def _passphrase_letter(packet: dict[str, Any]) -> str:
     """Its file: a new recipient gets another passphrase, and so another letter."""
     to = hashlib.sha256(packet["recipient_id"].encode()).hexdigest()[:8]
     return f"letters/passphrases/{packet['entity_id']}-{to}.pdf"
-
-
-def _printed(
-    template: Path, letter: dict[str, Any], packet: dict[str, Any], settings: PacketsSettings
-) -> bytes:
-    try:
-        return render(template, letter, document_date=settings.as_of)
-    except GlyphMissingError:
-        raise unprintable(packet["entity_id"], _PRINTED) from None
 
 
 def _files(

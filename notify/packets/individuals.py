@@ -16,8 +16,9 @@ from datetime import date
 import polars as pl
 
 from matching.store import Workspace
-from matching.tables import ELEMENT_KINDS, UNOWNED
+from matching.tables import UNOWNED
 from notify.answers import person_answers
+from notify.kinds import spelt_sets
 
 __all__ = ["COLUMNS", "PEOPLE_AT_ONCE", "as_answered", "groups", "individuals", "owned"]
 
@@ -250,13 +251,7 @@ def _chart_numbers(
 def _elements(certain: pl.DataFrame) -> pl.LazyFrame:
     """`pair, elements`: few sets of kinds are spelled out, for most people share one; none where none is known."""
     held = certain.select("pair", "kinds").filter(pl.col("kinds") != 0)
-    sets = held["kinds"].unique().sort()
-    spelled = [
-        "|".join(kind for place, kind in enumerate(ELEMENT_KINDS) if kinds >> place & 1)
-        for kinds in sets.to_list()
-    ]
-    texts = pl.DataFrame({"kinds": sets, "elements": pl.Series(spelled, dtype=pl.String)})
-    return held.join(texts, on="kinds").select("pair", "elements").lazy()
+    return held.join(spelt_sets(held["kinds"]), on="kinds").select("pair", "elements").lazy()
 
 
 def _born() -> pl.Expr:
