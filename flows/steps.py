@@ -117,14 +117,14 @@ STEPS: tuple[Step, ...] = (
         gates=("thresholds", "owners"),
     ),
     Step(
-        "notices", notify.notices.run, step_settings.notices, 2,
+        "notices", notify.notices.run, step_settings.notices, 3,
         reads=("persons", "affected", "members", "ownership", "row_owners", "leaked", "charts",
                "leaked_std", "charts_std", "entities", "delegation", "suppressions", "duties", "events",
                "responses", "facts"),
         writes=("notices", "ledger"),
     ),
     Step(
-        "batches", notify.batches.run, step_settings.batches, 1,
+        "batches", notify.batches.run, step_settings.batches, 2,
         reads=("notices", "persons", "members", "elements", "entities", "leaked", "charts",
                "leaked_std", "charts_std", "events"),
         writes=("batches", "pieces", "outbox"),

@@ -727,6 +727,14 @@ NOTICES = Table(
         "longest_line": _count(
             "Characters of the longest line of the address block.", "no address"
         ),
+        "email_member": Column(
+            INT, "mention_id or chart_id that agreed to e-mail.", "not by e-mail", Privacy.ID
+        ),
+        "remail_of": _id("Earlier piece that this one takes the place of.", "first"),
+        "alt_format": _text("Large print, Braille or audio that the person asked for.", "none"),
+        "told_address": _id(
+            "Event or response whose address is used instead of a record's.", "a record's"
+        ),
         "reference_no": _id(
             "9 characters and a check: what a caller reads out, the same in every wave."
         ),
@@ -781,6 +789,10 @@ PIECES = Table(
         "notice_id": _id("Notice.", "a seed"),
         "person_id": _id("Person.", "a seed"),
         "entity_id": _entity_text("Covered entity.", "a seed"),
+        "address_ref": _id(
+            "Whose address it bears: `kind:member` of a record, or `told:` and an event or response.",
+            "a seed",
+        ),
         **{
             name: _id("As in MAIL v1.", "empty")
             if name in _MAIL_IDS
@@ -792,7 +804,7 @@ PIECES = Table(
 )
 OUTBOX = Table(
     name="outbox",
-    grain="one e-mail owed, ids only",
+    grain="one e-mail owed, ids only; the address is read at the moment of sending",
     key=("mailpiece_id",),
     columns={
         "mailpiece_id": _id("15 characters and a check."),
@@ -800,6 +812,16 @@ OUTBOX = Table(
         "person_id": _PERSON,
         "entity_id": _ENTITY,
         "wave": Column(pl.Int32(), "Wave."),
+        "notice_version": Column(pl.Int32(), "Version of the texts."),
+        "language": _text("Of the text it is written in."),
+        "variant": _text("As in notices."),
+        "reference_no": _id("As in notices."),
+        "email_member": Column(
+            INT, "mention_id or chart_id whose agreement and address count.", privacy=Privacy.ID
+        ),
+        "name_member": Column(
+            INT, "mention_id or chart_id whose name is used.", "no name", Privacy.ID
+        ),
     },
 )
 
@@ -861,23 +883,60 @@ RESPONSES = Table(
 )
 EVENTS = Table(
     name="events",
-    grain="one thing that happened to one piece or packet",
+    grain="one thing that happened to one piece, batch or packet",
     key=("event_id",),
     kind=Kind.INBOX,
     columns={
-        "event_id": _id("Digest of the event."),
+        "event_id": _id("Digest of the event: the same news twice is one event."),
         "kind": _text(
-            "exported, accepted, dropped, returned, moved, bounced, complained, recalled, destroyed."
+            "Of a piece: exported, rejected, suppressed, held, moved, dropped, returned, recalled; by e-mail"
+            " accepted, refused, uncertain, uncertain_replaced, bounced, complained. Of a batch: accepted,"
+            " proofed, destroyed. Of a packet: exported, accepted."
         ),
         "channel": _text("packet, mail, email ..."),
-        "entity_id": _ENTITY,
-        "person_id": _id("Person.", "a packet"),
-        "piece_id": _id("mailpiece_id, or packet `entity/vN`."),
-        "batch_id": _id("Batch or packet version."),
-        "notice_version": Column(pl.Int32(), "Letter or packet version."),
-        "wave": Column(pl.Int32(), "Wave.", "a packet"),
+        "entity_id": _entity_text("Covered entity.", "a batch"),
+        "person_id": _id("Person.", "a packet or batch"),
+        "piece_id": _id("mailpiece_id, batch_id, or packet `entity/vN`."),
+        "batch_id": _id("Batch or packet version; of an e-mail the outbox wave."),
+        "notice_version": Column(pl.Int32(), "Letter or packet version.", "a batch"),
+        "wave": Column(pl.Int32(), "Wave.", "a packet or batch"),
         "dated_on": _date("Civil day of the event.", ""),
-        "detail": _text("Code, e.g. nixie class; content digest of a packet.", "none"),
+        "detail": _text(
+            "Code: nixie class, NCOA return code, SMTP status; of an exported piece `kind:member`, whose address"
+            " it bore; content digest of a packet.",
+            "none",
+        ),
+        "address": _person_text("New address that came back with it, a JSON object.", "none"),
+        "source_sha256": _text("File that told it.", "the program"),
+        "recorded_at": _RECORDED,
+    },
+)
+RETURN_FILES = Table(
+    name="return_files",
+    grain="one distinct file that came back: from the vendor, or bounces",
+    key=("file_sha256",),
+    kind=Kind.INBOX,
+    columns={
+        "file_sha256": _text("SHA-256 of the bytes."),
+        "kind": _text("ACK, ADDR, PROOF, DROP, UAA, DESTROY or BOUNCE."),
+        "rows": _count("Rows or messages in it."),
+        "taken": _count("Events appended."),
+        "known": _count("Rows that say what another file said before."),
+        "quarantined": _count("Rows set aside."),
+        "by": _BY,
+        "recorded_at": _RECORDED,
+    },
+)
+QUARANTINE = Table(
+    name="quarantine",
+    grain="one row of a returned file that changes nothing, and why",
+    key=("file_sha256", "row_no"),
+    kind=Kind.INBOX,
+    columns={
+        "file_sha256": _text("File."),
+        "row_no": _ROW,
+        "piece_id": _person_text("What it names as its piece, as delivered.", "none"),
+        "reason": _text("unknown_piece, repeated, before_export, no_such_code ..."),
         "recorded_at": _RECORDED,
     },
 )
@@ -992,7 +1051,17 @@ STEP_TABLES = (
     ROW_OWNERS, OWNERSHIP, ELEMENTS, CANDIDATE_OWNERS, SAME_CHANCES, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES,
     OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
-INBOX = (DECISIONS, RESPONSES, EVENTS, FACTS, REGISTRY, FILES, COUNT_CHANGES)
+INBOX = (
+    DECISIONS,
+    RESPONSES,
+    EVENTS,
+    RETURN_FILES,
+    QUARANTINE,
+    FACTS,
+    REGISTRY,
+    FILES,
+    COUNT_CHANGES,
+)
 REFERENCE = (MODEL, TERM_FREQUENCIES, FROZEN_NONIDENTIFYING, *_COMMON.values())
 TABLES: dict[str, Table] = {t.name: t for t in (*STEP_TABLES, *INBOX, *REFERENCE)}
 """Every table by name."""

@@ -32,12 +32,13 @@ PIECES_AT_ONCE = 3_000_000
 """Pieces whose records are read at one time: the lines in their windows take about 1 GB."""
 IN_HAND = 2
 """Batches at one time, 1 GB each: one hashes, which holds the interpreter, while one is in polars."""
-_VERSION = 1
+_VERSION = 2
 """Raised when the rows of `pieces` come out differently: then no finished batch is kept."""
 _PAIR = ["person_id", "entity_id"]
 _FROM_NOTICES = (
     "notice_id", "person_id", "entity_id", "wave", "variant", "language", "address_source",
-    "address_member", "address_kind", "name_member", "reference_no", "mail_by",
+    "address_member", "address_kind", "name_member", "told_address", "remail_of", "reference_no",
+    "mail_by",
 )  # fmt: skip
 
 
@@ -170,9 +171,16 @@ def _pieces(plan: Plan, batch: Batch, lines: pl.DataFrame) -> pl.DataFrame:
     texts = lines.with_columns(_coded(pl.String))
     rows = worded(texts, plan.entities, plan.settings, plan.wording)
     rows = texts.select("notice_id").join(rows, on="notice_id", maintain_order="left")
+    rows = rows.with_columns(address_ref=_address_ref())
     full = _sealed_rows(plan, batch, _with_ids(plan.workspace, rows, plan.wording))
     check(full.with_columns(pl.col("seq_no").cast(pl.String)).select(MAIL_V1))
     return full
+
+
+def _address_ref() -> pl.Expr:
+    """What a return must know of the address that a piece bore; no text of it."""
+    record = pl.concat_str("address_kind", pl.col("address_member").cast(pl.String), separator=":")
+    return pl.coalesce("told:" + pl.col("told_address"), record)
 
 
 def _with_ids(workspace: Workspace, rows: pl.DataFrame, wording: Wording) -> pl.DataFrame:
@@ -201,7 +209,7 @@ def _sealed_rows(plan: Plan, batch: Batch, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _seeds(plan: Plan, batch: Batch, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Decoys spread over the batch; each is the letter of its neighbour with its own name and address."""
-    nobody = ("notice_id", "person_id", "entity_id", "salutation_line", "care_of", "delivery_line2",
+    nobody = ("notice_id", "person_id", "entity_id", "address_ref", "remail_of", "salutation_line", "care_of", "delivery_line2",
               "name_first", "name_middle", "name_suffix", "zip4", "intl_line1", "intl_line2",
               "country_line")  # fmt: skip
     seeds, keys = plan.vendor.seeds, plan.workspace.keys
@@ -240,7 +248,10 @@ def _outbox(workspace: Workspace, wording: Wording) -> pl.DataFrame:
     )
     wave = owed["wave"]
     with_ids = _with_ids(workspace, owed.with_columns(wave.cast(pl.String)), wording)
-    return with_ids.with_columns(wave).select(list(TABLES["outbox"].columns))
+    versions = {language: texts.version for language, texts in wording.texts.items()}
+    version = pl.col("language").replace_strict(versions, return_dtype=pl.Int32)
+    named = with_ids.with_columns(wave, notice_version=version)
+    return named.select(list(TABLES["outbox"].columns))
 
 
 def _languages(workspace: Workspace) -> list[str]:

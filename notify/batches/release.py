@@ -270,7 +270,15 @@ def _note_batch(
     known: pl.DataFrame,
     recorded_at: datetime,
 ) -> int:
-    columns = ("mailpiece_id", "person_id", "entity_id", "letter_version", "wave", "batch_id")
+    columns = (
+        "mailpiece_id",
+        "person_id",
+        "entity_id",
+        "letter_version",
+        "wave",
+        "batch_id",
+        "address_ref",
+    )
     pieces = workspace.scan("pieces").filter(batch_id=batch, is_seed="N")
     rows = pieces.select(columns).collect()
     ids = workspace.keys.mint(
@@ -283,6 +291,7 @@ def _note_batch(
         kind=pl.lit("exported"),
         channel=pl.lit("mail"),
         piece_id=pl.col("mailpiece_id"),
+        detail=pl.col("address_ref"),
         dated_on=pl.lit(settings.as_of),
         recorded_at=pl.lit(recorded_at),
     )

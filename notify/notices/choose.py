@@ -36,7 +36,7 @@ def near(own: pl.DataFrame, members: pl.DataFrame, owners: pl.DataFrame) -> pl.D
 
 
 def of_pairs(near: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
-    """`pair`, the best record of each kind that the entity holds, and `consent_on`.
+    """`pair`, the best record of each kind that the entity holds, and `consent`, its latest agreement.
 
     Best: nearest to the entity, then latest `address_as_of`, then highest id. One number says it all
     (`seat`, `as_of`); null where no record will do. A consent counts at the entity that holds it.
@@ -48,7 +48,7 @@ def of_pairs(near: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
         speaking.group_by("pair")
         .agg(
             *(score.filter(pl.col(kind)).max().alias(kind) for kind in _CHOSEN),
-            pl.col("consent_on").filter(own).max(),
+            _day_and_seat(pl.col("consent_on")).filter(own).max().alias("consent"),
         )
         .collect()
     )
@@ -75,9 +75,15 @@ def of_people(members: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
 
 def _score(rank: pl.Expr) -> pl.Expr:
     """Rank, day and seat in one number, the best highest; seats of a person are in order of ids."""
-    day = (pl.col("as_of").to_physical().cast(pl.Int64) + _DAY_ZERO).fill_null(0)
     nearness = (_OTHER - rank.cast(pl.Int64)) * (1 << (_SEAT_BITS + _DAY_BITS))
-    return nearness + day * (1 << _SEAT_BITS) + pl.col("seat").cast(pl.Int64)
+    undated = pl.col("seat").cast(pl.Int64)
+    return nearness + _day_and_seat(pl.col("as_of")).fill_null(undated)
+
+
+def _day_and_seat(day: pl.Expr) -> pl.Expr:
+    """The later day higher, then the higher seat; null without a day."""
+    since = day.to_physical().cast(pl.Int64) + _DAY_ZERO
+    return since * (1 << _SEAT_BITS) + pl.col("seat").cast(pl.Int64)
 
 
 def seat(score: pl.Expr) -> pl.Expr:
@@ -86,6 +92,6 @@ def seat(score: pl.Expr) -> pl.Expr:
 
 
 def as_of(score: pl.Expr) -> pl.Expr:
-    """Its `address_as_of`; null where it has none."""
+    """Its day, `address_as_of` of an address; null where it has none."""
     day = score // (1 << _SEAT_BITS) % (1 << _DAY_BITS)
     return pl.when(day != 0).then(day - _DAY_ZERO).cast(pl.Int32).cast(pl.Date)

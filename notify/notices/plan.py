@@ -233,6 +233,7 @@ def _with_people(workspace: Workspace, common: Common, part: Slice) -> pl.DataFr
     wide = wide.join(common.suppressed, on="person_id", how="left")
     wide = wide.join(choose.of_people(part.members, said), on="who", how="left")
     wide = wide.join(choose.of_pairs(near, said), on="pair", how="left")
+    wide = wide.with_columns(consent_on=choose.as_of(pl.col("consent")))
     wide = wide.join(common.answered, on=_PAIR, how="left")
     anyone = ("name", *(KINDS if settings.mailing.cross_entity_addresses else ()))
     return wide.with_columns(
@@ -275,16 +276,18 @@ def _with_chosen(wide: pl.DataFrame, part: Slice) -> pl.DataFrame:
     seats = wide.with_columns(
         name_seat=choose.seat(pl.col("name")),
         address_seat=choose.seat(pl.col("address")),
+        email_seat=choose.seat(pl.col("consent")),
         address_as_of=choose.as_of(pl.col("address")),
         kind=pl.col("address_kind").replace_strict(
             {kind: number for number, kind in enumerate(KINDS)}, default=None, return_dtype=pl.UInt8
         ),
     )
     named = part.members.select(name_seat="seat", name_member="member")
+    agreed = part.members.select(email_seat="seat", agreed_member="member")
     texts = part.voices.said.select("^name_(longest|faults|lacks)$", name_seat="seat")
     at = part.members.select("side", address_seat="seat", address_member="member")
     lines = seats.join(named, on="name_seat", how="left").join(texts, on="name_seat", how="left")
-    lines = lines.join(at, on="address_seat", how="left")
+    lines = lines.join(at, on="address_seat", how="left").join(agreed, on="email_seat", how="left")
     places = part.voices.places.rename({"seat": "address_seat"})
     return lines.join(places, on=["address_seat", "kind"], how="left")
 
@@ -292,7 +295,11 @@ def _with_chosen(wide: pl.DataFrame, part: Slice) -> pl.DataFrame:
 def _notices(workspace: Workspace, pairs: pl.DataFrame) -> pl.DataFrame:
     """Rows of `notices`: all pairs but those without an entity and those no longer affected."""
     due = pairs.filter(pl.col("channel").is_not_null()).with_columns(
-        wave=pl.col("told_wave").fill_null(1).cast(pl.Int32)
+        wave=pl.col("told_wave").fill_null(1).cast(pl.Int32),
+        email_member=pl.when(pl.col("channel") == "email").then("agreed_member"),
+        remail_of=pl.lit(None, pl.String),
+        alt_format=pl.lit(None, pl.String),
+        told_address=pl.lit(None, pl.String),
     )
     names = due.select(name=pl.concat_str(*_PAIR, "wave", separator="|"))["name"]
     ids = workspace.keys.mint("notice", names, length=_ID_LENGTH)

@@ -166,7 +166,11 @@ def test_exceptions_name_the_notice_and_the_fault_but_no_text(planned: Workspace
 def test_the_outbox_holds_ids_only(planned: Workspace) -> None:
     outbox = planned.read("outbox")
     assert outbox["person_id"].to_list() == ["P00007"]
-    assert set(outbox.columns) == {"mailpiece_id", "notice_id", "person_id", "entity_id", "wave"}
+    said = {c: outbox[c][0] for c in ("notice_version", "language", "variant")}
+    assert said == {"notice_version": 1, "language": "en", "variant": "ADULT"}
+    members = planned.scan("members").filter(person_id="P00007", side="master").collect()
+    assert outbox["email_member"].to_list() == members["mention_id"].to_list()
+    assert not {"email", "recipient_name"} & set(outbox.columns)
 
 
 def test_released_pieces_are_told_and_never_planned_again(planned: Workspace) -> None:
