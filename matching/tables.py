@@ -268,10 +268,14 @@ DELEGATION = Table(
 )
 SUPPRESSIONS = Table(
     name="suppressions",
-    grain="one leaked or chart record whose person must not be sent a notice",
-    key=("record_id", "reason"),
+    grain="one order that a person must not be sent a notice",
+    key=("record_id", "person_id", "entity_id", "reason"),
     columns={
-        "record_id": _RECORD,
+        "record_id": _id("A leaked or chart record of the person.", "the person is named"),
+        "person_id": _id("The person, as in a packet or letter.", "a record is named"),
+        "entity_id": _entity_text(
+            "Only this entity's notice; the record is then its own chart.", "every notice"
+        ),
         "reason": _text("Reason code, e.g. litigation, prior_notice, ce_disputed."),
         "authority": _text("Who decided it."),
     },
@@ -732,6 +736,7 @@ NOTICES = Table(
         ),
         "remail_of": _id("Earlier piece that this one takes the place of.", "first"),
         "alt_format": _text("Large print, Braille or audio that the person asked for.", "none"),
+        "authority": _text("Who ordered that nothing is sent.", "nobody did"),
         "told_address": _id(
             "Event or response whose address is used instead of a record's.", "a record's"
         ),
@@ -750,6 +755,26 @@ LEDGER = Table(
         "entity_id": _ENTITY,
         "state": _text("Figure L."),
         "reason": _text("Reason code.", "the state says it"),
+    },
+)
+SUBSTITUTES = Table(
+    name="substitutes",
+    grain="one covered entity with people whom no letter can reach",
+    key=("entity_id",),
+    columns={
+        "entity_id": _ENTITY,
+        "people": _count(
+            "People owed substitute notice; those who died without a known next of kin are none."
+        ),
+        "came_back": _count("Of them, those whose letter came back."),
+        "form": _text("posting (10 or more, 164.404(d)(2)(ii)) or other (fewer)."),
+        "learned_on": _date(
+            "Latest day on which one of their letters came back.", "none came back"
+        ),
+        "due_on": _date(
+            "The entity's last day for individual notice, or the day the last letter came back, if later.",
+            "",
+        ),
     },
 )
 BATCHES = Table(
@@ -1049,7 +1074,7 @@ STEP_TABLES = (
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, COMPLETENESS, IDENTITIES, KEPT_HASHES, PAIRS,
     OVER_BUDGET, MEMBERS, PERSONS, AFFECTED, HISTORIES, PROFILE, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS,
     ROW_OWNERS, OWNERSHIP, ELEMENTS, CANDIDATE_OWNERS, SAME_CHANCES, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES,
-    OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, BATCHES, PIECES, OUTBOX,
+    OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, SUBSTITUTES, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
 INBOX = (
     DECISIONS,

@@ -14,6 +14,7 @@ import polars as pl
 
 from matching.store import Workspace
 from notify.facts import Hold
+from notify.renamed import under_present_ids
 
 ORAL_HOLD_DAYS = 30
 """45 CFR 164.412(b): an oral statement delays no longer than 30 days from its date."""
@@ -92,14 +93,11 @@ def delegations(workspace: Workspace) -> pl.DataFrame:
 def person_answers(workspace: Workspace) -> pl.DataFrame:
     """What entities said of their own people, the last word of each: one row per entity and person.
 
-    `entity_id, person_id, disputed`, a text a field of CORRECTABLE, `representative`, and true, false or
-    null for the other FLAGS. An entity's answers speak for it alone.
+    `entity_id, person_id, disputed`, a text a field of CORRECTABLE, `representative`, true, false or null for
+    the other FLAGS, and `said_on`, the day of its latest answer. An entity's answers speak for it alone.
     """
-    said = (
-        workspace.scan("responses")
-        .filter(pl.col("person_id").is_not_null())
-        .sort("recorded_at", "response_id")
-    )
+    answers = workspace.scan("responses").filter(pl.col("person_id").is_not_null())
+    said = under_present_ids(workspace, answers).sort("recorded_at", "response_id")
     stands = pl.col("answer").filter(pl.col("answer").is_in(["accept", "dispute"])).last()
     value = pl.col("value")
     corrected = [
@@ -114,7 +112,12 @@ def person_answers(workspace: Workspace) -> pl.DataFrame:
     ]
     return (
         said.group_by("entity_id", "person_id", maintain_order=True)
-        .agg(*corrected, *flagged, disputed=(stands == "dispute").fill_null(value=False))
+        .agg(
+            *corrected,
+            *flagged,
+            disputed=(stands == "dispute").fill_null(value=False),
+            said_on=pl.col("dated_on").max(),
+        )
         .with_columns(pl.col("deceased", "minor", "confidential") == "Y")
         .sort("entity_id", "person_id")
         .collect()

@@ -135,7 +135,11 @@ class Mailing(Closed):
 
     vendor: str = Field(default="plain", description="Profile of configs/vendors.")
     planned_mail_on: date | None = Field(default=None, description="Day of mailing; default as_of.")
-    waves: int = Field(default=1, ge=1, description="Highest wave planned.")
+    waves: int = Field(
+        default=3,
+        ge=1,
+        description="Highest wave: who is not reached by then gets substitute notice.",
+    )
     cross_entity_addresses: bool = Field(
         default=False, description="Use another entity's chart for an address."
     )

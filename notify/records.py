@@ -23,7 +23,7 @@ _CLEANED = (
     "zip4", "country", "address_as_of", "alternate_street", "alternate_city", "alternate_state",
     "alternate_zip5", "representative_name", "representative_street", "representative_city",
     "representative_state", "representative_zip5", "email", "email_consent_on",
-    "email_consent_scope", "email_consent_withdrawn_on", "deceased_on", "confidential",
+    "email_consent_scope", "email_consent_withdrawn_on", "deceased_on", "confidential", "alt_format",
 )  # fmt: skip
 _AS_DELIVERED = ("first_name", "middle_name", "last_name", "zip")
 _SIDES = (("leaked", "mention_id"), ("charts", "chart_id"))

@@ -58,7 +58,7 @@ def build(workspace: Workspace, cases: list[dict[str, Any]]) -> None:
         name: []
         for name in (
             "persons", "ownership", "members", "leaked_std", "charts_std", "leaked", "charts",
-            "row_owners", "elements", "suppressions", "events",
+            "row_owners", "elements", "suppressions", "events", "responses",
         )
     }  # fmt: skip
     for number, case in enumerate(cases):
@@ -67,7 +67,7 @@ def build(workspace: Workspace, cases: list[dict[str, Any]]) -> None:
         frame = TABLES[name].empty()
         if found:
             frame = TABLES[name].complete(pl.DataFrame(found, infer_schema_length=None))
-        if name == "events":
+        if name in {"events", "responses"}:
             workspace.append(name, frame)
         else:
             workspace.write(name, frame)
@@ -109,11 +109,18 @@ def _person(rows: dict[str, list[dict[str, Any]]], number: int, case: dict[str, 
         rows["suppressions"].append(
             {"record_id": f"C{number}", "reason": case["suppressed"], "authority": "counsel"}
         )
-    if "event" in case:
+    told = case.get("events", [case["event"]] if "event" in case else [])
+    for place, event in enumerate(told):
+        exported = {"detail": f"home:{chart_id}"} if event.get("kind") == "exported" else {}
         rows["events"].append(
-            {"event_id": f"e{number}", "entity_id": entity, "person_id": person, "piece_id": f"M{number}",
+            {"event_id": f"e{number}-{place}", "entity_id": entity, "person_id": person, "piece_id": f"M{number}",
              "batch_id": "B1", "notice_version": 1, "wave": 1, "dated_on": AS_OF, "recorded_at": NOW,
-             **case["event"]}
+             "channel": "mail", **exported, **event}
+        )  # fmt: skip
+    for place, answer in enumerate(case.get("responses", [])):
+        rows["responses"].append(
+            {"response_id": f"r{number}-{place}", "entity_id": entity, "person_id": person, "packet_version": 1,
+             "dated_on": AS_OF, "recorded_at": NOW, **answer}
         )  # fmt: skip
 
 

@@ -189,8 +189,11 @@ def _roster_problems(settings: IntakeSettings) -> Iterator[str]:
         yield from _delegation_rows(settings, known)
     for entry in settings.suppressions:
         columns = roster.read_small(settings.root / entry.path).columns
-        if "record_id" not in columns:
-            yield f'[[suppressions]] {entry.path}: no column "record_id"; it has {", ".join(columns)}'
+        if not {"record_id", "person_id"} & set(columns):
+            yield (
+                f'[[suppressions]] {entry.path}: no column "record_id" or "person_id";'
+                f" it has {', '.join(columns)}"
+            )
 
 
 def _entity_rows(name: str, frame: pl.DataFrame) -> Iterator[str]:

@@ -139,12 +139,14 @@ def delegation(settings: IntakeSettings) -> pl.DataFrame:
 
 
 def suppressions(settings: IntakeSettings) -> pl.DataFrame:
-    """Records whose people must not be sent a notice, with reason and authority."""
+    """Whom nothing must be sent, by record or person, with reason and authority."""
     table = TABLES["suppressions"]
     frames = [
-        read_small(settings.root / entry.path)
-        .select("record_id", reason=pl.lit(entry.reason), authority=pl.lit(entry.authority))
-        .drop_nulls("record_id")
+        table.complete(
+            read_small(settings.root / entry.path)
+            .drop("reason", "authority", strict=False)
+            .with_columns(reason=pl.lit(entry.reason), authority=pl.lit(entry.authority))
+        ).filter(pl.any_horizontal(pl.col("record_id", "person_id").is_not_null()))
         for entry in settings.suppressions
     ]
     if not frames:

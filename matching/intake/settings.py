@@ -12,11 +12,14 @@ __all__ = ["IntakeSettings", "SuppressionSource"]
 
 
 class SuppressionSource(BaseModel):
-    """One `[[suppressions]]`: a CSV with a column record_id, whose people get no notice."""
+    """One `[[suppressions]]`: a CSV of records or people that get no notice."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    path: str = Field(description="CSV with a column record_id, relative to the incident file.")
+    path: str = Field(
+        description="CSV with a column record_id or person_id, and perhaps entity_id (only that"
+        " entity's notice; the record is its own), relative to the incident file."
+    )
     reason: str = Field(description="Reason code, e.g. litigation, prior_notice, ce_disputed.")
     authority: str = Field(description="Who decided it.")
 

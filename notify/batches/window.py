@@ -1,4 +1,4 @@
-"""What stands in the window of each piece: name and address of the records its notice names.
+"""What stands in the window of each piece: name and address of the records its notice names, or told since.
 
 The records are read once, in the order of the files, and the lines put in the order of the pieces.
 """
@@ -9,27 +9,35 @@ import polars as pl
 
 from matching.store import Workspace
 from notify import printed
+from notify.elsewhere import overlaid
 from notify.records import records_in_order
 
 __all__ = ["window"]
 
+_KEYS = ("person_id", "entity_id", "told_address")
+
 
 def window(workspace: Workspace, notices: pl.DataFrame) -> pl.DataFrame:
-    """The printed lines of `notices` (with name, address and its kind), row by row in their order.
+    """The printed lines of `notices` (with name, address, its kind and told_address), in their order.
 
     Bound: 350 bytes a row twice over, and one slice of `records_in_order`.
     """
     rows = notices.with_row_index("piece")
     named = rows.select("piece", member="name_member")
     at = rows.select("piece", "address_kind", member="address_member")
-    members = pl.concat([named["member"], at["member"]]).unique().sort().to_frame()
+    members = pl.concat([named["member"], at["member"]]).drop_nulls().unique().sort().to_frame()
     names, places = [], []
     for _, found in records_in_order(workspace, members):
         names.append(_names(found, named))
         places.append(_places(found, at))
-    lines = [pl.concat(frames).sort("piece") for frames in (names, places)]
-    assert all(frame["piece"].equals(rows["piece"]) for frame in lines), "a window for every piece"
-    return pl.concat([frame.drop("piece") for frame in lines], how="horizontal")
+    lines = rows.select("piece", *_KEYS)
+    for frames in (names, places):
+        found = pl.concat(frames)
+        assert found["piece"].is_unique().all(), "one name and one address for a piece"
+        lines = lines.join(found, on="piece", how="left", maintain_order="left")
+    told = overlaid(workspace, lines)
+    assert not told["recipient_name"].null_count(), "a name for every piece"
+    return told.drop("piece", *_KEYS)
 
 
 def _names(found: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:

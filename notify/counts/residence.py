@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from matching.person_numbers import batches, numbers_of
 from matching.store import Workspace
+from notify.elsewhere import told_places
 
 __all__ = ["FOREIGN", "UNKNOWN", "residence"]
 
@@ -26,9 +27,9 @@ _NOWHERE = np.iinfo(np.int64).max
 
 
 def residence(workspace: Workspace, people: pl.Series) -> pl.Series:
-    """State by person: of the chart known good last (ties: the first by letter), else of the leak.
+    """State by person: of the address known good last of its charts and of what was told since, else of the leak.
 
-    UNK for people without any usable address; foreign countries are ZZ. An enum in order of letters.
+    Ties: the first by letter. UNK for people without any usable address; foreign countries are ZZ. An enum in order of letters.
     Holds 12 bytes a chart.
     """
     sources = (("charts_std", "chart_id", "master"), ("leaked_std", "mention_id", "leaked"))
@@ -38,6 +39,8 @@ def residence(workspace: Workspace, people: pl.Series) -> pl.Series:
         found = np.full(len(people), _NOWHERE)
         for batch in batches(_addresses(workspace, std, record).with_columns(_order())):
             _lower(found, members, batch)
+        if side == "master":
+            _lower_told(found, workspace, people)
         best = np.where(best == _NOWHERE, found, best)
     nowhere = _CODES.categories.to_list().index(UNKNOWN)
     state = pl.Series("state", _CODES.categories, dtype=_CODES)
@@ -51,6 +54,21 @@ def _lower(best: NDArray[np.int64], members: pl.DataFrame, addresses: pl.DataFra
     there = key.take(place, mode="clip") == wanted if len(key) else np.zeros(len(wanted), bool)
     person = members["person"].to_numpy()[place[there]]
     np.minimum.at(best, person, addresses["order"].to_numpy()[there])
+
+
+def _lower_told(best: NDArray[np.int64], workspace: Workspace, people: pl.Series) -> None:
+    """Note where the post found people, and where an entity says that they live."""
+    homes = told_places(workspace).filter(pl.col("kind") == "home").drop_nulls("state")
+    known = homes.with_columns(address_as_of="told_on").filter(
+        pl.col("state").is_in(_CODES.categories)
+    )
+    told = known.with_columns(_without_military("state")).select("person_id", _order())
+    at = told.with_columns(person=numbers_of(told["person_id"], people)).drop_nulls("person")
+    np.minimum.at(best, at["person"].to_numpy(), at["order"].to_numpy())
+
+
+def _without_military(state: str) -> pl.Expr:
+    return pl.col(state).replace(_MILITARY, [UNKNOWN] * len(_MILITARY))
 
 
 def _members(
@@ -72,9 +90,9 @@ def _addresses(workspace: Workspace, std: str, record: str) -> pl.LazyFrame:
     known = workspace.scan(std).select(
         pl.col(record).alias("record"),
         "address_as_of",
-        state.replace(_MILITARY, [UNKNOWN] * len(_MILITARY)).alias("state"),
+        state.alias("state"),
     )
-    return known.drop_nulls("state")
+    return known.drop_nulls("state").with_columns(_without_military("state"))
 
 
 def _order() -> pl.Expr:

@@ -14,6 +14,9 @@ import polars as pl
 
 from matching.store import Workspace
 from matching.tables import UNOWNED
+from notify.ledger.fold import last_pieces
+from notify.ledger.states import PieceState
+from notify.renamed import under_present_ids
 from notify.rules import Rule
 
 __all__ = ["Tested", "count_used", "crosses", "unreachable"]
@@ -140,19 +143,13 @@ def unreachable(workspace: Workspace, *, refused_is_told: bool) -> pl.DataFrame:
 
     A later letter that did not come back cures it.
     """
-    last = (
-        workspace.scan("events")
-        .filter(pl.col("channel") == "mail", pl.col("person_id").is_not_null())
-        .filter(pl.col("kind").is_in(["accepted", "dropped", "returned"]))
-        .sort("dated_on", "recorded_at", "event_id")
-        .group_by("entity_id", "person_id")
-        .agg(pl.col("kind").last(), pl.col("detail").last())
-    )
-    came_back = pl.col("kind") == "returned"
+    last = under_present_ids(workspace, last_pieces(workspace))
+    came_back = (pl.col("channel") == "mail") & (pl.col("state") == PieceState.RETURNED)
     if refused_is_told:
         came_back &= ~pl.col("detail").is_in(_SAID_REFUSED).fill_null(value=False)
     found = last.filter(came_back).group_by("entity_id")
-    return found.agg(returned=pl.len().cast(pl.Int64)).sort("entity_id").collect()
+    people = pl.col("person_id").n_unique().cast(pl.Int64)
+    return found.agg(returned=people).sort("entity_id").collect()
 
 
 def crosses(rule: Rule) -> pl.Expr:

@@ -12,6 +12,7 @@ from notify.answers import current_holds
 from notify.filings.kinds import Kinds, read_kinds
 from notify.filings.numbers import Numbers, numbers_of
 from notify.filings.owed import Owed, discoveries, owed_filings, substitutes
+from notify.filings.reached import retested
 from notify.filings.recorded import Filed, RiskDecision, filings_recorded, risk_recorded
 from notify.filings.settings import FilingsSettings
 from notify.filings.texts import Words, load_words
@@ -21,7 +22,7 @@ from notify.rules import load_rules
 __all__ = ["FROM_TABLES", "Sources", "read_sources"]
 
 FROM_TABLES = ("counts", "delegation", "duties", "elements", "entities", "events", "facts", "ownership",
-               "packets", "persons", "responses")  # fmt: skip
+               "packets", "persons", "responses", "substitutes")  # fmt: skip
 """Tables whose digests the seal of a filing records."""
 
 
@@ -53,7 +54,7 @@ def read_sources(workspace: Workspace, settings: FilingsSettings) -> Sources:
     Raises OperatorError for texts or facts that cannot be read, TryAgainLater for rule rows that are gone.
     """
     rules = {rule.rule_id: rule for rule in load_rules(settings.jurisdictions).rule}
-    duties = workspace.read("duties")
+    duties = retested(workspace, workspace.read("duties"), rules, as_of=settings.as_of)
     owed = owed_filings(duties, rules)
     entities = workspace.read("entities")
     held = held_today(

@@ -13,6 +13,7 @@ import polars as pl
 
 from matching.store import OperatorError, Workspace
 from notify import printed
+from notify.elsewhere import overlaid
 from notify.letters.dates import day_text, span_text
 from notify.letters.settings import LettersSettings
 from notify.letters.texts import Wording
@@ -49,7 +50,8 @@ def merged(
     pairs = notices.select(_PAIR).unique().lazy()
     elements = workspace.scan("elements").join(pairs, on=_PAIR, how="semi").collect()
     sets = element_sets(elements.sort(*_PAIR, "element"))
-    lines = printed.with_lines(notices.drop("state"), found).join(sets, on=_PAIR, how="left")
+    lines = overlaid(workspace, printed.with_lines(notices.drop("state"), found))
+    lines = lines.join(sets, on=_PAIR, how="left")
     return worded(lines, entity_table(workspace), settings, wording)
 
 

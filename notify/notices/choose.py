@@ -55,7 +55,7 @@ def of_pairs(near: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
 
 
 def of_people(members: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
-    """`who, confidential, withdrawn_on, died_on` over all records of a person, and its best records.
+    """`who, confidential, withdrawn_on, died_on, alt_format` over all records of a person, and its best records.
 
     The best whoever holds them are `any_name`, `any_home` ...: lower than those of `of_pairs`.
     """
@@ -67,6 +67,7 @@ def of_people(members: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("confidential").any(),
             pl.col("withdrawn_on", "died_on").max(),
+            pl.col("alt_format").cast(pl.String).min(),
             *(score.filter(pl.col(kind)).max().alias(f"any_{kind}") for kind in _CHOSEN),
         )
         .collect()

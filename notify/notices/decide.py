@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from matching.tables import UNOWNED
+from notify.notices import choose
 from notify.notices.settings import NoticesSettings
 from notify.notices.voices import KINDS
 
@@ -35,7 +36,12 @@ def _says(reason: str) -> pl.Expr:
     return pl.lit(reason)
 
 
-_UNMAILABLE = pl.col("address_member").is_null() | pl.col("name_member").is_null()
+_NO_ADDRESS = pl.col("address_member").is_null() & pl.col("told_address").is_null()
+_UNMAILABLE = _NO_ADDRESS | pl.col("name_member").is_null()
+_NO_USABLE = (
+    pl.col("told_detail").is_in(["01", "02", "03", "05", "14", "19"]).fill_null(value=False)
+)
+"""NCOALink: moved, and no address that can be used (DOMAIN 5.1)."""
 _REACHED = {
     "home": "last_known_address",
     "alternate": "alternate_address",
@@ -48,15 +54,19 @@ RULES: tuple[Rule, ...] = (
     Rule(pl.col("told") == "e-mailed", "e-mailed", "none", "already_told:" + pl.col("told_kind")),
     Rule(pl.col("told") == "uncertain", "uncertain", "none", _says("uncertain_send")),
     Rule(pl.col("entity_id") == UNOWNED, "unowned", "", _says("no_entity_known")),
+    Rule(pl.col("order_unclear"), "on_hold", "none", _says("exception:suppressed_record_is_not_one_persons")),
     Rule(pl.col("suppressed").is_not_null(), "excluded", "none", pl.col("suppressed")),
     Rule(pl.col("long_dead"), "excluded", "none", _says("deceased_over_50_years")),
     Rule(pl.col("told_by") == "ce", "ce_notifies", "ce", _says("entity_notifies")),
     Rule(pl.col("told_by") != "ba", "waiting_ce", "waiting_ce", _says("delegation_undecided")),
     Rule(pl.col("hold").is_not_null(), "on_hold", "none", "hold:" + pl.col("hold")),
     Rule(pl.col("disputed"), "on_hold", "none", _says("entity_disputes_patient")),
-    Rule(
-        pl.col("corrected"), "on_hold", "none", _says("exception:entity_corrected_name_or_address")
-    ),
+    Rule(pl.col("told").is_in(["rejected", "suppressed"]), "on_hold", "none",
+         "exception:vendor_" + pl.concat_str("told", pl.col("told_detail").fill_null(""), separator=":")),
+    Rule((pl.col("told") == "held") & ~_NO_USABLE, "on_hold", "none",
+         "exception:vendor_held:" + pl.col("told_detail").fill_null("")),
+    Rule(pl.col("deceased") & pl.col("representative_unclear"), "on_hold", "none",
+         _says("exception:representative_not_readable")),
     Rule(
         pl.col("deceased") & _UNMAILABLE,
         "deceased_without_representative",
@@ -69,27 +79,46 @@ RULES: tuple[Rule, ...] = (
         "none",
         _says("confidential_communication"),
     ),
+    Rule(pl.col("confidential") & pl.col("minor"), "on_hold", "none",
+         _says("exception:minor_asked_for_confidence")),
     Rule(pl.col("agreed_to_email"), "queued", "email", _says("agreed_to_email")),
+    Rule(_UNMAILABLE & (pl.col("told") == "returned"), "substitute", "substitute", _says("returned_mail")),
+    Rule(_UNMAILABLE & pl.col("known_bad"), "substitute", "substitute", _says("address_known_bad")),
+    Rule((pl.col("told") == "held") & pl.col("told_address").is_null(), "substitute", "substitute",
+         "no_usable_address:" + pl.col("told_detail")),
     Rule(_UNMAILABLE, "substitute", "substitute", _says("no_mailable_address")),
-    Rule(pl.col("told") == "returned", "substitute", "substitute", _says("returned_mail")),
+    Rule(pl.col("waves_used_up"), "substitute", "substitute", _says("waves_used_up")),
     Rule(pl.col("faults").is_not_null(), "on_hold", "none", "exception:" + pl.col("faults")),
+    Rule(pl.col("told_kind").is_not_null(), "queued", "mail", "instead_of:" + pl.col("told_kind")),
     Rule(
         pl.lit(value=True),
         "queued",
         "mail",
         pl.col("address_kind").replace_strict(_REACHED, default=None, return_dtype=pl.String),
     ),
-)
+)  # fmt: skip
 
 
 def with_address(wide: pl.DataFrame) -> pl.DataFrame:
-    """Add `address_kind` and `address`, the score of the record that a letter would go to.
+    """Add `address_kind`, `address` (score of the record that a letter would go to) and `told_address`.
 
-    The deceased: their representative's. A confidential request: the alternative address, and the
-    home address only shows that there is none. Else the last known home address.
+    The deceased: their representative's. A confidential request: the alternative address, and the home
+    address only shows that there is none. Else the last known home address: what was told since, where it is
+    newer than the record's, which an unfinished correction still needs.
     """
+    told_kind, newer = pl.col("place_kind"), pl.col("place_on") >= choose.as_of(pl.col("home"))
+    homely = (told_kind == "home") & ~pl.col("deceased") & ~pl.col("confidential")
+    home = (
+        homely
+        & newer.fill_null(value=True)
+        & (pl.col("place_whole") | pl.col("home").is_not_null())
+    )
+    named = (told_kind == "representative") & pl.col("deceased") & pl.col("place_whole")
+    used = (home | named).fill_null(value=False)
     kind = (
-        pl.when(pl.col("deceased"))
+        pl.when(used)
+        .then("place_kind")
+        .when(pl.col("deceased"))
         .then(pl.when(pl.col("representative").is_not_null()).then(pl.lit("representative")))
         .when(pl.col("confidential") & pl.col("alternate").is_not_null())
         .then(pl.lit("alternate"))
@@ -97,7 +126,12 @@ def with_address(wide: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("home"))
     )
     chosen = (pl.when(pl.col("address_kind") == each).then(each) for each in KINDS)
-    return wide.with_columns(address_kind=kind).with_columns(address=pl.coalesce(chosen))
+    alone = pl.col("told_address").is_not_null() & pl.col("place_whole")
+    return (
+        wide.with_columns(address_kind=kind, told_address=pl.when(used).then("place_id"))
+        .with_columns(address=pl.coalesce(chosen))
+        .with_columns(address=pl.when(~alone.fill_null(value=False)).then("address"))
+    )
 
 
 def decided(wide: pl.DataFrame, settings: NoticesSettings) -> pl.DataFrame:
@@ -107,6 +141,7 @@ def decided(wide: pl.DataFrame, settings: NoticesSettings) -> pl.DataFrame:
         long_dead=(pl.col("died_on").dt.offset_by(_PROTECTED_YEARS) < settings.as_of).fill_null(
             value=False
         ),
+        waves_used_up=(pl.col("told_wave") >= settings.mailing.waves).fill_null(value=False),
     ).with_columns(agreed_to_email=_agreed_to_email())
     return ready.with_columns(
         ledger_state=_first(lambda rule: pl.lit(rule.state)),

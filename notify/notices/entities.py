@@ -19,10 +19,25 @@ _INDIVIDUAL_DAYS = 60
 """45 CFR 164.404(b): the outer limit, used where no duty was computed."""
 
 
-def told_by(workspace: Workspace) -> pl.DataFrame:
-    """`entity_id, told_by`: ba or ce performs the individual notice; anything else is undecided."""
+def told_by(workspace: Workspace, *, unreachable_by_us: bool) -> pl.DataFrame:
+    """`entity_id, told_by`: ba or ce, who tells the entity's individuals; no row: undecided.
+
+    `unreachable_by_us`: counsel decided that the business associate tells the patients of entities that cannot be
+    reached, where nobody decided otherwise.
+    """
     individual = delegations(workspace).filter(pl.col("duty") == "individual")
-    return individual.select("entity_id", told_by="by")
+    decided = individual.select("entity_id", told_by="by")
+    if not unreachable_by_us:
+        return decided
+    lost = (
+        workspace.scan("packets")
+        .filter(pl.col("state") == "unreachable")
+        .select("entity_id")
+        .collect()
+    )
+    said = decided.filter(pl.col("told_by") != "undecided")
+    more = lost.join(said, on="entity_id", how="anti").with_columns(told_by=pl.lit("ba"))
+    return pl.concat([decided.join(more, on="entity_id", how="anti"), more])
 
 
 def holds(workspace: Workspace, settings: NoticesSettings) -> pl.DataFrame:

@@ -1,7 +1,7 @@
-"""What earlier rounds already did for a person at an entity, from the `events` of pieces.
+"""What earlier rounds already did for a person at an entity, from what became of its pieces.
 
-Nobody is mailed twice: a piece that was exported counts as told until it is recalled, destroyed or
-comes back. An e-mail that bounced turns into a letter.
+Nobody is mailed twice: a piece that was handed over counts as told until news says otherwise. The piece of the
+highest wave speaks; what it leaves undone is done by the next wave.
 """
 
 from __future__ import annotations
@@ -9,46 +9,71 @@ from __future__ import annotations
 import polars as pl
 
 from matching.store import Workspace
+from notify.ledger.fold import last_pieces
+from notify.ledger.states import PieceState
+from notify.renamed import under_present_ids
 
-__all__ = ["TOLD_STATES", "told"]
+__all__ = ["REFUSED", "TOLD", "told"]
 
-TOLD_STATES = {
-    ("mail", "exported"): "mailed",
-    ("mail", "accepted"): "mailed",
-    ("mail", "dropped"): "mailed",
-    ("mail", "moved"): "mailed",
-    ("mail", "returned"): "returned",
-    ("email", "exported"): "e-mailed",
-    ("email", "accepted"): "e-mailed",
-    ("email", "uncertain"): "uncertain",
-    ("email", "bounced"): "paper",
-    ("email", "complained"): "paper",
-    ("email", "uncertain_replaced"): "paper",
+REFUSED = ("REF", "UNC")
+"""Refused and unclaimed: whether these reached the person is counsel's decision (DOMAIN 5.1)."""
+_DEAD = "DEC"
+_PAIR = ["person_id", "entity_id"]
+
+TOLD: dict[PieceState, str | None] = {
+    PieceState.EXPORTED: "mailed",
+    PieceState.MAILED: "mailed",
+    PieceState.RETURNED: "returned",
+    PieceState.HELD: "held",
+    PieceState.REJECTED: "rejected",
+    PieceState.SUPPRESSED: "suppressed",
+    PieceState.RECALLED: None,
+    PieceState.ACCEPTED: "e-mailed",
+    PieceState.UNCERTAIN: "uncertain",
+    PieceState.REFUSED: "paper",
+    PieceState.REPLACED: "paper",
+    PieceState.BOUNCED: "paper",
+    PieceState.COMPLAINED: "paper",
 }
-"""(channel, kind of the last event) -> what it leaves; other kinds leave the person untold."""
+"""State of the last piece -> what it leaves: told, to be told again, or (null) untold as before."""
 
 
-def told(workspace: Workspace) -> pl.DataFrame:
-    """`person_id, entity_id, told, told_kind, told_wave`: one row per person and entity with pieces.
+def told(workspace: Workspace, *, refused_is_told: bool = False) -> pl.DataFrame:
+    """One row per person and entity with pieces.
 
-    `told` is mailed, e-mailed, uncertain, returned, paper, or null where a recall undid everything.
-    Several channels: the later event speaks.
+    `person_id, entity_id, told` (a value of TOLD), `told_kind` (state of the piece), `told_detail` (its code),
+    `told_piece, told_wave, told_channel, told_on, reported_dead` (a letter came back saying so).
     """
     states = pl.DataFrame(
-        [(*key, state) for key, state in TOLD_STATES.items()],
-        schema=["channel", "kind", "told"],
+        [(state.value, left) for state, left in TOLD.items()],
+        schema=["state", "told"],
         orient="row",
     )
-    return (
-        workspace.scan("events")
-        .filter(pl.col("person_id").is_not_null(), pl.col("channel").is_in(["mail", "email"]))
-        .join(states.lazy(), on=["channel", "kind"], how="left")
-        .sort("recorded_at", "dated_on", "event_id")
-        .group_by("person_id", "entity_id", maintain_order=True)
+    speaking = under_present_ids(workspace, last_pieces(workspace))
+    found = (
+        speaking.join(states.lazy(), on="state", how="left")
+        .sort("wave", "piece_id")
+        .group_by(_PAIR)
         .agg(
-            pl.col("told").last(),
-            told_kind=pl.col("kind").last(),
-            told_wave=pl.col("wave").max(),
+            pl.col("told", "detail", "piece_id", "wave", "channel", "state", "state_on").last(),
         )
         .collect(engine="streaming")
+    )
+    returned = pl.col("told") == "returned"
+    code = pl.col("detail")
+    if refused_is_told:
+        reached = returned & code.is_in(REFUSED)
+        found = found.with_columns(
+            told=pl.when(reached.fill_null(value=False)).then(pl.lit("mailed")).otherwise("told")
+        )
+    return found.select(
+        *_PAIR,
+        "told",
+        told_kind="state",
+        told_detail="detail",
+        told_piece="piece_id",
+        told_wave="wave",
+        told_channel="channel",
+        told_on="state_on",
+        reported_dead=(returned & (code == _DEAD)).fill_null(value=False),
     )

@@ -24,6 +24,9 @@ KINDS = ("representative", "alternate", "home")
 FACT_ONLY = date(1900, 1, 1)
 """deceased_on where the fact of death is known and not its day."""
 _OWN_ROW, _POSSIBLE_ROW = 1, 2
+_FORMATS = {"large_print": r"large|big", "braille": r"brail", "audio": r"audio|spoken|\bcd\b|phone"}
+"""Alternative format -> what a delivered text says of it (Section 504, 45 CFR 84)."""
+_NO_FORMAT = frozenset({"", "none", "no", "n", "standard", "regular", "print", "0", "false"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,20 @@ class Voices:
     said: pl.DataFrame
     places: pl.DataFrame
     owners: pl.DataFrame
+
+    def without(self, records: pl.DataFrame) -> Voices:
+        """The same without these addresses (member, kind): nothing is sent there again."""
+        if records.is_empty():
+            return self
+        seats = self.members.alias("member").to_frame().with_row_index("seat")
+        gone = seats.join(records, on="member").group_by("seat").agg(gone=pl.col("kind"))
+        met = self.said.join(gone, on="seat", how="left", maintain_order="left")
+        left = (
+            (pl.col(kind) & ~pl.col("gone").list.contains(kind).fill_null(value=False)).alias(kind)
+            for kind in KINDS
+        )
+        said = met.with_columns(left).drop("gone")
+        return Voices(self.members, said, self.places, self.owners)
 
     def between(self, first: int, end: int) -> Voices:
         """The same for the seats from `first` up to `end`."""
@@ -90,6 +107,7 @@ def _said(found: pl.DataFrame, hearing: Hearing) -> pl.DataFrame:
         consent_on=pl.when(agreed & (consent <= hearing.as_of)).then(consent),
         withdrawn_on=pl.when(withdrawn <= hearing.as_of).then(withdrawn),
         died_on=pl.when(pl.col("deceased_on") != FACT_ONLY).then("deceased_on"),
+        alt_format=_category(_alt_format()),
     )
     texts = pl.col("^(raw_)?(first|middle|last)_name$"), "suffix"
     names = printed.nfc(found.select(*texts)).lazy().select(printed.name()).collect()
@@ -99,6 +117,16 @@ def _said(found: pl.DataFrame, hearing: Hearing) -> pl.DataFrame:
         name_lacks=lacks_glyph(names),
     )
     return pl.concat([facts.collect(), judged], how="horizontal")
+
+
+def _alt_format() -> pl.Expr:
+    """large_print, braille, audio or other; null where none was asked for."""
+    text = pl.col("alt_format").str.strip_chars()
+    asked = text.is_not_null() & ~text.is_in(sorted(_NO_FORMAT))
+    named = pl.coalesce(
+        pl.when(text.str.contains(words)).then(pl.lit(name)) for name, words in _FORMATS.items()
+    )
+    return pl.when(asked).then(named.fill_null("other"))
 
 
 def _places(found: pl.DataFrame) -> pl.DataFrame:

@@ -261,7 +261,8 @@ response_form.csv, rows about people (column answer)
   dispute   the person is not your patient
   correct   field: first_name, middle_name, last_name, suffix, date_of_birth, street, city, state, zip;
             value: the right one
-  flag      field: deceased, minor, confidential, representative; value: Y, N or the name and address
+  flag      field: deceased, minor, confidential, representative; value: Y or N;
+            of a representative of someone who died: NAME | STREET | CITY ST ZIP
 Rows that you leave empty are no answer; you may send the form again with more. A file that you sent twice
 counts once, and of two answers to one question the later counts.
 

@@ -92,7 +92,8 @@ def recorded(workspace: Workspace, case: dict[str, Any]) -> None:
     for number, piece in enumerate(case.get("letters", [])):
         event = {
             "event_id": f"e{number:04}", "channel": "mail", "entity_id": "E1", "person_id": "P1",
-            "piece_id": "p", "batch_id": "b", "notice_version": 1, "recorded_at": RECORDED, **piece,
+            "piece_id": f"p{piece.get('wave', 1)}", "batch_id": "b", "notice_version": 1, "wave": 1,
+            "recorded_at": RECORDED, **piece,
         }  # fmt: skip
         workspace.append("events", TABLES["events"].complete(pl.DataFrame([event])))
     for number, fact in enumerate(case.get("facts", [])):

@@ -1,6 +1,6 @@
 """Three numbers: worked out by hand on a few people."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 
 import polars as pl
@@ -233,6 +233,35 @@ def test_states_add_up_and_prefer_the_chart(by_hand):
     assert got == {None: 5, "PA": 1, "UNK": 2, "ZZ": 1, "DC": 1}
     sure = {r["state"]: r["confirmed"] for r in made.table("counts") if r["entity_id"] == "CE1"}
     assert sure == {None: 4, "PA": 1, "UNK": 1, "ZZ": 1, "DC": 1}
+
+
+def test_where_the_post_found_people_is_where_they_live(by_hand):
+    made = by_hand()
+    names = "ABCD"
+    made.write(
+        "charts_std",
+        [{"chart_id": n, "state": "PA", "address_as_of": on, "confidential": False, "deceased": False}
+         for n, on in enumerate([None, date(2026, 2, 1), date(2024, 1, 1), date(2024, 1, 1)])],
+    )  # fmt: skip
+    made.write(
+        "members",
+        [{"person_id": name, "mention_id": n, "side": "master", "record_id": f"r{n}", "entity_id": "CE1",
+          "file_no": 1, "row_no": n} for n, name in enumerate(names)],
+    )  # fmt: skip
+    address = '{"delivery_line": "5 ELM ST", "city": "X", "state": "%s", "zip5": "21113"}'
+    moved = [("A", "MD", 5), ("B", "MD", 5), ("C", "MD", 5), ("C", "VA", 7), ("D", "AE", 5)]
+    events = [
+        {"event_id": f"e{n}", "kind": "moved", "channel": "mail", "person_id": name, "entity_id": "CE1",
+         "piece_id": name, "batch_id": "B", "notice_version": 1, "wave": 1, "dated_on": date(2025, 1, day),
+         "address": address % state, "recorded_at": datetime(2026, 1, 1, tzinfo=UTC)}
+        for n, (name, state, day) in enumerate(moved)
+    ]  # fmt: skip
+    made.workspace.append("events", TABLES["events"].complete(pl.DataFrame(events)))
+    fill(
+        made, [person(name) for name in names], [(name, "CE1", "confirmed", 1.0) for name in names]
+    )
+    states = {r["state"]: r["confirmed"] for r in made.table("counts") if r["entity_id"] == "CE1"}
+    assert states == {None: 4, "MD": 1, "PA": 1, "VA": 1, "UNK": 1}
 
 
 def test_bridge_adds_up(by_hand):

@@ -77,6 +77,21 @@ def change_count(workspace: Workspace, entity: str, **numbers: int) -> None:
 # --- what is owed, and whose it is ----------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("people", "posted", "said"),
+    [(0, False, "No"), (9, False, "No"), (10, True, "Yes, 10 or more individuals")],
+)
+def test_the_ten_person_test_goes_by_whom_no_letter_reaches(
+    ready: Workspace, people: int, posted: bool, said: str
+) -> None:
+    row = {"entity_id": "CE1", "people": people, "came_back": 0, "form": "", "due_on": base.AS_OF}
+    found = TABLES["substitutes"].complete(pl.DataFrame([row]))
+    ready.write("substitutes", found.filter(pl.col("people") > 0))
+    assert ("substitute" in made.send(ready, entity="CE1").states) == posted
+    portal = read(ready, "hhs/CE1/v1/portal.json")
+    assert portal["tabs"]["notice"]["substitute_required"] == said
+
+
 def test_only_what_is_owed_and_ours_is_written(ready: Workspace) -> None:
     done = made.send(ready)
     folders = {path.relative_to(ready.out / "filings").parent.as_posix() for path in done.paths}

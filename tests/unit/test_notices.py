@@ -108,7 +108,9 @@ def test_a_recorded_hold_stops_everyone(workspace: Workspace) -> None:
         ("flag", "deceased", "Y", "deceased_without_representative", "no_representative_address"),
         ("flag", "deceased", "N", "queued", "last_known_address"),
         ("flag", "confidential", "Y", "on_hold", "confidential_communication"),
-        ("correct", "street", "9 New St", "on_hold", "exception:entity_corrected_name_or_address"),
+        ("correct", "street", "9 New St", "queued", "last_known_address"),
+        ("correct", "street", "=9 New St", "on_hold", "exception:formula:delivery_line"),
+        ("correct", "zip", "2120", "on_hold", "exception:not_readable:zip5"),
         ("correct", "date_of_birth", "1981-01-01", "queued", "last_known_address"),
     ],
 )

@@ -1,0 +1,161 @@
+"""What every slice of people needs: small frames by entity, what is known of pairs, and the voices of records.
+
+All that comes from outside the slice is read here, once; `notify.notices.plan` puts it beside the slice's people.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import polars as pl
+
+from matching.store import Workspace
+from notify import printed
+from notify.answers import person_answers
+from notify.duties import earliest_by
+from notify.elsewhere import REPRESENTATIVE, told_names, told_places
+from notify.notices.entities import holds, told_by
+from notify.notices.references import reference_numbers
+from notify.notices.settings import NoticesSettings
+from notify.notices.spent import Spent, spent
+from notify.notices.told import told
+from notify.notices.voices import Hearing, Voices, lacks_glyph, voices
+from notify.renamed import under_present_ids
+
+__all__ = ["Common", "common"]
+
+PRINT_NAME_MAX = 120
+"""Characters of ce_print_name in a mail file (DOMAIN 5.3)."""
+_PAIR = ["person_id", "entity_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every slice needs: small frames by entity, and what is known of all pairs and records."""
+
+    settings: NoticesSettings
+    entities: pl.Enum
+    by_entity: pl.DataFrame
+    state_due: pl.DataFrame
+    suppressed: pl.DataFrame
+    told: pl.DataFrame
+    places: pl.DataFrame
+    names: pl.DataFrame
+    by_post: pl.DataFrame
+    answered: pl.DataFrame
+    voices: Voices
+    numbers: pl.Series
+
+
+def common(workspace: Workspace, settings: NoticesSettings, aside: ThreadPoolExecutor) -> Common:
+    """Read it all once. Bound: a number a pair (16 bytes), 80 bytes a record, and the inbox's last words."""
+    refused_is_told = settings.counsel.returned_refused_is_notified
+    earlier = told(workspace, refused_is_told=refused_is_told)
+    places = told_places(workspace)
+    used = spent(workspace, places, refused_is_told=refused_is_told)
+    pairs = workspace.scan("ownership").select(_PAIR).collect()
+    assert pairs["person_id"].is_sorted(), "ownership is in the order of its key"
+    entities = pl.Enum(pairs["entity_id"].unique().drop_nulls().sort())
+    numbers = aside.submit(reference_numbers, workspace, pairs, earlier)
+    del pairs
+    reminders = settings.counsel.reminder_opt_in_is_email_consent
+    scopes = ("notices", "all", *(["reminders"] if reminders else []))
+    heard = voices(workspace, Hearing(as_of=settings.as_of, scopes=scopes, entities=entities))
+    due = earliest_by(workspace)
+    return Common(
+        settings=settings,
+        entities=entities,
+        by_entity=_by_entity(workspace, settings, due),
+        state_due=due.drop_nulls("state").rename({"due_on": "state_due_on"}),
+        suppressed=_suppressed(workspace),
+        told=earlier,
+        places=places.filter(~pl.col("told_address").is_in(used.told.implode())),
+        names=told_names(workspace),
+        by_post=_by_post(earlier, used),
+        answered=_answered(workspace),
+        voices=heard.without(used.records),
+        numbers=numbers.result(),
+    )
+
+
+def _by_entity(workspace: Workspace, settings: NoticesSettings, due: pl.DataFrame) -> pl.DataFrame:
+    """`entity_id, told_by, hold, due_on, print_faults, print_lacks`, a row per entity of the roster."""
+    held = holds(workspace, settings)
+    for_all = held.filter(pl.col("entity_id").is_null())["hold"]
+    everywhere = pl.lit(for_all[0] if len(for_all) else None, dtype=pl.String)
+    roster = workspace.read("entities", ["entity_id", "print_name"])
+    frames = (
+        told_by(workspace, unreachable_by_us=settings.counsel.unreachable_entity == "ba_notifies"),
+        held.drop_nulls("entity_id"),
+        due.filter(pl.col("state").is_null()).drop("state"),
+    )
+    for frame in frames:
+        roster = roster.join(frame, on="entity_id", how="full", coalesce=True)
+    return roster.select(
+        "entity_id",
+        "told_by",
+        "due_on",
+        hold=pl.coalesce("hold", everywhere),
+        print_faults=printed.faults({"print_name": PRINT_NAME_MAX}),
+        print_lacks=lacks_glyph(roster.select("print_name")),
+    )
+
+
+def _answered(workspace: Workspace) -> pl.DataFrame:
+    """`person_id, entity_id, disputed, representative_unclear, said_deceased, said_confidential`: entities' words.
+
+    Death and a wish for confidential communications hold for the person, whoever said so; that the person
+    is no patient, and whom it names as the representative, for that entity's notice alone.
+    """
+    said = person_answers(workspace)
+    person = said.group_by("person_id").agg(
+        said_deceased=(pl.col("deceased") == pl.lit(value=True)).any(),
+        said_confidential=(pl.col("confidential") == pl.lit(value=True)).any(),
+    )
+    pairs = workspace.scan("ownership").select(_PAIR).join(person.lazy(), on="person_id").collect()
+    own = said.select(
+        *_PAIR,
+        "disputed",
+        representative_unclear=pl.col("representative").is_not_null()
+        & ~pl.col("representative").str.contains(REPRESENTATIVE),
+    )
+    return pairs.join(own, on=_PAIR, how="left")
+
+
+def _by_post(told: pl.DataFrame, used: Spent) -> pl.DataFrame:
+    """`person_id, known_bad, reported_dead`: what returned letters say of a person at every entity."""
+    dead = told.filter("reported_dead").select("person_id", reported_dead="reported_dead").unique()
+    bad = used.people.with_columns(known_bad=pl.lit(value=True))
+    return bad.join(dead, on="person_id", how="full", coalesce=True)
+
+
+def _suppressed(workspace: Workspace) -> pl.DataFrame:
+    """`person_id, entity_id, suppressed, authority, order_unclear`: notices that somebody ordered to leave out.
+
+    A record's id may be another record's, too, elsewhere: an order that more than one person fits is unclear,
+    and none of their notices goes out or counts as settled before somebody says whom it means.
+    """
+    orders = workspace.scan("suppressions").with_row_index("order")
+    members = workspace.scan("members").select("person_id", "record_id", of="entity_id")
+    by_record = orders.drop("person_id").join(members, on="record_id")
+    own = pl.col("entity_id").is_null() | (pl.col("entity_id") == pl.col("of"))
+    columns = ["order", "person_id", "entity_id", "reason", "authority"]
+    named = under_present_ids(workspace, orders.drop_nulls("person_id"))
+    found = pl.concat(
+        [by_record.filter(own.fill_null(value=False)).select(columns), named.select(columns)]
+    )
+    unclear = pl.col("person_id").n_unique().over("order") > 1
+    wanted = found.unique().with_columns(order_unclear=unclear).rename({"entity_id": "only"})
+    pairs = workspace.scan("ownership").select(_PAIR).join(wanted, on="person_id")
+    concerned = pairs.filter(pl.col("only").is_null() | (pl.col("only") == pl.col("entity_id")))
+    return (
+        concerned.sort("reason", "authority")
+        .group_by(_PAIR)
+        .agg(
+            suppressed=pl.col("reason").first(),
+            authority=pl.col("authority").first(),
+            order_unclear=pl.col("order_unclear").all(),
+        )
+        .collect(engine="streaming")
+    )
