@@ -58,6 +58,7 @@ def notice_section(workspace: Workspace) -> Section:
     grids = (
         grid_of(states, {"label": "state", "why": "reason", "value": "how many"}),
         *_channels(workspace),
+        *_unreached(workspace),
     )
     return Section(anchor="notices", title=title, lead=lead, charts=(chart,), grids=grids)
 
@@ -80,6 +81,34 @@ def _channels(workspace: Workspace) -> tuple[Grid, ...]:
     return (
         grid_of(planned, heads, caption="Notices as planned, by channel, letter and language."),
     )
+
+
+def _unreached(workspace: Workspace) -> tuple[Grid, ...]:
+    """Whom no letter reaches, by what their number asks of the entity."""
+    if not workspace.rows("substitutes"):
+        return ()
+    forms = {
+        "posting": "10 or more: on the home page for 90 days, or in major media",
+        "other": "fewer than 10: in writing, by telephone or otherwise",
+    }
+    rows = (
+        workspace.scan("substitutes")
+        .group_by("form")
+        .agg(
+            pl.len().alias("entities"),
+            pl.col("people", "came_back").sum(),
+            pl.col("due_on").min(),
+        )
+        .sort("form", descending=True)
+        .collect()
+        .with_columns(pl.col("form").replace_strict(forms, return_dtype=pl.String))
+    )
+    heads = {
+        "form": "substitute notice", "entities": "covered entities", "people": "people",
+        "came_back": "of them, letters that came back", "due_on": "first due",
+    }  # fmt: skip
+    caption = "People whom no letter reaches, by entity (45 CFR 164.404(d)(2))."
+    return (grid_of(rows, heads, caption=caption),)
 
 
 def packet_section(workspace: Workspace) -> Section:
