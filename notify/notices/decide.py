@@ -141,7 +141,9 @@ def decided(wide: pl.DataFrame, settings: NoticesSettings) -> pl.DataFrame:
         long_dead=(pl.col("died_on").dt.offset_by(_PROTECTED_YEARS) < settings.as_of).fill_null(
             value=False
         ),
-        waves_used_up=(pl.col("told_wave") >= settings.mailing.waves).fill_null(value=False),
+        waves_used_up=(
+            (pl.col("told") == "returned") & (pl.col("told_wave") >= settings.mailing.waves)
+        ).fill_null(value=False),
     ).with_columns(agreed_to_email=_agreed_to_email())
     return ready.with_columns(
         ledger_state=_first(lambda rule: pl.lit(rule.state)),
