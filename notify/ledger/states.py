@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-__all__ = ["EMAIL_STATES", "MAIL_STATES", "MAY_BECOME", "UNTOLD", "PieceState"]
+__all__ = ["EMAIL_STATES", "MAIL_STATES", "MAY_BECOME", "UNTOLD", "PieceState", "impossible_with"]
 
 
 class PieceState(StrEnum):
@@ -77,3 +77,18 @@ UNTOLD = frozenset(
      PieceState.REFUSED, PieceState.REPLACED, PieceState.BOUNCED, PieceState.COMPLAINED}
 )  # fmt: skip
 """Whoever was owed this piece has not been told by it."""
+
+
+def impossible_with(kind: str, states: Mapping[str, PieceState] = MAIL_STATES) -> frozenset[str]:
+    """Kinds of events that cannot be true of the same piece, whichever came first.
+
+    News that is late is possible: what it brings may have become what the piece is by now.
+    """
+    state = states[kind]
+    return frozenset(
+        other
+        for other, brought in states.items()
+        if brought != state
+        and state not in MAY_BECOME[brought]
+        and brought not in MAY_BECOME[state]
+    )
