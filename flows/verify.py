@@ -47,6 +47,7 @@ def verify(root: Path, *, against: Path | None = None) -> dict[str, Any]:
         "C": notify.ledger.figure_c(workspace) if workspace.has("packets") else 0,
         "D": notify.ledger.figure_d(workspace),
         "U": 0,
+        "ledger_identities": notify.ledger.broken_identities(workspace),
     }
     if against is not None:
         document["T"] = differing(workspace, open_round(against)[0])
@@ -58,6 +59,7 @@ def exit_code(document: dict[str, Any]) -> int:
     if document["I"]:
         return 7
     figures = [document["R"], document["P"], document["C"], document["D"], *document["L"].values()]
+    figures.append(document["ledger_identities"])
     figures += [len(document.get("T", []))]
     if any(figures):
         return 4

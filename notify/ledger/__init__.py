@@ -10,8 +10,15 @@ from __future__ import annotations
 from notify.ledger.figures import ENTITY_STATES, STATES, figure_c, figure_d, figure_l
 from notify.ledger.fold import last_pieces, pieces
 from notify.ledger.identities import broken_identities, identities
+from notify.ledger.proof import history, told_words
+from notify.ledger.reconciliation import (
+    PAGE,
+    open_questions,
+    reconciliation,
+    write_reconciliation,
+)
 
 __all__ = [
-    "ENTITY_STATES", "STATES", "broken_identities", "figure_c", "figure_d", "figure_l", "identities", "last_pieces",
-    "pieces",
+    "ENTITY_STATES", "PAGE", "STATES", "broken_identities", "figure_c", "figure_d", "figure_l", "history", "identities",
+    "last_pieces", "open_questions", "pieces", "reconciliation", "told_words", "write_reconciliation",
 ]  # fmt: skip

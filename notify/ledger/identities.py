@@ -7,6 +7,7 @@ exported is counted from the events and from the manifest, where a piece is from
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import polars as pl
 
@@ -30,6 +31,7 @@ def identities(workspace: Workspace) -> pl.DataFrame:
     pieces handed over more than once; `manifest`: pieces that the batch's manifest says, null where it cannot be
     read. `difference` is what is missing or too many of either identity, of the manifest, and of `repeated`.
     """
+    workspace = replace(workspace, inbox_parts=None)  # what came a moment ago counts
     exported = _exported(workspace)
     places = _places(workspace)
     found = exported.join(places, on=_BATCH, how="full", coalesce=True).sort(_BATCH)

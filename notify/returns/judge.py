@@ -26,6 +26,7 @@ ROWS_AT_ONCE = 3_500_000
 _EVENT_ID_LENGTH = 25
 _REPEATED = "repeated"
 _CODED = ("given_batch", "detail", "news", "reason")
+_OFTEN_EMPTY = (*_CODED, "given_wave", "address")
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class Against:
 
 def compact(rows: pl.DataFrame) -> pl.DataFrame:
     """The same rows in a third of the memory: repeated words as codes, empty columns as nothing."""
-    empty = [c for c in rows.columns if rows[c].null_count() == rows.height]
+    empty = [c for c in _OFTEN_EMPTY if rows[c].null_count() == rows.height]
     coded = [c for c in _CODED if c not in empty]
     return rows.with_columns(pl.col(coded).cast(pl.Categorical), pl.col(empty).cast(pl.Null))
 
@@ -90,7 +91,9 @@ def judged(
 
 
 def _text(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.col(*_CODED, "address").cast(pl.String))
+    return rows.with_columns(
+        pl.col(*_CODED, "address").cast(pl.String), pl.col("given_wave").cast(pl.Int64)
+    )
 
 
 def _impossible(workspace: Workspace, kind: str) -> pl.DataFrame:

@@ -44,7 +44,7 @@ def was_exported() -> pl.Expr:
 
 
 def exported(workspace: Workspace) -> pl.LazyFrame:
-    """One row per piece handed over: whose it is, its batch, version, wave, `exported_on`, `confidential`.
+    """One row per time that a piece was handed over: whose it is, its batch, version, wave, `exported_on`, `confidential`.
 
     `confidential`: its address was the one that the person asked to be written to, so no move may replace it.
     """
@@ -53,7 +53,7 @@ def exported(workspace: Workspace) -> pl.LazyFrame:
         "piece_id", "person_id", "entity_id", "batch_id", "notice_version", "wave",
         exported_on="dated_on",
         confidential=pl.col("detail").str.starts_with("alternate:").fill_null(value=False),
-    ).unique("piece_id", keep="any")  # fmt: skip
+    )  # fmt: skip
 
 
 def confidential(workspace: Workspace) -> pl.LazyFrame:

@@ -101,21 +101,26 @@ class ReturnedFile:
                 if whole:
                     yield whole
         if carry and not _TRAILER.match(carry):
-            raise OperatorError(f"{self.path}: its last line has no end: cut; ask for it again")
+            raise OperatorError(
+                f"{self.path}: its last line has no end: cut, or a quote is never closed"
+            )
         if carry:
             yield carry
 
     def _parsed(self, block: bytes) -> pl.DataFrame:
-        clean = block.isascii() and block.translate(None, _CONTROL_BYTES) == block
-        clean = clean and block.count(b"\r") == block.count(b"\r\n")
-        frame = self._frame(block, plain=block.isascii())
+        plain = block.isascii()
+        frame = self._frame(block, plain=plain)
         self._refuse_ragged(block, frame)
+        lines = block.count(_END) + (bool(block) and not block.endswith(_END))
+        clean = plain and lines == frame.height
+        clean = clean and len(block.translate(None, _CONTROL_BYTES)) == len(block)
+        clean = clean and block.count(b"\r") == block.count(b"\r\n")
+        flaw = pl.lit(None, pl.String) if clean else _flaws(list(self.schema.columns))
         rows = frame.with_row_index(ROW_NO, offset=self.rows).with_columns(
             pl.col(ROW_NO).cast(pl.Int64),
             *(pl.lit(None, pl.String).alias(n) for n in self.schema.columns if n not in self.names),
         )
         self.rows += frame.height
-        flaw = pl.lit(None, pl.String) if clean else _flaws(list(self.schema.columns))
         return rows.select(ROW_NO, *self.schema.columns, flaw.alias(FLAW))
 
     def _frame(self, block: bytes, *, plain: bool) -> pl.DataFrame:
@@ -127,10 +132,7 @@ class ReturnedFile:
                 block, has_header=False, schema=schema, encoding="utf8" if plain else "utf8-lossy"
             )
         except pl.exceptions.PolarsError:
-            raise OperatorError(
-                f"{self.path}: after row {self.rows + 1}: an open quote, or more fields than the header"
-                " has; ask for it again"
-            ) from None
+            raise self._not_whole(block) from None
 
     def _refuse_ragged(self, block: bytes, frame: pl.DataFrame) -> None:
         """Every line is a row and every row has all its fields: separators are counted, not trusted."""
@@ -142,17 +144,20 @@ class ReturnedFile:
                 commas=pl.sum_horizontal(pl.all().str.count_matches(",", literal=True).sum()),
             ).row(0)
             lines, commas = lines - inside[0], commas - inside[1]
-        if frame.height == lines and commas == frame.height * (len(self.names) - 1):
-            return
-        width = len(self.names)
-        texts = block.decode("utf-8", errors="replace").split("\n")
-        reader = csv.reader(texts[: -1 if block.endswith(_END) else None])
-        number, fields = next(
-            ((n, len(row)) for n, row in enumerate(reader, self.rows + 2) if len(row) != width),
-            (self.rows + 2, 0),
-        )
-        raise OperatorError(
-            f"{self.path}: line {number} has {fields} of {width} fields: cut or shifted; ask for it again"
+        if frame.height != lines or commas != frame.height * (len(self.names) - 1):
+            raise self._not_whole(block)
+
+    def _not_whole(self, block: bytes) -> OperatorError:
+        """Names the first line that has too few or too many fields, where it is one."""
+        width, end = len(self.names), -1 if block.endswith(_END) else None
+        lines = block.decode("utf-8", errors="replace").split("\n")[:end]
+        for number, row in enumerate(csv.reader(lines), self.rows + 2):
+            if len(row) != width:
+                return OperatorError(
+                    f"{self.path}: line {number} has {len(row)} of {width} fields: cut or shifted; ask for it again"
+                )
+        return OperatorError(
+            f"{self.path}: after line {self.rows + 1}: quotes that no CSV has; ask for it again"
         )
 
 
