@@ -78,7 +78,7 @@ def by_hand(events: list[dict[str, Any]]) -> dict[tuple[str, str], tuple[Any, ..
     }
 
 
-@settings(derandomize=True, max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(derandomize=True, max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(events=histories(), random=st.randoms(use_true_random=False), cut=st.integers(0, 14))
 def test_order_repetition_and_split_of_events_give_equal_rows(
     events: list[dict[str, Any]], random: Any, cut: int
@@ -97,7 +97,7 @@ def test_order_repetition_and_split_of_events_give_equal_rows(
     assert {r["piece_id"]: r["exported_on"] for r in rows if r["exported_on"]} == exported
 
 
-@settings(derandomize=True, max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(derandomize=True, max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(events=histories())
 def test_the_piece_that_speaks_is_of_the_highest_wave_and_a_letter_before_an_email(
     events: list[dict[str, Any]],
