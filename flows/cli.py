@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from flows.system import told_by_system
-from matching.errors import OperatorError, UsageError
+from matching.errors import CheckFailed, OperatorError, UsageError
 
 __all__ = ["app", "main"]
 
@@ -461,6 +461,33 @@ def responses(
             d, f"{d['answers']} answers of {d['entities']} entities taken; run the next round"
         ),
     )
+
+
+@app.command()
+def returns(
+    workspace: WorkspacePath,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="ACK, ADDR, PROOF, DROP, UAA, DESTROY (CSV), or bounces.", show_default=False
+        ),
+    ],
+    by: Annotated[str, typer.Option(help="Who takes them in; default: who is logged in.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take in what vendor and mail servers sent back; the next round reads it. Twice counts once.
+
+    Each file is taken whole or not at all. Ends with 4 where a piece is in no place afterwards.
+
+    Example: affected returns northwind/ws ACK.csv DROP-0401.csv UAA-0504.csv --by "R. Vance"
+    """
+    from flows.inbox import take_returns
+    from flows.show import returns_text
+
+    document = take_returns(workspace, files, by=by or _login())
+    _show(document, as_json=as_json, text=returns_text)
+    if document["ledger_identities"]:
+        raise typer.Exit(CheckFailed.exit_code)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from matching.link.settings import Matching
 from matching.link.vectors import codes, graded
 from matching.people.decided import read_decided
 from matching.store import Workspace
+from notify.ledger import history, told_words
 
 __all__ = ["explain", "explain_text"]
 
@@ -204,6 +205,7 @@ def _of_person(workspace: Workspace, matching: Matching, person: dict[str, Any])
     between = workspace.scan("maybe_same").filter(
         (pl.col("person_a") == person["person_id"]) | (pl.col("person_b") == person["person_id"])
     )
+    told = told_words(workspace, person["person_id"])
     owned = workspace.scan("ownership").filter(mine) if workspace.has("ownership") else None
     others = between.collect().height
     leaked = members.filter(side="leaked").height
@@ -213,6 +215,7 @@ def _of_person(workspace: Workspace, matching: Matching, person: dict[str, Any])
         f"{links.height} kept pairs lie inside, merging from {matching.merge_at_bits:g} bits on."
         + (f" The weakest weighs {links['match_weight'][0]:.1f}." if links.height else ""),
         f"{others} other persons may be the same one; nothing was merged with them.",
+        *told,
     ]  # fmt: skip
     return {
         "person_id": person["person_id"],
@@ -221,6 +224,7 @@ def _of_person(workspace: Workspace, matching: Matching, person: dict[str, Any])
         "weakest_links": _listed(links.head(SHOWN_PAIRS)),
         "maybe_same": others,
         "ownership": owned.select("entity_id", "status", "basis").collect().to_dicts() if owned is not None else None,
+        "history": history(workspace, person["person_id"]),
         "words": words,
     }  # fmt: skip
 
@@ -253,4 +257,5 @@ def explain_text(document: Document) -> str:
         f"  {row['match_weight']:7.2f}  {row['band']:6}  {row['left']} {row['right']}  {row['reasons'] or ''}"
         for row in document.get("pairs") or document.get("weakest_links") or ()
     ]
+    lines += [f"  {event['dated_on']}  {event['words']}" for event in document.get("history", ())]
     return "\n".join(lines)

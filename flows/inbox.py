@@ -1,18 +1,22 @@
-"""What comes back from the world, validated and appended: covered entities' answers, facts people typed."""
+"""What comes back from the world, validated and appended: answers, facts people typed, the vendor's returns."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import notify.ledger
 import notify.recorded
 import notify.responses
+import notify.returns
 from flows.audit import audit
-from flows.rounds import Round, open_round
-from matching.store import Workspace
+from flows.rounds import Round, holding, open_round
+from matching.store import OperatorError, Workspace
 
-__all__ = ["record_facts", "take_responses"]
+__all__ = ["record_facts", "take_responses", "take_returns"]
 
 
 def take_responses(
@@ -51,6 +55,48 @@ def record_facts(root: Path, file: Path, *, by: str) -> dict[str, Any]:
         "facts": list(recorded.fact_ids),
         "taken_before": recorded.before,
     }
+
+
+def take_returns(root: Path, files: Sequence[Path], *, by: str) -> dict[str, Any]:
+    """Take files that came back, one after the other; gives `affected.returns/1`.
+
+    Each is taken whole or not at all: where one is refused, those before it are in and those after it are not.
+    """
+    taken = []
+    with holding(root, "returns.lock"):
+        workspace, current, now = _opened(root)
+        today = _latest(current, now)
+        try:
+            for file in files:
+                said = _taken_in(workspace, file, by=by, today=today, now=now)
+                audit(workspace, "returns", by=by, sha256=said["sha256"], events=said["events"])
+                taken.append(said)
+        finally:
+            if taken:
+                notify.ledger.write_reconciliation(workspace, today=today)
+        return {
+            "schema": "affected.returns/1",
+            "files": taken,
+            "ledger_identities": notify.ledger.broken_identities(workspace),
+            "open_questions": notify.ledger.open_questions(workspace, today=today),
+            "reconciliation": str(workspace.out / notify.ledger.PAGE),
+        }
+
+
+def _taken_in(
+    workspace: Workspace, file: Path, *, by: str, today: date, now: datetime
+) -> dict[str, Any]:
+    """One file: mail is for the bounces, all else is a vendor's return."""
+    if not notify.returns.is_mail(file):
+        return notify.returns.take(workspace, file, by=by, today=today, recorded_at=now).document()
+    try:
+        intake = import_module("notify.bounces.intake")
+    except ModuleNotFoundError:
+        raise OperatorError(f"{file}: mail; this version takes no bounces, only CSV") from None
+    found: dict[str, Any] = intake.take(
+        workspace, file, by=by, today=today, recorded_at=now
+    ).document()
+    return found
 
 
 def _opened(root: Path) -> tuple[Workspace, Round, datetime]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["check_text", "demo_text", "evaluate_text", "run_text", "status_text", "verify_text"]
+__all__ = [
+    "check_text", "demo_text", "evaluate_text", "returns_text", "run_text", "status_text", "verify_text",
+]  # fmt: skip
 
 Document = dict[str, Any]
 ENTITIES_SHOWN = 20
@@ -83,7 +85,8 @@ def _days(left: int) -> str:
 
 def verify_text(document: Document) -> str:
     """One line a figure."""
-    names = [name for name in ("R", "P", "L", "C", "D", "U", "I", "T") if name in document]
+    order = ("R", "P", "L", "C", "D", "U", "I", "T", "ledger_identities")
+    names = [name for name in order if name in document]
     lines = [f"  {name} {document[name]}" for name in names]
     return "\n".join(lines + [f"  {name}" for name in document["damaged"]])
 
@@ -112,6 +115,34 @@ def filings_text(document: Document) -> str:
         rules = ", ".join(document["unreviewed_rules"])
         lines.append(f"  no date stated for want of a review: {rules}")
     return "\n".join(lines)
+
+
+def returns_text(document: Document) -> str:
+    """Each file in a line, what of it was set aside, what disagrees, and what the vendor still owes."""
+    lines = []
+    for file in document["files"]:
+        lines.append(f"{file['file']}: " + _returned(file))
+        lines += [f"  {said}" for said in file.get("disagreements", ())]
+    lines += [
+        f"  batch {asked['batch_id']}: {asked['question']}, {asked['pieces']:,} letters, {asked['days']} days"
+        for asked in document["open_questions"]
+    ]
+    if broken := document["ledger_identities"]:
+        lines.append(f"  {broken:,} letters are in no place: see {document['reconciliation']}")
+    return "\n".join([*lines, f"counts: {document['reconciliation']}; run the next round"])
+
+
+def _returned(file: Document) -> str:
+    if file["before"]:
+        return f"{file['kind']}, taken before; nothing added"
+    said = (
+        f"{file['kind']}, {file['rows']:,} rows, {file['taken']:,} taken, {file['known']:,} known"
+    )
+    aside = ", ".join(f"{rows:,} {reason}" for reason, rows in file.get("reasons", {}).items())
+    seeds = file.get("seeds_seen", 0)
+    return (
+        said + (f", set aside: {aside}" if aside else "") + (f", {seeds:,} seeds" if seeds else "")
+    )
 
 
 def demo_text(document: Document) -> str:

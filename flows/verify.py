@@ -16,7 +16,8 @@ from cryptography.exceptions import InvalidTag
 import notify.ledger
 from flows.audit import broken_links
 from flows.journal import Journal
-from flows.rounds import open_round
+from flows.rounds import Round, open_round
+from flows.steps import STEPS, inputs_digest, is_done
 from matching.errors import IntegrityError, OperatorError
 from matching.schema import Kind
 from matching.store import Workspace, sha256_file
@@ -31,7 +32,7 @@ NO_LEDGER = {"gaps": 0, "overlaps": 0}
 
 def verify(root: Path, *, against: Path | None = None) -> dict[str, Any]:
     """The document of `affected verify` (`affected.verify/1`); 0 everywhere means clean."""
-    workspace, _ = open_round(root)
+    workspace, current = open_round(root)
     damaged = integrity(workspace)
     document: dict[str, Any] = {
         "schema": "affected.verify/1",
@@ -43,14 +44,25 @@ def verify(root: Path, *, against: Path | None = None) -> dict[str, Any]:
     document |= {
         "R": conservation(workspace),
         "P": partition(workspace),
-        "L": notify.ledger.figure_l(workspace) if workspace.has("ledger") else dict(NO_LEDGER),
+        "L": ledger_figure(workspace, current),
         "C": notify.ledger.figure_c(workspace) if workspace.has("packets") else 0,
         "D": notify.ledger.figure_d(workspace),
         "U": 0,
+        "ledger_identities": notify.ledger.broken_identities(workspace),
     }
     if against is not None:
         document["T"] = differing(workspace, open_round(against)[0])
     return document
+
+
+def ledger_figure(workspace: Workspace, current: Round) -> dict[str, int]:
+    """L; held against the events only where the ledger was made from those that this round reads."""
+    if not workspace.has("ledger"):
+        return dict(NO_LEDGER)
+    step = next(step for step in STEPS if step.name == "notices")
+    digest = inputs_digest(step, workspace, step.settings(current.incident))
+    read = is_done(step, workspace, Journal(workspace.root), digest)
+    return notify.ledger.figure_l(workspace, events_read=read)
 
 
 def exit_code(document: dict[str, Any]) -> int:
@@ -58,6 +70,7 @@ def exit_code(document: dict[str, Any]) -> int:
     if document["I"]:
         return 7
     figures = [document["R"], document["P"], document["C"], document["D"], *document["L"].values()]
+    figures.append(document["ledger_identities"])
     figures += [len(document.get("T", []))]
     if any(figures):
         return 4

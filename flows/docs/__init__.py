@@ -19,10 +19,11 @@ PAGES: dict[str, str] = {
     "docs/commands.md": "flows.docs.commands:commands_page",
     "docs/configuration.md": "flows.docs.configuration:configuration_page",
     "docs/guards.md": "flows.docs.guards:guards_page",
+    "docs/ledger.md": "flows.docs.ledger:ledger_page",
     "docs/performance.md": "flows.docs.performance:performance_page",
     "README.md": "flows.docs.figures:readme_page",
 }
-"""Every generated page and the function that makes it; of the last two only the region of figures."""
+"""Every generated page and the function that makes it; of some only the region between two marks."""
 
 
 def page(name: str) -> str:

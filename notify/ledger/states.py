@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-__all__ = ["EMAIL_STATES", "MAIL_STATES", "MAY_BECOME", "UNTOLD", "PieceState"]
+__all__ = [
+    "AFTERWARDS",
+    "EMAIL_STATES",
+    "LEDGER_MAY_BECOME",
+    "MAIL_STATES",
+    "MAY_BECOME",
+    "UNTOLD",
+    "PieceState",
+    "impossible_with",
+]
 
 
 class PieceState(StrEnum):
@@ -77,3 +86,52 @@ UNTOLD = frozenset(
      PieceState.REFUSED, PieceState.REPLACED, PieceState.BOUNCED, PieceState.COMPLAINED}
 )  # fmt: skip
 """Whoever was owed this piece has not been told by it."""
+
+AFTERWARDS: Mapping[PieceState, str] = {
+    PieceState.EXPORTED: "counts as mailed; a week without a drop is asked about",
+    PieceState.REJECTED: "the notice is planned anew or held, with the reason",
+    PieceState.SUPPRESSED: "the notice is held until the reason ends",
+    PieceState.HELD: "written again where a new address came, else asked about",
+    PieceState.RECALLED: "planned anew",
+    PieceState.MAILED: "told",
+    PieceState.RETURNED: "written again to a better address, else substitute notice; DEC asks for a representative",
+    PieceState.ACCEPTED: "told by e-mail",
+    PieceState.REFUSED: "a letter inside the same clock",
+    PieceState.UNCERTAIN: "never sent again by itself; waits, then a letter",
+    PieceState.REPLACED: "a letter inside the same clock",
+    PieceState.BOUNCED: "a letter inside the same clock",
+    PieceState.COMPLAINED: "no more e-mail; a letter",
+}
+"""What the next round does with whoever was owed the piece."""
+
+LEDGER_MAY_BECOME: Mapping[str, tuple[str, ...]] = {
+    "unowned": ("queued", "waiting_ce", "ce_notifies", "no_longer"),
+    "waiting_ce": ("queued", "ce_notifies", "on_hold", "excluded", "no_longer"),
+    "ce_notifies": ("queued", "no_longer"),
+    "queued": ("mailed", "e-mailed", "uncertain", "on_hold", "waiting_ce", "excluded", "no_longer"),
+    "mailed": ("queued", "substitute", "deceased_without_representative", "on_hold"),
+    "e-mailed": ("queued", "on_hold"),
+    "uncertain": ("e-mailed", "queued"),
+    "substitute": ("queued", "no_longer"),
+    "deceased_without_representative": ("queued", "no_longer"),
+    "excluded": ("queued",),
+    "on_hold": ("queued", "substitute", "waiting_ce", "excluded", "no_longer"),
+    "no_longer": ("queued",),
+}
+"""Figure L: where a (person, entity) goes from round to round. Nobody ever told becomes untold: `mailed` becomes
+`queued` only because the letter came back."""
+
+
+def impossible_with(kind: str, states: Mapping[str, PieceState] = MAIL_STATES) -> frozenset[str]:
+    """Kinds of events that cannot be true of the same piece, whichever came first.
+
+    News that is late is possible: what it brings may have become what the piece is by now.
+    """
+    state = states[kind]
+    return frozenset(
+        other
+        for other, brought in states.items()
+        if brought != state
+        and state not in MAY_BECOME[brought]
+        and brought not in MAY_BECOME[state]
+    )

@@ -10,7 +10,8 @@ import pytest
 from matching.store import Workspace
 from matching.tables import TABLES
 from notify import notices
-from notify.ledger import figure_c, figure_d, figure_l
+from notify.ledger import STATES, figure_c, figure_d, figure_l
+from notify.ledger.states import LEDGER_MAY_BECOME
 from notify.notices import NoticesSettings
 from tests.notice_tables import AS_OF, INCIDENT, MAILING, NOW, build
 
@@ -83,6 +84,11 @@ def _event(number: int, **values: Any) -> dict[str, Any]:
         ([{}, {"batch_id": "B2", "wave": 2}], 0),
         ([{}, {"batch_id": "B2", "channel": "email"}], 0),
         ([{}, {"kind": "recalled"}, {"batch_id": "B2"}], 0),
+        ([{}, {"kind": "destroyed"}, {"batch_id": "B2"}], 1),
+        ([{}, {"piece_id": "M2"}], 1),
+        ([{}, {"piece_id": "M2", "notice_version": 2}], 0),
+        ([{"kind": "accepted", "channel": "email"}] * 2, 1),
+        ([{"kind": "accepted", "channel": "email"}, {"kind": "bounced", "channel": "email"}], 0),
     ],
 )
 def test_handed_over_twice_is_found(
@@ -91,3 +97,36 @@ def test_handed_over_twice_is_found(
     rows = [_event(number, **values) for number, values in enumerate(events)]
     workspace.append("events", TABLES["events"].complete(pl.DataFrame(rows)))
     assert figure_d(workspace) == wrong
+
+
+@pytest.mark.parametrize(
+    ("state", "kinds", "overlaps"),
+    [
+        ("queued", [], 0),
+        ("queued", ["exported"], 1),
+        ("queued", ["exported", "returned"], 0),
+        ("queued", ["exported", "recalled"], 0),
+        ("mailed", [], 1),
+        ("mailed", ["exported"], 0),
+        ("mailed", ["exported", "dropped"], 0),
+        ("mailed", ["exported", "dropped", "returned"], 1),
+        ("on_hold", ["exported", "returned"], 0),
+    ],
+)
+def test_a_state_that_the_pieces_contradict_is_an_overlap(
+    planned: Workspace, state: str, kinds: list[str], overlaps: int
+) -> None:
+    ledger = planned.read("ledger").with_columns(
+        state=pl.when(pl.col("entity_id") == "CE1").then(pl.lit(state)).otherwise("state")
+    )
+    planned.write("ledger", ledger)
+    for number, kind in enumerate(kinds):
+        rows = pl.DataFrame([_event(number, kind=kind)])
+        planned.append("events", TABLES["events"].complete(rows))
+    assert figure_l(planned, events_read=True) == {"gaps": 0, "overlaps": overlaps}
+    assert figure_l(planned) == {"gaps": 0, "overlaps": 0}
+
+
+def test_the_declared_ways_are_between_the_states_of_figure_l() -> None:
+    assert set(LEDGER_MAY_BECOME) == set(STATES)
+    assert {state for ways in LEDGER_MAY_BECOME.values() for state in ways} <= set(STATES)
