@@ -124,9 +124,9 @@ STEPS: tuple[Step, ...] = (
         writes=("notices", "ledger"),
     ),
     Step(
-        "batches", notify.batches.run, step_settings.batches, 2,
+        "batches", notify.batches.run, step_settings.batches, 3,
         reads=("notices", "persons", "members", "elements", "entities", "leaked", "charts",
-               "leaked_std", "charts_std", "events"),
+               "leaked_std", "charts_std", "events", "codes"),
         writes=("batches", "pieces", "outbox"),
         gates=("letters",),
     ),

@@ -21,7 +21,7 @@ from matching.tables import MAIL_V1, TABLES
 from notify import batches, notices, printed
 from notify.batches import BatchesSettings
 from notify.batches.mail_v1 import HEADER, sealed
-from notify.batches.settings import Seed, Vendor
+from notify.batches.vendors import Seed, Vendor
 from notify.ledger import figure_d, figure_l
 from notify.letters.settings import CONFIGS
 from notify.notices import NoticesSettings
@@ -213,7 +213,7 @@ def test_a_kill_after_done_is_settled_before_the_next_round(
 
     batch = planned.read("batches")["batch_id"][0]
     with monkeypatch.context() as patch:
-        patch.setattr("notify.batches.release._note", killed)
+        patch.setattr("notify.batches.release.note", killed)
         with pytest.raises(KeyboardInterrupt):
             batches.export(planned, SETTINGS, batches=[batch], recorded_at=NOW)
     assert planned.rows("events") == 0
