@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Literal, Self
@@ -257,23 +258,25 @@ def _unusable(named: OpenPgp, on: date) -> str | None:
     ends = certificate.expiration
     faults = {
         "openpgp.key: several keys; keep the vendor's one": len(found) > 1,
-        "openpgp.key: a secret key; it is the vendor's alone, put the public one": certificate.has_secret_keys,
+        "openpgp.key: a secret key; it is the vendor's alone, put the public one": _works(
+            lambda: pysequoia.Tsk.from_bytes(named.key.encode()).certifier()
+        ),
         "openpgp.fingerprint: not that of openpgp.key; ask the vendor, by telephone, which is right": (
             certificate.fingerprint.lower() != named.pinned
         ),
         "openpgp.key: revoked; ask the vendor for its new key": certificate.is_revoked,
         "openpgp.key: expired; ask the vendor for its new key": ends is not None
         and ends.date() < on,
-        "openpgp.key: nothing can be encrypted to it; ask the vendor for one that can": not _encrypts(
-            named
+        "openpgp.key: nothing can be encrypted to it; ask the vendor for one that can": not _works(
+            lambda: closed_to(named, b"")
         ),
     }
     return next((fault for fault, there in faults.items() if there), None)
 
 
-def _encrypts(named: OpenPgp) -> bool:
+def _works(use: Callable[[], object]) -> bool:
     try:
-        closed_to(named, b"")
+        use()
     except Exception:  # noqa: BLE001 - the library raises types of its own for a bad key
         return False
     return True
