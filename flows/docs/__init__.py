@@ -19,6 +19,7 @@ PAGES: dict[str, str] = {
     "docs/commands.md": "flows.docs.commands:commands_page",
     "docs/configuration.md": "flows.docs.configuration:configuration_page",
     "docs/guards.md": "flows.docs.guards:guards_page",
+    "docs/vendor-guide.md": "flows.docs.vendor:vendor_page",
     "docs/performance.md": "flows.docs.performance:performance_page",
     "README.md": "flows.docs.figures:readme_page",
 }
