@@ -32,58 +32,60 @@ NEED = {
 }
 SEAL = {"row": "row_seal", "address": "addr_seal", "both": "both", "none": ""}
 
+_NEW = tuple(
+    (f"new_{part}", "new address, else empty")
+    for part in ("delivery", "city", "state", "zip5", "zip4")
+)
 RETURNS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "ACK": (
-        "One row per file received.",
+        "one letter version of one mail file that was read in",
         (
-            ("file", "name of the file"), ("sha256", "its digest as received"),
-            ("rows_read", "rows read"), ("rows_rejected", "rows that could not be used"),
-            ("letter_version", "one row per version, or empty for the file"),
-            ("count", "rows of that version"), ("received_at", "day, or day and time"),
-            ("operator", "who received it"),
+            ("file", "name of the file"), ("sha256", "its digest as it came"),
+            ("rows_read", "rows of the file, decoys among them"),
+            ("rows_rejected", "of these, rows that cannot be used"),
+            ("letter_version", "as in MAIL v1"), ("letter_count", "rows of this version"),
+            ("received_at", "when, ISO 8601"), ("operator", "who"),
         ),
     ),
     "ADDR": (
-        "One row per piece whose address was looked up.",
+        "one piece whose address was looked up",
         (
-            ("mailpiece_id", "the piece"), ("ncoa_rc", "NCOALink return code, 2"),
-            ("move_type", "I, F or B"), ("move_date", "YYYYMM"), ("delivery_line", "new, else empty"),
-            ("city", "new"), ("state", "new"), ("zip5", "new"), ("zip4", "new"),
-            ("dpv", "Y, S, D or N"), ("dpv_fn", "footnotes, at most 12"), ("cmra", "Y or N"),
+            ("mailpiece_id", "the piece"), ("ncoa_rc", "NCOALink return code"),
+            ("move_type", "I, F or B"), ("move_date", "YYYYMM"), *_NEW,
+            ("dpv", "Y, S, D or N"), ("dpv_fn", "DPV footnotes"), ("cmra", "Y or N"),
             ("vacant", "Y or N"), ("lacs", "Y or N"),
             ("action", "mailed_old, mailed_new or held"),
         ),
     ),
     "PROOF": (
-        "One row per letter version that was proofed.",
+        "one letter version whose proofs somebody approved",
         (
-            ("letter_version", "the version"), ("sha256", "digest of the proof's PDF"),
-            ("approver", "who approved it"), ("approved_at", "day, or day and time"),
+            ("letter_version", "as in MAIL v1"), ("proof_sha256", "digest of the proof PDF"),
+            ("approver", "who"), ("approved_at", "when, ISO 8601"),
         ),
     ),
     "DROP": (
-        "One row per piece handed to the post.",
+        "one piece handed to the post",
         (
-            ("mailpiece_id", "the piece"), ("drop_date", "YYYY-MM-DD"), ("facility", "postal facility"),
-            ("imb", "Intelligent Mail barcode, 31 digits"),
-            ("postage_statement_id", "PS Form 3600-FCM"),
-            ("spoiled_reprint_count", "how often it was printed anew"),
+            ("mailpiece_id", "the piece"), ("drop_date", "YYYY-MM-DD"), ("facility", "where"),
+            ("imb", "Intelligent Mail barcode that was printed, 31 digits"),
+            ("postage_statement_id", "of PS Form 3600-FCM"),
+            ("spoiled_reprint_count", "times it was printed anew"),
         ),
     ),
     "UAA": (
-        "One row per piece that came back.",
+        "one piece that came back",
         (
             ("mailpiece_id", "the piece"), ("event_date", "YYYY-MM-DD"),
-            ("channel", "PHYS, ACS, SD or IV_MTR"), ("nixie_class", "e.g. ANK, DEC, NSN, VAC"),
-            ("delivery_line", "new address if known"), ("city", "of it"), ("state", "of it"),
-            ("zip5", "of it"), ("zip4", "of it"), ("image_ref", "name of the scan"),
+            ("channel", "PHYS, ACS, SD or IV_MTR"), ("nixie_class", "ANK, DEC, NSN, VAC ..."),
+            *_NEW, ("image_ref", "picture of the envelope"),
         ),
     ),
     "DESTROY": (
-        "One row per certificate.",
+        "one certificate of destruction",
         (
-            ("certificate", "its number"), ("count", "pieces or files"), ("date", "YYYY-MM-DD"),
-            ("what", "spoilage, overs or data"),
+            ("certificate_id", "yours"), ("batch_id", "batch"),
+            ("what", "spoilage, overs or data"), ("pieces", "how many"), ("destroyed_on", "YYYY-MM-DD"),
         ),
     ),
 }  # fmt: skip
@@ -227,5 +229,12 @@ def _returns() -> list[str]:
     lines = []
     for kind, (grain, columns) in RETURNS.items():
         rows = ((code(name), meaning) for name, meaning in columns)
-        lines += [f"### {kind}", "", grain, "", *grid(("column", "meaning"), rows), ""]
+        lines += [
+            f"### {kind}",
+            "",
+            f"One row: {grain}.",
+            "",
+            *grid(("column", "meaning"), rows),
+            "",
+        ]
     return lines[:-1]
