@@ -30,7 +30,7 @@ from notify.facts import Hold
 from notify.letters.texts import Wording
 from notify.packets.signing import fingerprint, public_key, signature
 
-__all__ = ["Release", "done_file", "unlisted", "write_folder"]
+__all__ = ["Release", "done_file", "unlisted", "write_folder", "write_rows"]
 
 _FILE_NUMBER = "001"
 """One file a batch: at most 250,000 rows, and batches are cut to that."""
@@ -70,11 +70,18 @@ def write_folder(release: Release, planned: dict[str, Any]) -> None:
     workspace, batch = release.workspace, planned["batch_id"]
     rows = workspace.scan("pieces").filter(pl.col("batch_id") == batch).sort("seq_no").collect()
     _refuse_held(release.held, batch, rows)
+    write_rows(release, planned, rows)
+
+
+def write_rows(release: Release, planned: dict[str, Any], rows: pl.DataFrame) -> None:
+    """Write the folder of these rows; `planned["content"]`, where given, is what was approved."""
+    workspace, batch = release.workspace, planned["batch_id"]
     mail = mail_file(rows, release.vendor)
     said = body(
         rows, mail, vendor=release.vendor, settings=release.settings, wording=release.wording
     )
-    if content_digest(said) != planned["content"]:
+    content = content_digest(said)
+    if planned.get("content", content) != content:
         raise CheckFailed(
             f"batch {batch}: texts or profile changed since it was planned; run again"
         )
@@ -82,7 +89,7 @@ def write_folder(release: Release, planned: dict[str, Any]) -> None:
     listed = _put_mail(release, batch, mail)
     for name, (data, personal) in sorted(_files(release, rows).items()):
         listed.append(_put(workspace, batch, name, data, personal=personal))
-    _finish(release, planned, _manifest(release, planned, said, listed))
+    _finish(release, planned, _manifest(release, planned, {**said, "content": content}, listed))
 
 
 def unlisted(workspace: Workspace, batch: str) -> dict[str, str]:
@@ -161,7 +168,6 @@ def _manifest(
         **said,
         "batch": batch,
         "wave": planned["wave"],
-        "content": planned["content"],
         "data_snapshot": workspace.digest("notices"),
         "config_sha256": release.config_sha256,
         "code_version": _code_version(),
