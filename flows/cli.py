@@ -565,6 +565,28 @@ def export(workspace: WorkspacePath, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def recall(
+    workspace: WorkspacePath,
+    batch: Annotated[str, typer.Argument(help="Batch to call back.", show_default=False)],
+    by: Annotated[str, typer.Option(help="Who decides it; needs the right `send`.")],
+    note: Annotated[str, typer.Option(help="Why; goes to the vendor.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Call back a batch: what the vendor has not mailed yet is owed again in the next round.
+
+    Example: affected recall northwind/ws 2026A7K3M9QX --by "R. Vance" --note "wrong return address"
+    """
+    from flows.release import recall_batch
+
+    document = recall_batch(workspace, batch, by=by, note=note)
+    _show(
+        document,
+        as_json=as_json,
+        text=lambda d: f"{d['recalled']} pieces recalled, {d['past']} past it; send {d['file']}",
+    )
+
+
+@app.command()
 def purge(
     workspace: WorkspacePath,
     scratch: Annotated[bool, typer.Option("--scratch", help="Empty scratch/.")] = False,

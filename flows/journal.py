@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +34,13 @@ create table if not exists approvals (
     note text not null,
     approved_at text not null,
     primary key (gate, subject, by)
+);
+create table if not exists exports (
+    batch text primary key,
+    state text not null,
+    content text not null,
+    files text not null,
+    changed_at text not null
 );
 """
 
@@ -132,3 +139,30 @@ class Journal:
                 (gate,),
             ).fetchall()
         return [Approval(*row) for row in rows]
+
+    def exporting(self, batch: str, *, content: str, at: datetime) -> None:
+        """A batch's files are about to be written; its folder counts for nothing until `exported`."""
+        self._export(batch, "exporting", content, {}, at)
+
+    def exported(self, batch: str, *, content: str, files: Mapping[str, str], at: datetime) -> None:
+        """A batch's files are out. `files`: digests as stored of those its manifest cannot list."""
+        self._export(batch, "exported", content, files, at)
+
+    def _export(
+        self, batch: str, state: str, content: str, files: Mapping[str, str], at: datetime
+    ) -> None:
+        with self._connected() as connection:
+            connection.execute(
+                "insert or replace into exports values (?, ?, ?, ?, ?)",
+                (batch, state, content, json.dumps(files, sort_keys=True), at.isoformat()),
+            )
+
+    def export_states(self) -> dict[str, str]:
+        """Batch -> exporting or exported."""
+        return {batch: state for batch, (state, _) in self.exports().items()}
+
+    def exports(self) -> dict[str, tuple[str, dict[str, str]]]:
+        """Batch -> its state and the digests of the files that its manifest cannot list."""
+        with self._connected() as connection:
+            rows = connection.execute("select batch, state, files from exports order by batch")
+            return {batch: (state, json.loads(files)) for batch, state, files in rows.fetchall()}

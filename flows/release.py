@@ -12,14 +12,21 @@ import notify.letters
 import notify.packets
 from flows import step_settings
 from flows.audit import audit
-from flows.gates import gate_state, gate_states, require
+from flows.gates import check_right, gate_state, gate_states, require
+from flows.journal import Journal
 from flows.rounds import Round, holding, open_round
 from matching.errors import OperatorError, UsageError
 from matching.store import Workspace
 from notify.rules import load_rules
 from notify.seal import Approved, Basis
 
-__all__ = ["export_batches", "release_filings", "release_packets", "write_letters"]
+__all__ = [
+    "export_batches",
+    "recall_batch",
+    "release_filings",
+    "release_packets",
+    "write_letters",
+]
 
 RELEASE_GATES = ("thresholds", "owners")
 """Must be open before a number or a list of people leaves the house."""
@@ -85,6 +92,9 @@ def export_batches(root: Path) -> dict[str, Any]:
             step_settings.batches(current.incident),
             batches=list(names),
             approvals=names,
+            approved_at=_approved_at(root, list(names), {g.gate: g.subject for g in gates}),
+            config_sha256=current.config_digest,
+            journal=Journal(root),
             recorded_at=datetime.now(UTC),
         )
         audit(workspace, "export", batches=len(names), pieces=exported.pieces)
@@ -95,6 +105,39 @@ def export_batches(root: Path) -> dict[str, Any]:
         "waiting": waiting,
         "folder": str(workspace.out / "batches"),
     }
+
+
+def recall_batch(root: Path, batch: str, *, by: str, note: str = "") -> dict[str, Any]:
+    """Call back what the vendor has not mailed yet; gives `affected.recall/1`.
+
+    Raises OperatorError where that person may not send, or the batch was never exported or was recalled.
+    """
+    with holding(root, "send.lock"):
+        workspace, current = open_round(root)
+        workspace.inbox_parts = None  # what came back a moment ago counts
+        check_right(current.incident, by, "send")
+        now = datetime.now(UTC)
+        settings = step_settings.batches(current.incident)
+        notify.batches.settle(workspace, settings, recorded_at=now, journal=Journal(root))
+        today = max(current.incident.as_of, now.date())
+        recalled = notify.batches.recall(
+            workspace, batch, by=by, note=note, as_of=today, recorded_at=now
+        )
+        audit(workspace, "recall", by=by, batch=batch, pieces=recalled.pieces, note=note)
+    return {
+        "schema": "affected.recall/1",
+        "batch": batch,
+        "recalled": recalled.pieces,
+        "past": recalled.past,
+        "file": str(recalled.file),
+    }
+
+
+def _approved_at(root: Path, batches: list[str], subjects: dict[str, str]) -> dict[str, str]:
+    """When each batch as it stands was approved, the last of several people counting."""
+    given = Journal(root).approvals()
+    times = {a.gate: a.approved_at for a in given if a.subject == subjects.get(a.gate)}
+    return {batch: times[f"send:{batch}"] for batch in batches}
 
 
 def write_letters(root: Path, *, person: str = "", entity: str = "") -> dict[str, Any]:

@@ -15,6 +15,7 @@ import notify.batches
 import notify.counts
 from flows import gates, step_settings
 from flows.check import problems
+from flows.journal import Journal
 from flows.measure import disk_gib
 from flows.prefect_home import prepare
 from flows.rounds import (
@@ -136,7 +137,12 @@ def _settle_releases(workspace: Workspace) -> None:
     last = latest(workspace.root)
     if last and workspace.has("batches"):
         settings = step_settings.batches(last.incident)
-        notify.batches.settle(workspace, settings, recorded_at=datetime.now(UTC))
+        notify.batches.settle(
+            workspace,
+            settings,
+            recorded_at=datetime.now(UTC),
+            journal=Journal(workspace.root),
+        )
 
 
 def _recorded_day(incident_file: Path, workspace: Path | None) -> date:

@@ -125,9 +125,9 @@ STEPS: tuple[Step, ...] = (
         writes=("notices", "ledger", "substitutes"),
     ),
     Step(
-        "batches", notify.batches.run, step_settings.batches, 2,
+        "batches", notify.batches.run, step_settings.batches, 3,
         reads=("notices", "persons", "histories", "members", "elements", "entities", "leaked", "charts",
-               "leaked_std", "charts_std", "events", "responses"),
+               "leaked_std", "charts_std", "events", "responses", "codes"),
         writes=("batches", "pieces", "outbox"),
         gates=("letters",),
     ),

@@ -88,7 +88,7 @@ def integrity(workspace: Workspace) -> list[str]:
         broken = 1
     damaged += released_files(workspace)
     try:
-        Journal(workspace.root).approvals()
+        damaged += torn_exports(workspace)
     except OperatorError as error:
         damaged.append(str(error))
     return damaged + ([f"evidence/audit.jsonl: {broken} broken links"] if broken else [])
@@ -127,6 +127,16 @@ def released_files(workspace: Workspace) -> list[str]:
         except (ValueError, KeyError, TypeError, InvalidTag):
             wrong = [path.name]
         damaged += [f"out/{Path(inside).parent}/{name}: changed since released" for name in wrong]
+    return damaged
+
+
+def torn_exports(workspace: Workspace) -> list[str]:
+    """What the journal saw in exported batches beside their manifests' lists: missing or changed."""
+    damaged = []
+    for batch, (_, files) in Journal(workspace.root).exports().items():
+        folder = workspace.out / "batches" / batch
+        wrong = [name for name, digest in files.items() if not _is(folder / name, digest)]
+        damaged += [f"out/batches/{batch}/{name}: changed since released" for name in wrong]
     return damaged
 
 

@@ -936,6 +936,19 @@ EVENTS = Table(
         "recorded_at": _RECORDED,
     },
 )
+CODES = Table(
+    name="codes",
+    grain="one monitoring code that an exported letter bears: given once, for ever",
+    key=("code",),
+    kind=Kind.INBOX,
+    columns={
+        "code": _person_text("Activation code of the vendor's list."),
+        "person_id": _PERSON,
+        "entity_id": _ENTITY,
+        "batch_id": _id("Batch that first bore it."),
+        "recorded_at": _RECORDED,
+    },
+)
 RETURN_FILES = Table(
     name="return_files",
     grain="one distinct file that came back: from the vendor, or bounces",
@@ -1080,6 +1093,7 @@ INBOX = (
     DECISIONS,
     RESPONSES,
     EVENTS,
+    CODES,
     RETURN_FILES,
     QUARANTINE,
     FACTS,

@@ -10,6 +10,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from matching.tables import ELEMENT_KINDS
+
 __all__ = [
     "BusinessAssociate",
     "Closed",
@@ -18,6 +20,7 @@ __all__ = [
     "Hold",
     "Incident",
     "Mailing",
+    "Monitoring",
     "Presumed",
     "Risk",
 ]
@@ -130,6 +133,25 @@ class Risk(Closed):
     )
 
 
+class Monitoring(Closed):
+    """`[mailing] monitoring`: codes of a credit-monitoring vendor, each given to one person once."""
+
+    codes: str = Field(description="CSV with a column `code`, a code a row; relative to this file.")
+    months: int = Field(ge=1, le=99, description="Months of monitoring that a code opens.")
+    enroll_by: date = Field(description="Last day to enrol.")
+    elements: tuple[str, ...] = Field(
+        min_length=1,
+        description="Kinds of data: a person gets a code where the entity held one of them.",
+    )
+
+    @model_validator(mode="after")
+    def _kinds_are_known(self) -> Self:
+        unknown = sorted(set(self.elements) - set(ELEMENT_KINDS))
+        if unknown:
+            raise ValueError(f"elements: no kind {unknown[0]}; of {', '.join(ELEMENT_KINDS)}")
+        return self
+
+
 class Mailing(Closed):
     """`[mailing]`: how letters go out."""
 
@@ -142,6 +164,10 @@ class Mailing(Closed):
     )
     cross_entity_addresses: bool = Field(
         default=False, description="Use another entity's chart for an address."
+    )
+    monitoring: Monitoring | None = Field(
+        default=None,
+        description="Credit monitoring that letters offer: `{codes, months, enroll_by, elements}`; a row of the file `codes` for each person with one of these kinds of data, used once.",
     )
 
 

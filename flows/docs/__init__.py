@@ -20,6 +20,7 @@ PAGES: dict[str, str] = {
     "docs/configuration.md": "flows.docs.configuration:configuration_page",
     "docs/guards.md": "flows.docs.guards:guards_page",
     "docs/ledger.md": "flows.docs.ledger:ledger_page",
+    "docs/vendor-guide.md": "flows.docs.vendor:vendor_page",
     "docs/performance.md": "flows.docs.performance:performance_page",
     "README.md": "flows.docs.figures:readme_page",
 }

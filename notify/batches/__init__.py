@@ -7,7 +7,8 @@ approved batches below `out/batches`, notes each piece in `events` and its perso
 from __future__ import annotations
 
 from notify.batches.plan import run
+from notify.batches.recall import Recalled, recall
 from notify.batches.release import Exported, export, settle
 from notify.batches.settings import BatchesSettings
 
-__all__ = ["BatchesSettings", "Exported", "export", "run", "settle"]
+__all__ = ["BatchesSettings", "Exported", "Recalled", "export", "recall", "run", "settle"]

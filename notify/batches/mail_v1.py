@@ -14,39 +14,15 @@ import polars as pl
 
 from matching.tables import MAIL_V1
 from notify import printed
+from notify.batches.schema import ADDRESS_SEALED, LIMITS, REQUIRED, ROW_SEALED
 
-__all__ = ["ADDRESS_SEALED", "HEADER", "ROW_SEALED", "as_csv", "check", "sealed"]
+__all__ = ["HEADER", "as_csv", "check", "sealed"]
 
 HEADER = ",".join(MAIL_V1)
 """The first line of a file, exactly."""
 _UNIT_SEPARATOR = "\u001f"
 _SEAL_BYTES = 8
 _BLOCK_BYTES = 64
-
-
-def _run(first: str, last: str) -> tuple[str, ...]:
-    return MAIL_V1[MAIL_V1.index(first) : MAIL_V1.index(last) + 1]
-
-
-ROW_SEALED = ("mailpiece_id", *_run("letter_version", "care_of"), *_run("ce_id", "state_addenda"))
-ADDRESS_SEALED = ("mailpiece_id", *_run("delivery_line", "country_line"))
-
-_MOST = {
-    **printed.LIMITS,
-    "mailpiece_id": 16, "batch_id": 12, "remail_of": 16, "letter_version": 24, "letter_sha8": 8,
-    "language": 5, "salutation_line": 48, "name_prefix": 10, "urbanization": 28, "intl_line3": 64,
-    "intl_line4": 64, "ce_id": 12, "ce_print_name": 120, "ce_return_address_code": 8,
-    "element_set_code": 8, "breach_date_text": 60, "discovery_date_text": 40, "toll_free": 14,
-    "reference_no": 10, "cm_code": 20, "state_addenda": 60, "insert_codes": 20, "row_seal": 16,
-    "addr_seal": 16,
-}  # fmt: skip
-_REQUIRED = (
-    "mailpiece_id", "batch_id", "seq_no", "wave", "letter_version", "letter_sha8", "language",
-    "variant", "recipient_name", "delivery_line", "country_iso2", "address_source", "no_ncoa",
-    "no_household", "ce_id", "ce_print_name", "ce_return_address_code", "element_set_code",
-    "breach_date_text", "discovery_date_text", "toll_free", "reference_no", "mail_class",
-    "endorsement", "mail_by", "is_seed", "row_seal", "addr_seal",
-)  # fmt: skip
 
 
 def sealed(rows: pl.DataFrame, seal_key: bytes) -> pl.DataFrame:
@@ -80,8 +56,8 @@ def _seals(rows: pl.DataFrame, columns: tuple[str, ...], seal_key: bytes) -> pl.
 def check(rows: pl.DataFrame) -> None:
     """Every row fits MAIL v1; what does not was set aside before. Raises AssertionError: our bug."""
     assert rows.columns == list(MAIL_V1), "columns of MAIL v1"
-    faulty = printed.faulty(rows, _MOST)
-    missing = [column for column in _REQUIRED if rows[column].null_count()]
+    faulty = printed.faulty(rows, LIMITS)
+    missing = [column for column in REQUIRED if rows[column].null_count()]
     assert not faulty, f"{faulty} rows do not fit MAIL v1"
     assert not missing, f"empty columns: {missing}"
     domestic = rows.filter(pl.col("country_line").is_null())
@@ -91,17 +67,13 @@ def check(rows: pl.DataFrame) -> None:
     assert rows["seq_no"].equals(numbers), "seq_no 1..N"
 
 
-def as_csv(
-    rows: pl.DataFrame, *, line_end: str, rename: dict[str, str], drop: tuple[str, ...]
-) -> bytes:
+def as_csv(rows: pl.DataFrame, *, line_end: str) -> bytes:
     """The file: UTF-8 without BOM, RFC 4180, every field quoted, null as an empty field.
 
-    The rows are in NFC, as `sealed` made them.
+    The rows are in NFC, as `sealed` made them, their columns as the vendor has them.
     """
-    kept = rows.drop(drop).rename(rename)
-    end = {"lf": "\n", "crlf": "\r\n"}[line_end]
     target = io.BytesIO()
-    target.write((",".join(kept.columns) + end).encode())
-    texts = kept.select(pl.all().cast(pl.String).fill_null(""))
-    texts.write_csv(target, include_header=False, quote_style="always", line_terminator=end)
+    target.write((",".join(rows.columns) + line_end).encode())
+    texts = rows.select(pl.all().cast(pl.String).fill_null(""))
+    texts.write_csv(target, include_header=False, quote_style="always", line_terminator=line_end)
     return target.getvalue()

@@ -9,23 +9,18 @@ from typing import Any
 
 import polars as pl
 
-from matching.tables import MAIL_V1
-from notify.batches.mail_v1 import as_csv
-from notify.batches.settings import BatchesSettings, Vendor
+from notify.batches.layout import fields, file_name
+from notify.batches.schema import ADDRESS_SEALED, ROW_SEALED
+from notify.batches.settings import BatchesSettings
+from notify.batches.vendors import Vendor
 from notify.letters.body import element_texts, incident_words, needs_credit_steps
 from notify.letters.texts import Wording
 
-__all__ = ["SCHEMA", "body", "content_digest", "elements_csv", "mail_csv"]
+__all__ = ["SCHEMA", "body", "content_digest", "elements_csv"]
 
 SCHEMA = "affected.mail-manifest/1"
 _SEAL_HEX = 8
 _CONTROL_BASE = 1 << 32
-
-
-def mail_csv(rows: pl.DataFrame, vendor: Vendor) -> bytes:
-    """The bytes of MAIL_v1.csv for the rows of one batch."""
-    texts = rows.sort("seq_no").with_columns(pl.col("seq_no").cast(pl.String)).select(MAIL_V1)
-    return as_csv(texts, line_end=vendor.line_end, rename=vendor.rename, drop=vendor.columns.drop)
 
 
 def elements_csv(rows: pl.DataFrame, sets: pl.DataFrame, wording: Wording) -> bytes:
@@ -57,7 +52,7 @@ def body(
 ) -> dict[str, Any]:
     """Everything of the manifest that follows from rows, texts and profile alone.
 
-    `mail` is what `mail_csv` gave for these rows.
+    `mail` is what `mail_file` gave for these rows.
     """
     pieces = rows.filter(pl.col("is_seed") == "N")
     return {
@@ -66,6 +61,14 @@ def body(
         "vendor_profile": vendor.name,
         "vendor_profile_sha256": hashlib.sha256(vendor.model_dump_json().encode()).hexdigest(),
         "mail_sha256": hashlib.sha256(mail).hexdigest(),
+        "mail": {
+            "name": file_name(vendor),
+            "format": vendor.format,
+            "encoding": vendor.encoding,
+            "line_end": vendor.line_end,
+            "columns": fields(vendor),
+        },
+        "seals": {"row_seal": list(ROW_SEALED), "addr_seal": list(ADDRESS_SEALED)},
         "rows": {
             "total": rows.height,
             "pieces": pieces.height,
@@ -106,5 +109,9 @@ def _control_sums(rows: pl.DataFrame) -> dict[str, int | str]:
 
 
 def _templates(rows: pl.DataFrame, wording: Wording) -> list[dict[str, Any]]:
+    """Each letter in use with its digest; `pages` is null until somebody has counted them."""
     versions = rows.select("letter_version", "letter_sha8", "language", "variant").unique()
-    return list(versions.sort("letter_version").iter_rows(named=True))
+    return [
+        {**row, "sha256": wording.letter_sha256(row["language"], row["variant"]), "pages": None}
+        for row in versions.sort("letter_version").iter_rows(named=True)
+    ]

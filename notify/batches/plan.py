@@ -17,9 +17,12 @@ from polars.datatypes import DataType
 
 from matching.store import Workspace, Writer, digest_of, log_counts
 from matching.tables import MAIL_V1, TABLES
+from notify.batches.codes import DUMMY_CODE, with_codes
+from notify.batches.layout import mail_file
 from notify.batches.mail_v1 import check, sealed
-from notify.batches.manifest import body, content_digest, mail_csv
-from notify.batches.settings import BatchesSettings, Vendor, load_vendor
+from notify.batches.manifest import body, content_digest
+from notify.batches.settings import BatchesSettings, load_vendor
+from notify.batches.vendors import Vendor
 from notify.batches.window import window
 from notify.letters.merge import element_sets, entity_table, worded
 from notify.letters.proofs import checked_wording
@@ -71,7 +74,7 @@ def run(workspace: Workspace, settings: BatchesSettings) -> None:
     """
     vendor, (wording, _) = load_vendor(settings), checked_wording(settings)
     plan = Plan(workspace, settings, vendor, wording, entity_table(workspace))
-    mail = _mail(workspace)
+    mail = with_codes(workspace, settings, _mail(workspace))
     batches = _cut(workspace, mail, vendor)
     key = _resume_key(workspace, settings)
     with workspace.writer("pieces", resume_key=key) as pieces, ThreadPoolExecutor(IN_HAND) as pool:
@@ -89,7 +92,16 @@ def run(workspace: Workspace, settings: BatchesSettings) -> None:
 
 def _resume_key(workspace: Workspace, settings: BatchesSettings) -> str:
     """Digest of all that a piece depends on: what a killed run finished under it is kept."""
-    inputs = ("notices", "elements", "entities", "leaked", "leaked_std", "charts", "charts_std")
+    inputs = (
+        "notices",
+        "elements",
+        "entities",
+        "leaked",
+        "leaked_std",
+        "charts",
+        "charts_std",
+        "codes",
+    )
     tables = [workspace.digest(name) for name in inputs]
     return digest_of(_VERSION, tables, settings.model_dump(mode="json"))
 
@@ -228,12 +240,21 @@ def _seeds(plan: Plan, batch: Batch, rows: pl.DataFrame) -> Iterator[pl.DataFram
             "no_ncoa": "Y",
         }
         texts = [pl.lit(value, dtype=pl.String).alias(column) for column, value in values.items()]
-        yield rows.slice(beside, 1).with_columns(*texts, place=pl.col("place") + 0.5 + number / 1e6)
+        place = pl.col("place") + 0.5 + number / 1e6
+        yield rows.slice(beside, 1).with_columns(*texts, *_dummy_code(rows, number), place=place)
+
+
+def _dummy_code(rows: pl.DataFrame, number: int) -> list[pl.Expr]:
+    """A decoy beside a letter with a monitoring code bears one that opens nothing."""
+    if "cm_code" not in rows.columns:
+        return []
+    dummy = pl.lit(f"{DUMMY_CODE}{number:04d}")
+    return [pl.when(pl.col("cm_code").is_not_null()).then(dummy).alias("cm_code")]
 
 
 def _batch_row(plan: Plan, batch: Batch, rows: pl.DataFrame) -> tuple[str, int, str, int, int, str]:
     seeds, vendor = rows.height - batch.pieces, plan.vendor
-    mail = mail_csv(rows, vendor)
+    mail = mail_file(rows, vendor)
     said = body(rows, mail, vendor=vendor, settings=plan.settings, wording=plan.wording)
     content = content_digest(said)
     return batch.batch_id, batch.wave, vendor.name, batch.pieces, seeds, content

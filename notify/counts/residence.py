@@ -60,7 +60,7 @@ def _lower_told(best: NDArray[np.int64], workspace: Workspace, people: pl.Series
     """Note where the post found people, and where an entity says that they live."""
     homes = told_places(workspace).filter(pl.col("kind") == "home").drop_nulls("state")
     known = homes.with_columns(address_as_of="told_on").filter(
-        pl.col("state").is_in(_CODES.categories)
+        pl.col("state").is_in(_CODES.categories.implode())
     )
     told = known.with_columns(_without_military("state")).select("person_id", _order())
     at = told.with_columns(person=numbers_of(told["person_id"], people)).drop_nulls("person")

@@ -109,7 +109,11 @@ class Wording(Closed):
         return f"IND-{language.upper()}-{short}-V{self.texts[language].version}"
 
     def letter_sha8(self, language: str, variant: str) -> str:
-        """First 8 hex digits of the digest over layout, text, kinds of PHI and version."""
+        """First 8 hex digits of `letter_sha256`."""
+        return self.letter_sha256(language, variant)[:8]
+
+    def letter_sha256(self, language: str, variant: str) -> str:
+        """Digest over layout, text, kinds of PHI and version."""
         kinds = {name: element.model_dump() for name, element in sorted(self.elements.items())}
         parts = (
             self.template_sha256,
@@ -117,7 +121,7 @@ class Wording(Closed):
             str(kinds),
             self.letter_version(language, variant),
         )
-        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:8]
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
     def versions(self) -> list[tuple[str, str]]:
         """Every (language, variant) there is a text for."""

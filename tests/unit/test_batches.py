@@ -21,32 +21,13 @@ from matching.tables import MAIL_V1, TABLES
 from notify import batches, notices, printed
 from notify.batches import BatchesSettings
 from notify.batches.mail_v1 import HEADER, sealed
-from notify.batches.settings import Seed, Vendor
+from notify.batches.vendors import Seed, Vendor
 from notify.ledger import figure_d, figure_l
 from notify.letters.settings import CONFIGS
 from notify.notices import NoticesSettings
+from tests.batch_tables import MAILED, PEOPLE, SETTINGS, plan, release
 from tests.notice_tables import AS_OF, ASSOCIATE, INCIDENT, MAILING, NOW, build
 
-SETTINGS = BatchesSettings(
-    incident=INCIDENT, business_associate=ASSOCIATE, mailing=MAILING, as_of=AS_OF
-)
-PEOPLE: list[dict[str, Any]] = [
-    {},
-    {"person": {"language": "es"}, "raw": {"first_name": "Zoë", "last_name": "Nuñez"}},
-    {"entity": "CE4", "person": {"minor_on": MAILING.planned_mail_on.replace(year=2030)}},
-    {"chart": {"country": "CA", "city": "TORONTO", "state": None, "zip5": None}},
-    {"status": "possible", "elements": ["ssn", "name"]},
-    {"raw": {"first_name": "=JANE", "last_name": "DOE"}},
-    {"chart": {"zip5": None}},
-    {
-        "chart": {
-            "email": "a@example.org",
-            "email_consent_on": AS_OF,
-            "email_consent_scope": "all",
-        },
-    },
-]
-MAILED = 5
 DOCUMENTED_HEADER = (
     "mailpiece_id,batch_id,seq_no,wave,remail_of,letter_version,letter_sha8,language,variant,"
     "salutation_line,recipient_name,name_prefix,name_first,name_middle,name_last,name_suffix,care_of,"
@@ -60,23 +41,8 @@ DOCUMENTED_HEADER = (
 
 @pytest.fixture
 def planned(workspace: Workspace) -> Workspace:
-    _round(workspace, PEOPLE)
+    plan(workspace, PEOPLE)
     return workspace
-
-
-def _round(workspace: Workspace, people: list[dict[str, Any]] | None = None) -> None:
-    if people is not None:
-        build(workspace, people)
-    notices.run(workspace, NoticesSettings(incident=INCIDENT, mailing=MAILING, as_of=AS_OF))
-    batches.run(workspace, SETTINGS)
-
-
-def _release(workspace: Workspace) -> Path:
-    done = batches.export(
-        workspace, SETTINGS, batches=list(workspace.read("batches")["batch_id"]), recorded_at=NOW
-    )
-    (folder,) = done.folder.iterdir()
-    return folder
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:
@@ -84,12 +50,12 @@ def _rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_the_header_is_the_documented_one(planned: Workspace) -> None:
-    first = (_release(planned) / "MAIL_v1.csv").read_bytes().split(b"\n")[0].decode()
+    first = (release(planned) / "MAIL_v1.csv").read_bytes().split(b"\n")[0].decode()
     assert first == HEADER == DOCUMENTED_HEADER
 
 
 def test_the_file_is_the_golden_one(planned: Workspace, request: pytest.FixtureRequest) -> None:
-    made = (_release(planned) / "MAIL_v1.csv").read_text("utf-8")
+    made = (release(planned) / "MAIL_v1.csv").read_text("utf-8")
     golden = Path(__file__).parent.parent / "golden" / "MAIL_v1.csv"
     if request.config.getoption("--update-golden", default=False):
         golden.write_text(made, "utf-8")
@@ -97,7 +63,7 @@ def test_the_file_is_the_golden_one(planned: Workspace, request: pytest.FixtureR
 
 
 def test_rows_are_quoted_numbered_and_hold_decoys(planned: Workspace) -> None:
-    folder = _release(planned)
+    folder = release(planned)
     lines = (folder / "MAIL_v1.csv").read_text("utf-8").splitlines()
     assert all(line.startswith('"') and line.endswith('"') for line in lines[1:])
     rows = _rows(folder)
@@ -116,7 +82,7 @@ def test_rows_are_quoted_numbered_and_hold_decoys(planned: Workspace) -> None:
 
 
 def test_a_stranger_can_check_both_seals_from_the_manifest(planned: Workspace) -> None:
-    folder = _release(planned)
+    folder = release(planned)
     manifest = json.loads((folder / "manifest.json").read_text())
     key = bytes.fromhex(manifest["seal_key"])
 
@@ -135,7 +101,7 @@ def test_a_stranger_can_check_both_seals_from_the_manifest(planned: Workspace) -
 
 
 def test_the_manifest_adds_up(planned: Workspace) -> None:
-    folder = _release(planned)
+    folder = release(planned)
     manifest = json.loads((folder / "manifest.json").read_text())
     rows = _rows(folder)
     pieces = [row for row in rows if row["is_seed"] == "N"]
@@ -156,7 +122,7 @@ def test_the_manifest_adds_up(planned: Workspace) -> None:
 
 
 def test_exceptions_name_the_notice_and_the_fault_but_no_text(planned: Workspace) -> None:
-    text = (_release(planned) / "exceptions.csv").read_text()
+    text = (release(planned) / "exceptions.csv").read_text()
     (row,) = csv.DictReader(io.StringIO(text))
     assert (row["person_id"], row["entity_id"]) == ("P00005", "CE1")
     assert row["reason"].startswith("exception:formula:recipient_name")
@@ -174,14 +140,14 @@ def test_the_outbox_holds_ids_only(planned: Workspace) -> None:
 
 
 def test_released_pieces_are_told_and_never_planned_again(planned: Workspace) -> None:
-    folder = _release(planned)
+    folder = release(planned)
     events = planned.read("events")
     assert events.height == MAILED
     assert set(events["piece_id"]) == {
         r["mailpiece_id"] for r in _rows(folder) if r["is_seed"] == "N"
     }
     assert planned.read("registry")["person_id"].n_unique() == MAILED
-    _round(planned)
+    plan(planned)
     assert planned.rows("batches") == 0
     states = planned.read("ledger")["state"].value_counts().rows()
     assert dict(states)["mailed"] == MAILED
@@ -191,7 +157,7 @@ def test_released_pieces_are_told_and_never_planned_again(planned: Workspace) ->
 def test_a_finished_folder_is_never_touched_and_an_unfinished_one_is_rebuilt(
     planned: Workspace,
 ) -> None:
-    folder = _release(planned)
+    folder = release(planned)
     before = (folder / "manifest.json").stat().st_mtime_ns
     assert batches.export(planned, SETTINGS, batches=[folder.name], recorded_at=NOW).pieces == 0
     assert (folder / "manifest.json").stat().st_mtime_ns == before
@@ -205,7 +171,7 @@ def test_a_finished_folder_is_never_touched_and_an_unfinished_one_is_rebuilt(
     assert planned.rows("events") == MAILED
 
 
-def test_a_kill_after_done_is_settled_before_the_next_round(
+def test_a_kill_after_done_is_settled_before_the_nextplan(
     planned: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object, **__: object) -> int:
@@ -213,7 +179,7 @@ def test_a_kill_after_done_is_settled_before_the_next_round(
 
     batch = planned.read("batches")["batch_id"][0]
     with monkeypatch.context() as patch:
-        patch.setattr("notify.batches.release._note", killed)
+        patch.setattr("notify.batches.release.note", killed)
         with pytest.raises(KeyboardInterrupt):
             batches.export(planned, SETTINGS, batches=[batch], recorded_at=NOW)
     assert planned.rows("events") == 0
@@ -273,8 +239,8 @@ def test_a_real_incident_leaves_no_plain_file_of_people(tmp_path: Path) -> None:
     workspace, _ = Workspace.create(
         tmp_path / "ws", incident_id="real", synthetic=False, key_file=tmp_path / "key.json"
     )
-    _round(workspace, PEOPLE[:2])
-    folder = _release(workspace)
+    plan(workspace, PEOPLE[:2])
+    folder = release(workspace)
     names = {path.name for path in folder.iterdir()}
     assert {"MAIL_v1.csv.enc", "manifest.json.enc", "exceptions.csv.enc", ".done"} <= names
     assert b"BALTIMORE" not in b"".join(p.read_bytes() for p in folder.rglob("*") if p.is_file())
@@ -292,10 +258,10 @@ def test_a_hold_recorded_after_the_plan_stops_the_batch(planned: Workspace) -> N
             "dated_on": AS_OF, "recorded_at": NOW}  # fmt: skip
     planned.append("facts", TABLES["facts"].complete(pl.DataFrame([fact])))
     with pytest.raises(CheckFailed, match="court hold on CE4"):
-        _release(planned)
+        release(planned)
     assert not (planned.out / "batches").exists()
-    _round(planned)
-    assert "CE4" not in _release(planned).joinpath("MAIL_v1.csv").read_text().split('"')
+    plan(planned)
+    assert "CE4" not in release(planned).joinpath("MAIL_v1.csv").read_text().split('"')
 
 
 def test_an_unknown_batch_is_refused(planned: Workspace) -> None:
@@ -338,7 +304,7 @@ def test_records_read_in_slices_change_nothing(
     monkeypatch.setattr("notify.records.RECORDS_AT_ONCE", 3)
     monkeypatch.setattr("notify.batches.plan.PIECES_AT_ONCE", 2)
     planned.write("pieces", TABLES["pieces"].empty())
-    _round(planned)
+    plan(planned)
     assert [planned.digest(name) for name in tables] == whole
 
 
