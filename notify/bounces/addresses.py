@@ -14,7 +14,7 @@ ADDRESS = re.compile(rf"(?<![^\s<>()\[\]{{}},;:\"'\\|=/*!]){_LOCAL}@{_DOMAIN}")
 _TYPE = re.compile(r"\s*([A-Za-z0-9.-]{1,30})\s*;\s*(.*)", re.DOTALL)
 _COMMENT = re.compile(r"(?<=\s)\([^()]*\)")
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
-_ELIDED = re.compile(r"\.\.\.|\*\*|…|\bx{4,}@")
+_ELIDED = re.compile(r"\.\.\.|\*\*|…")
 _HIGHEST = 0x10FFFF
 
 

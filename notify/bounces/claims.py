@@ -7,14 +7,14 @@ must both name the same piece; either alone could be written by anybody who ever
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from notify.bounces.delivery_status import envelope_ids, groups
 from notify.bounces.mime import Part
 from notify.bounces.notification import Notification, leaves
 
-__all__ = ["Claims", "claims_of", "piece_of"]
+__all__ = ["Claims", "claimed", "claims_of", "piece_of"]
 
 _TOKEN = re.compile(r"bounce(?:\+|=2B|%2B)([0-9A-Za-z]{20,30})(?![0-9A-Za-z])", re.IGNORECASE)
 """Also within what forwarders make of an envelope: `SRS0=..=bounce+TOKEN@`, `prvs=..=bounce+TOKEN@`."""
@@ -22,7 +22,7 @@ _PIECE = r"[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{16}"
 _MESSAGE_ID = re.compile(rf"<({_PIECE})@[^<>\s@]{{1,253}}>")
 _ENVELOPE_ID = re.compile(rf"<?({_PIECE})(?:@\S{{1,253}})?>?$")
 _MACHINE = {"message/delivery-status", "message/global-delivery-status", "message/feedback-report"}
-_OURS = ("message-id", "references", "in-reply-to", "x-original-message-id", "original-message-id")
+_PIECE_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def claims_of(mail: Part, note: Notification) -> Claims:
     """What the mail's head, its machine-readable parts and the returned heads name."""
     machine = [part.text() for part in leaves(mail) if part.type in _MACHINE]
     texts = [value for _, value in mail.headers]
-    returned = [head for part in note.returned for head in _heads(part)]
+    returned = note.returned
     texts += machine + [value for head in returned for _, value in head.headers]
     texts.append(note.after)
     tokens = [found for text in texts for found in _TOKEN.findall(text)]
@@ -76,9 +76,11 @@ def piece_of(claims: Claims, mailpiece_of: Callable[[str], str | None]) -> tuple
     return None, "not_proved" if by_message or by_envelope else "no_token"
 
 
-def _heads(part: Part) -> Iterator[Part]:
-    yield part
+def claimed(claims: Claims) -> str | None:
+    """What a mail names as its piece, believed or not, as a person who looks into it would search for it."""
+    named = [token[:_PIECE_LENGTH] for token in claims.tokens]
+    return next(iter([*named, *claims.message_ids, *claims.envelope_ids]), None)
 
 
-def _once(found: Iterator[str] | list[str]) -> tuple[str, ...]:
+def _once(found: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.upper() for text in found))

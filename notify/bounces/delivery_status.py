@@ -24,10 +24,13 @@ _RECIPIENT = ("original-recipient", "final-recipient", "x-actual-recipient")
 _OUTCOME = ("action", "status")
 _STARTS = {"original-recipient", "final-recipient", "action", "status"}
 _IN_TEXT = re.compile(
-    r"^[>| \t]*(?:Reporting-MTA|Final-Recipient|Original-Recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE
+    r"^[>| \t]*(?:Reporting-MTA|Final-Recipient|Original-Recipient)[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
 )
 _QUOTED = re.compile(r"^[>| \t]*>[ \t]?", re.MULTILINE)
-_NAMES = re.compile(r"^[ \t]*(Final-Recipient|Original-Recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_NAMES = re.compile(
+    r"^[ \t]*(Final-Recipient|Original-Recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE
+)
 _SAYS = re.compile(r"^[ \t]*(Action|Status)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _ACTIONS = (
     ("delay", Kind.DELAYED), ("transient", Kind.DELAYED), ("deliver", Kind.SUCCESS), ("success", Kind.SUCCESS),
@@ -72,7 +75,9 @@ def _put_together(found: list[Fields]) -> list[Fields]:
     for group in found:
         last = made[-1] if made else {}
         named = any(name in group for name in _RECIPIENT)
-        open_group = any(name in last for name in _RECIPIENT) and not any(n in last for n in _OUTCOME)
+        open_group = any(name in last for name in _RECIPIENT) and not any(
+            n in last for n in _OUTCOME
+        )
         more_of_it = "diagnostic-code" in group and "action" in last and "action" not in group
         if not named and made and (open_group or more_of_it):
             made[-1] = {**group, **last}
@@ -97,7 +102,14 @@ def _finding(group: Fields, human: str) -> Finding:
     action = group.get("action", "").split("(")[0].strip().lower() or None
     said = " ".join(
         group[name]
-        for name in ("diagnostic-code", "status", "x-supplementary-info", "x-notes", "x-display-name", "action")
+        for name in (
+            "diagnostic-code",
+            "status",
+            "x-supplementary-info",
+            "x-notes",
+            "x-display-name",
+            "action",
+        )
         if name in group and not (name == "status" and "." in group[name][:3])
     )
     status = best_status(group.get("status", ""), group.get("diagnostic-code", "") or said)

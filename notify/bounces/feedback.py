@@ -21,7 +21,9 @@ _RECIPIENT = ("original-rcpt-to", "removal-recipient", "original-recipient", "fi
 _OLD_STYLE = ("x-hmxmroriginalrecipient", "x-aol-complaint-recipient")
 """Header that a provider's older complaints add to the mail they return, with whom they speak for."""
 _DISPOSITION = {"message/disposition-notification", "message/global-disposition-notification"}
-_REJECTED = re.compile(r"automatically rejected|was rejected|rejected your|refused|denied|quota", re.IGNORECASE)
+_REJECTED = re.compile(
+    r"automatically rejected|was rejected|rejected your|refused|denied|quota", re.IGNORECASE
+)
 
 
 def complaint(mail: Part, note: Notification) -> list[Finding]:
@@ -61,5 +63,7 @@ def _joined(found: list[Fields]) -> Fields:
 def _of_fields(fields: Fields, note: Notification) -> list[Finding]:
     of_type = fields.get("feedback-type", "abuse").strip().lower()
     kind = Kind.REPORT if of_type.startswith(_ASKS_NOTHING) else Kind.COMPLAINT
-    recipient = next((found for n in _RECIPIENT if (found := typed_address(fields.get(n, "")))), None)
+    recipient = next(
+        (found for n in _RECIPIENT if (found := typed_address(fields.get(n, "")))), None
+    )
     return [Finding(recipient or note.original_recipient(), kind)]

@@ -24,6 +24,8 @@ MAIL_BYTES = 32 << 20
 HEADER_BYTES = 64 << 10
 LEAF_BYTES = 256 << 10
 """Kept of one part: 2,000 recipients of a delivery status."""
+PREAMBLE_BYTES = 300
+"""Before the first boundary of a mail that does not say that it has parts; further on it is quoted mail."""
 DEPTH = 10
 PARTS = 200
 _FIELDS = 500
@@ -31,7 +33,9 @@ _VALUE_CHARS = 4_000
 _LINE_END = re.compile(rb"\r+\n?")
 _FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]*:")
 _PARAMETER = re.compile(r';\s*([\w.*-]{1,60})\s*=\s*("(?:[^"\\]|\\.)*"|[^;"]*)')
-_GUESSED = re.compile(rb"^--([^\n]{1,100})\n(?=Content-[A-Za-z-]{1,40}:)", re.IGNORECASE | re.MULTILINE)
+_GUESSED = re.compile(
+    rb"^--([^\n]{1,100})\n(?=Content-[A-Za-z-]{1,40}:)", re.IGNORECASE | re.MULTILINE
+)
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _NO_CHARSET = {"ascii", "idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
 """Not believed: Python's codecs that no mail is written in, some of them quadratic; and ASCII, see below."""
@@ -57,7 +61,7 @@ class Part:
         return [value for key, value in self.headers if key in names]
 
     def text(self) -> str:
-        """The body as text: transfer encoding and charset undone, line ends `\\n`."""
+        """The body as text: transfer encoding and charset undone, line ends as one character."""
         data = _transferred(self.body, self.get("content-transfer-encoding"))
         return _readable(_charset_undone(data, self.params.get("charset", "")))
 
@@ -135,7 +139,8 @@ class _Parser:
         declared = params.get("boundary", "").encode("utf-8", "surrogateescape")
         found = self._between(declared, start, end) if declared else []
         if not found:
-            guessed = _GUESSED.search(self.data, start, min(end, start + HEADER_BYTES))
+            near = HEADER_BYTES if declared or kind.startswith("multipart/") else PREAMBLE_BYTES
+            guessed = _GUESSED.search(self.data, start, min(end, start + near))
             found = self._between(guessed[1].rstrip(), start, end) if guessed else []
         inner = "message/rfc822" if kind == "multipart/digest" else "text/plain"
         made: list[Part] = []
@@ -147,7 +152,8 @@ class _Parser:
 
     def _between(self, boundary: bytes, start: int, end: int) -> list[tuple[int, int]]:
         """Where the parts between the boundary lines lie; the last may lack its end."""
-        mark, spans, at, begun = b"--" + boundary, [], start, -1
+        mark, at, begun = b"--" + boundary, start, -1
+        spans: list[tuple[int, int]] = []
         while len(spans) <= PARTS:
             found = self.data.find(mark, at, end)
             if found < 0:

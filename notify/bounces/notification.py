@@ -37,7 +37,15 @@ _RETURNED = re.compile(
     re.IGNORECASE,
 )
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,40}):(?:[ \t]|$)")
-_OF_MAIL = {"received", "message-id", "return-path", "mime-version", "dkim-signature", "content-type", "x-mailer"}
+_OF_MAIL = {
+    "received",
+    "message-id",
+    "return-path",
+    "mime-version",
+    "dkim-signature",
+    "content-type",
+    "x-mailer",
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -13,7 +13,7 @@ from notify.bounces.claims import Claims, claims_of
 from notify.bounces.kinds import FINAL, Finding, Kind
 from notify.bounces.mime import Part, parse
 from notify.bounces.notification import Notification, is_status, leaves, notices, notification
-from notify.bounces.senders import from_mail_system, is_auto_reply
+from notify.bounces.senders import from_mail_system, is_auto_reply, seems_auto_reply
 from notify.bounces.words import findings_in_words, lone_candidate
 
 __all__ = ["Notice", "failures", "findings", "read"]
@@ -23,10 +23,11 @@ _FLAT_CHARS = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One report in a mail: what it says, at least one finding, and what it claims to be about."""
+    """One report in a mail: what it says, at least one finding, what it claims to be about, its Date field."""
 
     findings: tuple[Finding, ...]
     claims: Claims
+    date: str
 
 
 def read(data: bytes) -> tuple[Notice, ...]:
@@ -40,7 +41,9 @@ def read(data: bytes) -> tuple[Notice, ...]:
         claims = claims_of(inner, note)
         if outer is not None and inner is not mail:
             claims = claims.joined(outer)
-        made.append(Notice(tuple(_said(inner, note)), claims))
+        made.append(
+            Notice(tuple(_said(inner, note)), claims, inner.get("date") or mail.get("date"))
+        )
     return tuple(made)
 
 
@@ -60,9 +63,12 @@ def _said(mail: Part, note: Notification) -> list[Finding]:
     found = feedback.complaint(mail, note) or _by_status(mail, note) or feedback.receipt(mail, note)
     if found:
         return found
-    if is_auto_reply(mail, note):
-        return [Finding(None, Kind.AUTO_REPLY)]
+    answer = [Finding(None, Kind.AUTO_REPLY)]
+    if is_auto_reply(mail):
+        return answer
     found = findings_in_words(mail, note, system=from_mail_system(mail))
+    if all(finding.recipient is None for finding in found) and seems_auto_reply(mail, note):
+        return answer
     return found or [Finding(None, Kind.UNRECOGNISED)]
 
 

@@ -7,7 +7,7 @@ import re
 from notify.bounces.mime import Part, decoded_header
 from notify.bounces.notification import Notification, subject
 
-__all__ = ["from_mail_system", "is_auto_reply"]
+__all__ = ["from_mail_system", "is_auto_reply", "seems_auto_reply"]
 
 _SYSTEM = re.compile(
     r"mailer[-_. ]?daemon|post-?master|mail[-_ ]?daemon|mail ?delivery|mail ?administrator|system administrator"
@@ -54,18 +54,22 @@ def from_mail_system(mail: Part) -> bool:
     return bool(_SYSTEM.search(sender) or _SUBJECT.search(subject(mail)))
 
 
-def is_auto_reply(mail: Part, note: Notification) -> bool:
-    """A vacation notice, a ticket number, a challenge, a moderator's queue (RFC 3834 and what is older)."""
-    title = subject(mail)
-    if _ANSWER.match(title) or _CHALLENGE.search(title):
+def is_auto_reply(mail: Part) -> bool:
+    """A vacation notice or a ticket number, by its subject or a header that nothing else bears."""
+    if _ANSWER.match(subject(mail)) or any(mail.get(name) for name in _HEADERS):
         return True
-    if any(mail.get(name) for name in _HEADERS):
+    precedences = {value.strip().lower() for value in mail.all("precedence", "x-precedence")}
+    return bool(precedences & {"auto_reply", "auto-reply"})
+
+
+def seems_auto_reply(mail: Part, note: Notification) -> bool:
+    """A challenge, a moderator's queue, an answer of some machine that is no mail system (RFC 3834).
+
+    To be asked where no failed address was found: bounces call themselves auto-replied too, and return
+    subjects that speak of moderators.
+    """
+    if _CHALLENGE.search(subject(mail)) or _CHALLENGE.search(note.human):
         return True
-    if "auto_reply" in {mail.get(name).strip().lower() for name in ("precedence", "x-precedence")}:
-        return True
-    daemon = bool(_SYSTEM.search(decoded_header(mail.get("from"))))
-    automatic = mail.get("auto-submitted").lower().startswith(("auto-replied", "auto-generated", "auto-notified"))
-    suppressed = bool(mail.get("x-auto-response-suppress"))
-    if not daemon and (automatic or suppressed) and not _SUBJECT.search(title):
-        return True
-    return not mail.get("x-failed-recipients") and bool(_CHALLENGE.search(note.human))
+    automatic = ("auto-replied", "auto-generated", "auto-notified")
+    says_so = mail.get("auto-submitted").strip().lower().startswith(automatic)
+    return (says_so or bool(mail.get("x-auto-response-suppress"))) and not from_mail_system(mail)

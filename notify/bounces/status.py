@@ -67,12 +67,15 @@ _EXPIRED = _words(
     r"maximum .{0,20}(?:time|retr)", r"could not (?:connect|be contacted)", r"too many (?:connect|concurr|retr)",
 )  # fmt: skip
 _CERTAINLY_UNKNOWN = _words(
-    r"user unknown", r"unknown user", r"no such (?:user|mailbox|recipient|address)", r"does ?n[o']t exist"
+    r"user unknown",
+    r"unknown user",
+    r"no such (?:user|mailbox|recipient|address)",
+    r"does ?n[o']t exist",
 )
 
 _WAITS = _words(
-    r"will (?:be (?:re-?tri|re-?attempt)|re-?try|keep trying|continue|try again|still be|attempt)", r"still (?:being )?tr(?:y|ied)",
-    r"warning only", r"(?:do|need) not (?:need to )?re-?send", r"not (?:yet )?been delivered", r"not yet be", r"has been delayed",
+    r"will (?:be (?:re-?tri|re-?attempt)|re-?try|keep trying|continue|try again|still be)", r"still (?:being )?tr(?:y|ied)",
+    r"warning only", r"(?:do|need) not (?:need to )?re-?send", r"not yet (?:been|be) ", r"has been delayed",
     r"is delayed", r"delivery (?:is |was |has been )?(?:temporarily )?(?:delay|deferred|suspended)", r"being retried", r"delayed mail",
     r"attempts? (?:to deliver .{0,60})?will (?:continue|be)", r"no action is required", r"message delayed", r"\(delay\)",
     r"continue(?:s)? (?:to try|trying)", r"wird (?:weiterhin )?versucht", r"verzögert", r"sigue intentando", r"se (?:ha )?retras",
@@ -135,7 +138,9 @@ def failure_kind(status: str | None, said: str) -> Kind:
         return Kind.HARD if of_person or status in _OF_THE_PERSON else Kind.POLICY
     if status.startswith("5.4.") and _EXPIRED.search(said) and not _UNKNOWN.search(said):
         return Kind.SOFT
-    general = status in {"", "2.0.0"} or status.endswith(".0") or status.startswith(("5.3.", "5.5."))
+    general = (
+        status in {"", "2.0.0"} or status.endswith(".0") or status.startswith(("5.3.", "5.5."))
+    )
     if status.startswith("5.2.") or general:
         return _by_words(said, general=general)
     return Kind.HARD

@@ -40,7 +40,10 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _ALONE = re.compile(r"[\s<>\[\]()*•·.:;,\"'=-]*$")
-_REPLY_AFTER = re.compile(r"^[\s>\])\"':;,.(-]*(?:\.\.\. ?)?(?:\(?#?[45]\d\d\b|[45]\.\d+\.\d+|host |smtp|delivery )", re.IGNORECASE)
+_REPLY_AFTER = re.compile(
+    r"^[\s>\])\"':;,.(-]*(?:\.\.\. ?)?(?:\(?#?[45]\d\d\b|[45]\.\d+\.\d+|host |smtp|delivery )",
+    re.IGNORECASE,
+)
 _NEAR_LINES = 3
 
 
@@ -72,7 +75,9 @@ def lone_candidate(mail: Part, note: Notification) -> str | None:
     """The one address that the words, else the returned head, can mean; null where there are several."""
     failed = address_in(mail.get("x-failed-recipients"))
     found = {failed} if failed else _candidates(mail, note)
-    return next(iter(found)) if len(found) == 1 else note.original_recipient() if not found else None
+    return (
+        next(iter(found)) if len(found) == 1 else note.original_recipient() if not found else None
+    )
 
 
 def _finding(address: str | None, said: str, *, waits: bool) -> Finding:
@@ -113,7 +118,7 @@ def _message(mail: Part) -> Message:
 
 def _ours(mail: Part, note: Notification) -> set[str]:
     """Addresses that are the sender's or the reporter's own, lower case: never whom the mail failed to reach."""
-    heads = mail.all("from", "to", "cc", "reply-to", "return-path", "delivered-to", "x-original-to", "sender")
+    heads = mail.all("from", "to", "cc", "reply-to", "return-path", "delivered-to", "sender")
     for head in note.returned:
         heads += head.all("from", "sender", "reply-to", "return-path", "errors-to")
     return {found.lower() for value in heads for found in ADDRESS.findall(value)}
@@ -121,7 +126,12 @@ def _ours(mail: Part, note: Notification) -> set[str]:
 
 def _candidates(mail: Part, note: Notification) -> set[str]:
     """Addresses of the human text that count most, if any does; X-Failed-Recipients before all."""
-    named = {a for value in mail.all("x-failed-recipients") for a in ADDRESS.findall(value) if is_whole(a)}
+    named = {
+        a
+        for value in mail.all("x-failed-recipients")
+        for a in ADDRESS.findall(value)
+        if is_whole(a)
+    }
     if named:
         return named
     ours = _ours(mail, note)
@@ -148,9 +158,17 @@ def _score(line: str, start: int, end: int, near: str) -> int:
     if _CONTACT.search(before[-60:]) and not _NAMED.search(before):
         return 0
     named = bool(_NAMED.search(before)) or bool(_REPLY_AFTER.match(after))
-    alone = bool(_ALONE.fullmatch(before) and (_ALONE.fullmatch(after) or after.lstrip(" >\"'")[:1] in {":", "("}))
+    alone = bool(
+        _ALONE.fullmatch(before)
+        and (_ALONE.fullmatch(after) or after.lstrip(" >\"'")[:1] in {":", "("})
+    )
     failing = status_in(near) is not None or says_failed(near)
-    return 1 + (named or alone) + (failing and (named or alone)) + (named and failing and bool(status_in(near)))
+    return (
+        1
+        + (named or alone)
+        + (failing and (named or alone))
+        + (named and failing and bool(status_in(near)))
+    )
 
 
 def _passage(text: str, address: str, *, alone: bool) -> str:
