@@ -48,7 +48,7 @@ def claims_of(mail: Part, note: Notification) -> Claims:
     texts = [value for _, value in mail.headers]
     returned = note.returned
     texts += machine + [value for head in returned for _, value in head.headers]
-    texts.append(note.after)
+    texts += [note.human, note.after]
     tokens = [found for text in texts for found in _TOKEN.findall(text)]
     ids = [v for head in returned for v in head.all("message-id", "x-original-message-id")]
     ids += mail.all("references", "in-reply-to", "x-original-message-id", "original-message-id")

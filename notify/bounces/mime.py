@@ -101,7 +101,7 @@ class _Parser:
         leaf = self.data[body : min(end, body + LEAF_BYTES)]
         children: tuple[Part, ...] = ()
         if depth < DEPTH and self.left > 0:
-            if kind.startswith("multipart/") or not given:
+            if kind.startswith("multipart/") or (not given and kind == "text/plain"):
                 children = self._multipart(kind, params, body, end, depth)
             elif kind in _MESSAGE:
                 children = self._message(headers, body, end, depth)
