@@ -23,7 +23,7 @@ _STATUS = {"message/delivery-status", "message/global-delivery-status", "text/de
 _REPORTS = {*_STATUS, "message/feedback-report", "message/disposition-notification",
             "message/global-disposition-notification"}  # fmt: skip
 _RETURNED_HEADERS = {"text/rfc822-headers", "message/rfc822-headers", "message/global-headers"}
-_UNSEEN = re.compile(r"<(style|script|head)\b[^<>]*>.{0,60000}?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_UNSEEN = re.compile(r"<(/?)(style|script|head)\b[^<>]*>", re.IGNORECASE)
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/td|/li|/h\d|/table|p|div|tr|hr)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[!/?A-Za-z][^<>]*>")
 _RETURNED = re.compile(
@@ -146,6 +146,19 @@ def _heads_in(after: str) -> list[Part]:
 
 def _without_tags(text: str) -> str:
     """Readable lines of HTML; each pattern stops at the next `<`, so that no text makes it slow."""
-    text = _UNSEEN.sub(" ", text) if text.count("<") < 20_000 else text
-    text = _TAG.sub("", _BREAK.sub("\n", text.replace("\n", " ")))
-    return "\n".join(line.strip() for line in html.unescape(text).replace("\xa0", " ").split("\n"))
+    seen = _BREAK.sub("\n", _seen(text).replace("\n", " "))
+    lines = html.unescape(_TAG.sub("", seen)).replace("\xa0", " ").split("\n")
+    return "\n".join(line.strip() for line in lines)
+
+
+def _seen(text: str) -> str:
+    """Without what a reader is not shown; an element that is not closed is shown."""
+    kept, at, inside, begun = [], 0, "", 0
+    for found in _UNSEEN.finditer(text):
+        name = found[2].lower()
+        if not found[1] and not inside:
+            inside, begun = name, found.start()
+        elif found[1] and name == inside:
+            kept.append(text[at:begun])
+            inside, at = "", found.end()
+    return " ".join([*kept, text[at:]])

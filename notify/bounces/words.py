@@ -7,6 +7,7 @@ recipient, alone on a line, next to an SMTP reply. Our own addresses and those f
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from email.message import Message
@@ -21,9 +22,13 @@ from notify.bounces.status import failure_kind, says_delayed, says_failed, statu
 
 __all__ = ["findings_in_words", "lone_candidate"]
 
+logging.getLogger("flufl.bounce").disabled = True
+"""It logs the exceptions of its detectors, and with them what stands in a mail."""
 _FLUFL_LINE_CHARS = 400
 """Its patterns are quadratic in the length of a line without blanks: longer lines are cut for it."""
 _FLUFL_LINES = 600
+_NO_SENDER = "nobody@invalid"
+"""One of its detectors fails, and with it all, where From holds no address."""
 _NOBODY = re.compile(
     r"(?:postmaster|mailer-?daemon|abuse|no-?reply|do-?not-?reply|support|helpdesk|help|hostmaster|webmaster|mail-?admin\w*|bounces?|bounce\+.*)@",
     re.IGNORECASE,
@@ -106,6 +111,9 @@ def _message(mail: Part) -> Message:
     for name, value in mail.headers:
         if name not in {"content-transfer-encoding", "mime-version"}:
             made[name] = value[:1000]
+    if "@" not in (made["from"] or ""):
+        del made["from"]
+        made["from"] = _NO_SENDER
     if mail.type.startswith("multipart/"):
         made.set_payload([_message(part) for part in mail.parts])
     elif mail.parts or mail.type.startswith("message/"):
