@@ -6,15 +6,19 @@ import re
 
 __all__ = ["ADDRESS", "address_in", "is_whole", "typed_address"]
 
-_ATOM = r"[^\s@<>()\[\]{},;:\"'\\|=/]"
-_LOCAL = rf"(?:\"(?:[^\"\\\n]|\\.){{1,64}}\"|{_ATOM}[^\s@<>()\[\]{{}},;:\"\\|]{{0,127}})"
-_DOMAIN = r"(?:\[[0-9A-Fa-f.:IPv]{3,45}\]|[^\W_][\w.-]{0,252})"
-ADDRESS = re.compile(rf"(?<![^\s<>()\[\]{{}},;:\"'\\|=/*!]){_LOCAL}@{_DOMAIN}")
+_WIDE = "（）：，。；、“”‘’「」『』＜＞〈〉《》【】"  # noqa: RUF001  meant as they are
+"""Punctuation of Chinese and Japanese texts, which leave no blank around an address."""
+_ATOM = rf"[^\s@<>()\[\]{{}},;:\"'\\|=/{_WIDE}]"
+_LOCAL = rf"(?:\"(?:[^\"\\\n]|\\.){{1,64}}\"|{_ATOM}[^\s@<>()\[\]{{}},;:\"\\|{_WIDE}]{{0,127}})"
+_LETTER = r"A-Za-z0-9\u00c0-\u024f\u0370-\u052f"
+_DOMAIN = rf"(?:\[[0-9A-Fa-f.:IPv]{{3,45}}\]|[{_LETTER}][{_LETTER}._-]{{0,252}})"
+ADDRESS = re.compile(rf"(?<![^\s<>()\[\]{{}},;:\"'\\|=/*!{_WIDE}]){_LOCAL}@{_DOMAIN}")
 """An address within a text. Every repetition is bounded, so that a long line of letters costs no more than its length."""
 _TYPE = re.compile(r"\s*([A-Za-z0-9.-]{1,30})\s*;\s*(.*)", re.DOTALL)
 _COMMENT = re.compile(r"(?<=\s)\([^()]*\)")
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _ELIDED = re.compile(r"\.\.\.|\*\*|…")
+_PLAIN = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,253}")
 _HIGHEST = 0x10FFFF
 
 
@@ -30,6 +34,8 @@ def typed_address(value: str) -> str | None:
     text = _COMMENT.sub("", text.strip()).strip()
     if text.startswith("<") and ">" in text:
         text = text[1 : text.index(">")]
+    if typed and typed[1].lower() == "utf-8" and _PLAIN.fullmatch(text) and is_whole(text):
+        return text
     return address_in(text)
 
 

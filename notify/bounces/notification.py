@@ -37,6 +37,7 @@ _RETURNED = re.compile(
     re.IGNORECASE,
 )
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,40}):(?:[ \t]|$)")
+_QUOTE = re.compile(r"(?:> ?){1,5}")
 _OF_MAIL = {
     "received",
     "message-id",
@@ -123,8 +124,7 @@ def _cut(text: str) -> tuple[str, str]:
     lines = text.split("\n")
     begun, of_mail, fields = 0, False, 0
     for number, line in enumerate(lines):
-        bare = line.lstrip("> ")
-        found = _HEADER.match(bare)
+        found = _HEADER.match(_QUOTE.sub("", line) if line.startswith(">") else line)
         if found:
             begun = number if not fields else begun
             fields += 1
@@ -139,7 +139,7 @@ def _cut(text: str) -> tuple[str, str]:
 
 
 def _heads_in(after: str) -> list[Part]:
-    lines = [line.removeprefix("> ").removeprefix(">") for line in after.split("\n")]
+    lines = [_QUOTE.sub("", line) if line.startswith(">") else line for line in after.split("\n")]
     first = next((n for n, line in enumerate(lines) if _HEADER.match(line)), None)
     return [] if first is None else [parse("\n".join(lines[first:]).encode("utf-8", "replace"))]
 

@@ -32,6 +32,11 @@ _ANSWER = re.compile(
     r"|ticket (?:received|created)|\[?(?:case|ticket|request) ?#?\d|received your (?:message|request|e-?mail))",
     re.IGNORECASE,
 )
+_ANYWHERE = re.compile(
+    r"out of (?:the )?office|autorepl|auto-repl|automatic reply|automatische antwort|réponse automatique|respuesta autom|risposta automatica"
+    r"|resposta autom|abwesenheitsnotiz|automatick[áa] odpov|automaattinen|odpowiedź automat|otomatik yan|자동 회신|автоответ|自動応答|自動返信|自动回复",
+    re.IGNORECASE,
+)
 _CHALLENGE = re.compile(
     r"confirm (?:your|that you|you are|the) .{0,40}(?:message|e-?mail|mail|human|person|sender|sent)|verify (?:your|that you) .{0,40}(?:sender|human|e-?mail|message)"
     r"|spam ?arrest|boxbe|sender verification|challenge.response|(?:please|to) (?:verify|prove) (?:that )?you(?:'re| are) (?:a )?(?:human|person|real)"
@@ -56,7 +61,8 @@ def from_mail_system(mail: Part) -> bool:
 
 def is_auto_reply(mail: Part) -> bool:
     """A vacation notice or a ticket number, by its subject or a header that nothing else bears."""
-    if _ANSWER.match(subject(mail)) or any(mail.get(name) for name in _HEADERS):
+    title = subject(mail)
+    if _ANSWER.match(title) or _ANYWHERE.search(title) or any(mail.get(name) for name in _HEADERS):
         return True
     precedences = {value.strip().lower() for value in mail.all("precedence", "x-precedence")}
     return bool(precedences & {"auto_reply", "auto-reply"})

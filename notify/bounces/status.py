@@ -11,7 +11,14 @@ import re
 
 from notify.bounces.kinds import Kind
 
-__all__ = ["best_status", "failure_kind", "says_delayed", "says_failed", "status_in"]
+__all__ = [
+    "best_status",
+    "failure_kind",
+    "says_delayed",
+    "says_delivered",
+    "says_failed",
+    "status_in",
+]
 
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.([0-7])\.(\d{1,3})(?!\d|\.\d)")
 _REPLY = re.compile(r"(?<![\w.:/@+-])([45])([0-57]\d)(?=[ \-:;,)\]>]|$)", re.MULTILINE)
@@ -79,7 +86,7 @@ _WAITS = _words(
     r"is delayed", r"delivery (?:is |was |has been )?(?:temporarily )?(?:delay|deferred|suspended)", r"being retried", r"delayed mail",
     r"attempts? (?:to deliver .{0,60})?will (?:continue|be)", r"no action is required", r"message delayed", r"\(delay\)",
     r"continue(?:s)? (?:to try|trying)", r"wird (?:weiterhin )?versucht", r"verzögert", r"sigue intentando", r"se (?:ha )?retras",
-    r"(?:nouvelle|autres?) tentative", r"en retard", r"atrasad", r"in ritardo", r"remains in the queue", r"could not send message for past",
+    r"(?:nouvelle|autres?) tentative", r"en retard", r"atrasad", r"in ritardo", r"remains in the queue", r"has been postponed", r"advisory-only", r"could not send message for past",
 )  # fmt: skip
 _GIVEN_UP = _words(
     r"giv(?:en|ing) up", r"no (?:further|more) (?:attempt|deliver)", r"will not (?:be )?(?:re-?tri|re-?try|try|attempt)",
@@ -96,13 +103,19 @@ _FAILED = _words(
 )  # fmt: skip
 
 
+_DELIVERED = _words(
+    r"(?:has|have) been (?:successfully )?(?:delivered|relayed)", r"was (?:successfully )?delivered to", r"success(?:ful|fully) (?:mail )?deliver",
+    r"\(success\)|\(relay\)", r"deliver\w* .{0,60}success", r"erfolgreich zugestellt", r"entregado correctamente",
+)  # fmt: skip
+
+
 def status_in(text: str) -> str | None:
     """The first enhanced status code of a failure in a text, else `5.0.0` or `4.0.0` of an SMTP reply, else null.
 
     A specific code beats a general one that stands before it.
     """
     codes = [found[0] for found in _ENHANCED.finditer(text) if found[1] != "2"]
-    specific = [code for code in codes if not code.endswith((".0.0", ".0"))]
+    specific = [code for code in codes if not _is_general(code)]
     if specific or codes:
         return (specific or codes)[0]
     reply = _REPLY.search(text)
@@ -116,14 +129,23 @@ def best_status(given: str, said: str) -> str | None:
     told = status_in(said)
     if own is None:
         return told
-    general = own.endswith(".0")
-    refines = told is not None and not told.endswith(".0.0")
-    within = own.endswith(".0.0") or (told or "").startswith(own[:4])
-    if general and refines and within:
+    refines = told is not None and not told[2:].startswith("0.")
+    within = own[2:].startswith("0.") or (told or "").startswith(own[:4])
+    if _is_general(own) and refines and within:
         return told
     if own == "5.0.0" and told == "4.0.0":
         return told
     return own
+
+
+def _is_general(status: str) -> bool:
+    """It says no more than its class: none at all, x.0.y (some use it for anything), x.y.0."""
+    return (
+        not status
+        or status.startswith("2.")
+        or status[2:].startswith("0.")
+        or status.endswith(".0")
+    )
 
 
 def failure_kind(status: str | None, said: str) -> Kind:
@@ -159,6 +181,11 @@ def _by_words(said: str, *, general: bool) -> Kind:
 def says_delayed(text: str) -> bool:
     """The words of a warning: it is still being tried."""
     return bool(_WAITS.search(text)) and not _GIVEN_UP.search(text)
+
+
+def says_delivered(text: str) -> bool:
+    """The words of a notice of success."""
+    return bool(_DELIVERED.search(text))
 
 
 def says_failed(text: str) -> bool:

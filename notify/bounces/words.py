@@ -18,7 +18,7 @@ from notify.bounces.addresses import ADDRESS, address_in, is_whole
 from notify.bounces.kinds import Finding, Kind
 from notify.bounces.mime import Part
 from notify.bounces.notification import Notification, subject
-from notify.bounces.status import failure_kind, says_delayed, says_failed, status_in
+from notify.bounces.status import failure_kind, says_delayed, says_delivered, says_failed, status_in
 
 __all__ = ["findings_in_words", "lone_candidate"]
 
@@ -57,15 +57,16 @@ def findings_in_words(mail: Part, note: Notification, *, system: bool) -> list[F
 
     `system`: a mail system wrote the mail; of others only what `flufl.bounce` knows counts.
     """
-    late, failed = _by_flufl(mail, note)
-    found = late | failed
+    found = _by_flufl(mail, note)
     if not found and system:
         found = _candidates(mail, note)
     if not system and not found:
         return []
     title = subject(mail)
     whole = f"{title}\n{note.human}"
-    waits = bool(late) or says_delayed(whole)
+    waits = says_delayed(whole)
+    if system and says_delivered(whole) and not waits and status_in(whole) is None:
+        return [Finding(lone_candidate(mail, note), Kind.SUCCESS)]
     if not found:
         if not waits and not says_failed(whole):
             return []
@@ -90,14 +91,16 @@ def _finding(address: str | None, said: str, *, waits: bool) -> Finding:
     return Finding(address, Kind.DELAYED if waits else failure_kind(status, said), status)
 
 
-def _by_flufl(mail: Part, note: Notification) -> tuple[set[str], set[str]]:
-    """Addresses (still tried, failed) that `flufl.bounce` finds; none where it fails at all."""
+def _by_flufl(mail: Part, note: Notification) -> set[str]:
+    """Addresses that `flufl.bounce` finds; none where it fails. Whether they wait is read from the words here:
+
+    it takes any "Your message to:" for a warning, a spam filter's refusal too.
+    """
     try:
         late, failed = all_failures(_message(mail))
     except Exception:  # noqa: BLE001  whatever a hostile mail does to its patterns is not our end
-        return set(), set()
-    ours = _ours(mail, note)
-    return _kept(late, ours), _kept(failed, ours)
+        return set()
+    return _kept(late | failed, _ours(mail, note))
 
 
 def _kept(found: frozenset[bytes], ours: set[str]) -> set[str]:
