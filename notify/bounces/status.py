@@ -58,9 +58,7 @@ _FULL = _words(
     r"postfach .{0,30}voll", r"postfach .{0,30}überfüllt", r"überfüllt", r"buz[oó]n .{0,30}llen[oa]", r"bo[iî]te .{0,40}pleine",
     r"casella .{0,30}piena", r"caixa .{0,40}cheia", r"postvak .{0,20}vol\b", r"переполнен", r"空间不足", r"容量",
 )  # fmt: skip
-_TOO_BIG = _words(
-    r"message (?:size|is too|too|length|file|exceed)", r"too (?:large|big)", r"size limit"
-)
+_TOO_BIG = _words(r"message (?:size|is too|too|length|file)", r"mail size", r"too (?:large|big)")
 _REFUSED = _words(
     r"spam", r"\bjunk\b", r"\bblock(?:ed|ing|list)", r"(?:black|deny|block).?list", r"\brbl\b", r"dnsbl", r"reputation",
     r"policy", r"policies", r"\bdmarc\b", r"\bdkim\b", r"\bspf\b", r"unsolicited", r"\bvirus\b", r"malware", r"not authori[sz]ed",

@@ -92,9 +92,9 @@ def _finding(address: str | None, said: str, *, waits: bool) -> Finding:
 
 
 def _by_flufl(mail: Part, note: Notification) -> set[str]:
-    """Addresses that `flufl.bounce` finds; none where it fails. Whether they wait is read from the words here:
+    """Addresses that `flufl.bounce` finds; none where it fails.
 
-    it takes any "Your message to:" for a warning, a spam filter's refusal too.
+    Whether they wait is read from the words: it takes any "Your message to:" for a warning, a refusal too.
     """
     try:
         late, failed = all_failures(_message(mail))
