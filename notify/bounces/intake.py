@@ -25,7 +25,7 @@ from matching.tables import TABLES
 from notify.bounces.claims import claimed, piece_of
 from notify.bounces.kinds import FINAL, Finding, Kind
 from notify.bounces.reading import Notice, read
-from notify.bounces.sources import mail_files, mails_in
+from notify.bounces.sources import is_mail, mail_files, mails_in
 from notify.email import verp
 
 __all__ = ["BouncesTaken", "take"]
@@ -85,7 +85,7 @@ def take(
     with locked(workspace.root / "bounces.lock", wait=True):
         intake = _Intake(workspace, by, today, recorded_at)
         for file in files:
-            intake.file(file, alone=len(files) == 1)
+            intake.file(file, alone=file == path)
         intake.flush()
     return intake.taken
 
@@ -106,8 +106,11 @@ class _Intake:
         self.again = set(waiting.select("file_sha256").unique().collect().to_series())
 
     def file(self, path: Path, *, alone: bool) -> None:
-        """One file; one that cannot be read stops nothing unless it is the only one."""
+        """One file; of a folder, what is no mail or cannot be read is counted and left alone."""
         try:
+            if not alone and not is_mail(path):
+                self.taken.reasons["not_a_mail"] += 1
+                return
             digest = sha256_file(path)
             if digest in self.rows or (digest in self.before and digest not in self.again):
                 self.taken.before += 1

@@ -7,7 +7,7 @@ import re
 from notify.bounces.mime import Part, decoded_header
 from notify.bounces.notification import Notification, subject
 
-__all__ = ["from_mail_system", "is_auto_reply", "seems_auto_reply"]
+__all__ = ["from_mail_system", "is_auto_reply", "is_null_sender", "seems_auto_reply"]
 
 _SYSTEM = re.compile(
     r"mailer[-_. ]?daemon|post-?master|mail[-_ ]?daemon|mail ?delivery|mail ?administrator|system administrator"
@@ -57,6 +57,13 @@ def from_mail_system(mail: Part) -> bool:
         return True
     sender = decoded_header(mail.get("from"))
     return bool(_SYSTEM.search(sender) or _SUBJECT.search(subject(mail)))
+
+
+def is_null_sender(mail: Part) -> bool:
+    """A daemon's mail with the empty return path of RFC 5321: in whatever language, it came back."""
+    return mail.get("return-path").strip() == "<>" and bool(
+        _SYSTEM.search(decoded_header(mail.get("from")))
+    )
 
 
 def is_auto_reply(mail: Part) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from matching.store import OperatorError
 from notify.bounces.mime import MAIL_BYTES
 
-__all__ = ["classify_file_kind", "mail_files", "mails_in"]
+__all__ = ["classify_file_kind", "is_mail", "mail_files", "mails_in"]
 
 _SNIFFED_BYTES = 64 << 10
 _FILES_TRIED = 20
@@ -32,8 +32,8 @@ def classify_file_kind(path: Path) -> bool:
             if (path / "cur").is_dir() and (path / "new").is_dir():
                 return True
             found = (file for file in _files_below(path))
-            return any(_is_mail(file) for _, file in zip(range(_FILES_TRIED), found, strict=False))
-        return path.is_file() and _is_mail(path)
+            return any(is_mail(file) for _, file in zip(range(_FILES_TRIED), found, strict=False))
+        return path.is_file() and is_mail(path)
     except OSError:
         return False
 
@@ -81,7 +81,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _is_mail(path: Path) -> bool:
+def is_mail(path: Path) -> bool:
     """Its first lines are header fields, of which some are those of every mail."""
     with path.open("rb") as stream:
         start = stream.read(_SNIFFED_BYTES)

@@ -18,6 +18,7 @@ from notify.bounces.addresses import ADDRESS, address_in, is_whole
 from notify.bounces.kinds import Finding, Kind
 from notify.bounces.mime import Part
 from notify.bounces.notification import Notification, subject
+from notify.bounces.senders import is_null_sender
 from notify.bounces.status import failure_kind, says_delayed, says_delivered, says_failed, status_in
 
 __all__ = ["findings_in_words", "lone_candidate"]
@@ -68,7 +69,7 @@ def findings_in_words(mail: Part, note: Notification, *, system: bool) -> list[F
     if system and says_delivered(whole) and not waits and status_in(whole) is None:
         return [Finding(lone_candidate(mail, note), Kind.SUCCESS)]
     if not found:
-        if not waits and not says_failed(whole):
+        if not waits and not says_failed(whole) and not is_null_sender(mail):
             return []
         return [_finding(note.original_recipient(), whole, waits=waits)]
     return [

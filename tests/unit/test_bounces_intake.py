@@ -294,9 +294,21 @@ def test_one_bad_mail_never_stops_the_rest(
         return real(data)
 
     monkeypatch.setattr(intake, "read", failing)
-    folder = put(tmp_path / "in", a=b"X-Poison: ana.ruiz@far.example\n\n", b=mail(sent, "dsn_hard"))
+    folder = put(
+        tmp_path / "in",
+        a=b"X-Poison: ana.ruiz@far.example\nFrom: a\nTo: b\n\n",
+        b=mail(sent, "dsn_hard"),
+    )
     found = taken(sent, folder)
     assert (found.bounced, dict(found.reasons)) == (1, {"unreadable": 1})
+
+
+def test_other_files_of_a_folder_are_left_alone(sent: Workspace, tmp_path: Path) -> None:
+    folder = put(tmp_path / "in", a=mail(sent, "dsn_hard"))
+    (folder / "uaa.csv").write_text("mailpiece_id,event_date\nX,2026-04-07\n")
+    found = taken(sent, folder)
+    assert (found.bounced, dict(found.reasons)) == (1, {"not_a_mail": 1})
+    assert (sent.rows("return_files"), sent.rows("quarantine")) == (1, 0)
 
 
 def test_files_that_are_not_there_are_the_operators_matter(sent: Workspace, tmp_path: Path) -> None:
