@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from cryptography.exceptions import InvalidTag
 
+import notify.email
 import notify.ledger
 from flows.audit import broken_links
 from flows.journal import Journal
@@ -46,7 +47,7 @@ def verify(root: Path, *, against: Path | None = None) -> dict[str, Any]:
         "L": notify.ledger.figure_l(workspace) if workspace.has("ledger") else dict(NO_LEDGER),
         "C": notify.ledger.figure_c(workspace) if workspace.has("packets") else 0,
         "D": notify.ledger.figure_d(workspace),
-        "U": 0,
+        "U": notify.email.uncertain_waiting(workspace.root),
     }
     if against is not None:
         document["T"] = differing(workspace, open_round(against)[0])

@@ -21,6 +21,7 @@ TOLD_STATES = {
     ("email", "exported"): "e-mailed",
     ("email", "accepted"): "e-mailed",
     ("email", "uncertain"): "uncertain",
+    ("email", "refused"): "paper",
     ("email", "bounced"): "paper",
     ("email", "complained"): "paper",
     ("email", "uncertain_replaced"): "paper",
