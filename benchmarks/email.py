@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -212,15 +212,19 @@ class Served:
 
     @property
     def got(self) -> int:
+        """Messages taken so far."""
         return self.log.stat().st_size // len(b"0123456789ABCDEF@northwind.example\n")
 
     def ids(self) -> list[str]:
+        """Whose they were, in the order of coming."""
         return [line.partition("@")[0] for line in self.log.read_text().splitlines()]
 
     def clear(self) -> None:
+        """Forget them."""
         os.truncate(self.log, 0)
 
     def close(self) -> None:
+        """End the process."""
         self.process.kill()
         self.process.wait()
 

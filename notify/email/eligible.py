@@ -41,12 +41,12 @@ SKIP_WHEN: Mapping[str, pl.Expr] = {
     "entity_disputes_patient": pl.col("disputed").fill_null(value=False),
     "entity_corrected_name_or_address": pl.col("corrected").fill_null(value=False),
     "entity_does_not_delegate": pl.col("told_by").fill_null("undecided") != "ba",
-    "held": pl.col("hold").is_not_null(),
+    "hold": pl.col("hold").is_not_null(),
     "already_told": pl.col("told_wave").fill_null(0) >= pl.col("wave"),
     "email_failed_before": pl.col("failed").fill_null(value=False),
 }
 """Reason -> when a planned e-mail is not sent now. The first that fits is told."""
-_SAYS = {"suppressed": "suppressed", "held": "hold"}
+_SAYS = {"suppressed": "suppressed", "hold": "hold"}
 """Reasons that go on with a code of their own."""
 
 

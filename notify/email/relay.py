@@ -13,6 +13,7 @@ import os
 import re
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import ip_address
@@ -29,6 +30,7 @@ __all__ = ["Answer", "Connection", "Envelope", "Fate", "Relay", "relay"]
 
 PASSWORD_VARIABLE = "AFFECTED_SMTP_PASSWORD"  # noqa: S105 - a name, no password
 CONNECT_TIMEOUT_S = 30.0
+QUIT_TIMEOUT_S = 2.0
 COMMAND_TIMEOUT_S = 300.0
 """RFC 5321, 4.5.3.2: five minutes for MAIL, RCPT and DATA."""
 _LOGIN_CODES = frozenset({530, 534, 535, 538})
@@ -173,7 +175,8 @@ class Connection:
             if to.username:
                 await smtp.login(to.username, to.password)
         except (OperatorError, aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-            smtp.close()
+            _drop(smtp)
+            await _closed()
             raise _told(to, error) from None
         self._smtp = smtp
 
@@ -278,22 +281,32 @@ class Connection:
     def abort(self) -> None:
         """Drop the connection now; whoever waits for an answer learns that it was lost."""
         smtp, self._smtp = self._smtp, None
-        if smtp is None:
-            return
-        transport = smtp.transport
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
-        smtp.close()
+        if smtp is not None:
+            _drop(smtp)
 
     async def close(self) -> None:
         """Say goodbye; a relay that does not answer is left."""
         smtp, self._smtp = self._smtp, None
-        if smtp is None:
-            return
-        try:
-            await smtp.quit(timeout=2.0)
-        except (aiosmtplib.SMTPException, ConnectionError):
-            smtp.close()
+        if smtp is not None:
+            transport = smtp.transport
+            with suppress(aiosmtplib.SMTPException, ConnectionError):
+                await smtp.quit(timeout=QUIT_TIMEOUT_S)
+            _drop(smtp, transport)
+        await _closed()
+
+
+def _drop(smtp: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None = None) -> None:
+    """Close at once: no goodbye of TLS that a relay could let us wait for."""
+    found = smtp.transport or transport
+    smtp.close()
+    if isinstance(found, asyncio.WriteTransport):
+        found.abort()
+
+
+async def _closed() -> None:
+    """Sockets close in the next turns of the loop."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 _SENDER, _AFTER_TEXT = 0, 3
