@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -226,7 +227,7 @@ class Served:
     def close(self) -> None:
         """End the process."""
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
 
 # --- rate ---------------------------------------------------------------------------------------------
@@ -408,7 +409,7 @@ def accounts(root: Path, served: Served, document: dict[str, Any], killed: int) 
 
     times = Counter(served.ids())
     workspace = Workspace.open(root)
-    with sqlite3.connect(root / "outbox.sqlite") as db:
+    with closing(sqlite3.connect(root / "outbox.sqlite")) as db:
         states = dict(db.execute("select mailpiece_id, state from outbox").fetchall())
     planned = set(workspace.read("outbox")["mailpiece_id"])
     accepted = {piece for piece, state in states.items() if state == "accepted"}

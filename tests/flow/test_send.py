@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -101,8 +102,9 @@ def test_a_canary_opens_the_way(planned: Path, served: Served) -> None:
 
 def test_uncertain_sends_show_in_exit_codes_and_figure_u(planned: Path, served: Served) -> None:
     assert send(planned)["states"]["uncertain"] == 0
-    with sqlite3.connect(planned / "outbox.sqlite") as db:
+    with closing(sqlite3.connect(planned / "outbox.sqlite")) as db:
         db.execute("update outbox set state = 'uncertain' where place = 1")
+        db.commit()
     code, _ = run(planned)
     assert code == 6
     figures = verify(planned)
@@ -157,4 +159,4 @@ def test_progress_says_rate_and_what_is_left() -> None:
     assert progress({"accepted": 50, "temporary": 10, "claimed": 5}, 120, 6.0) == (
         "60 of 120, 10/s, 0:06 left; temporary 10"
     )
-    assert progress({}, 120, 0.0) == "0 of 120"
+    assert progress({}, 120, 0.0) == "0 of 120, 0/s"
