@@ -206,7 +206,9 @@ def status(workspace: WorkspacePath, as_json: AsJson = False) -> None:
 @app.command()
 def approve(
     workspace: WorkspacePath,
-    gate: Annotated[str, typer.Argument(help="thresholds, owners, letters or send:BATCH.")],
+    gate: Annotated[
+        str, typer.Argument(help="thresholds, owners, letters, send:BATCH or send:EMAIL-WAVE.")
+    ],
     by: Annotated[str, typer.Option(help="Who approves, as named in [people].")],
     note: Annotated[str, typer.Option(help="Why.")] = "",
     as_json: AsJson = False,
@@ -584,6 +586,33 @@ def recall(
         as_json=as_json,
         text=lambda d: f"{d['recalled']} pieces recalled, {d['past']} past it; send {d['file']}",
     )
+
+
+@app.command()
+def send(
+    workspace: WorkspacePath,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="To a server of this process; nobody gets anything.")
+    ] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop a sender that runs.")] = False,
+    canary: Annotated[
+        bool, typer.Option("--canary", help="Only to email.canary: ours, before each wave.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """E-mail the approved waves: each message at most once, whatever breaks on the way.
+
+    Example: affected approve northwind/ws send:EMAIL-1 --by "R. Vance" && affected send northwind/ws
+    """
+    from flows.send import exit_code, send_text
+    from flows.send import send as send_mail
+
+    document = send_mail(workspace, dry_run=dry_run, stop=stop, canary=canary)
+    _show(document, as_json=as_json, text=send_text)
+    if document["waiting"]:
+        _say(f"affected: not approved, not sent: {', '.join(document['waiting'])}")
+    if code := exit_code(document):
+        raise typer.Exit(code)
 
 
 @app.command()

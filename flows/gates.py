@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import notify.email
 import notify.letters
 from flows import step_settings
 from flows.audit import audit
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 GATES = ("thresholds", "owners", "letters")
+_EMAIL_GATE = re.compile(r"send:EMAIL-(\d{1,6})")
 
 
 def subject(workspace: Workspace, current: Round, gate: str) -> str | None:
@@ -46,10 +49,8 @@ def subject(workspace: Workspace, current: Round, gate: str) -> str | None:
             return None
         return notify.letters.letters_digest(workspace, step_settings.batches(incident))
     if gate.startswith("send:"):
-        rows = workspace.read("batches")
-        found = rows.filter(batch_id=gate.removeprefix("send:"))
-        return str(found["content"][0]) if found.height else None
-    raise UsageError(f"no gate '{gate}'; one of {', '.join(GATES)}, send:BATCH")
+        return _of_sending(workspace, incident, gate)
+    raise UsageError(f"no gate '{gate}'; one of {', '.join(GATES)}, send:BATCH, send:EMAIL-WAVE")
 
 
 def approve(workspace: Workspace, current: Round, gate: str, *, by: str, note: str = "") -> str:
@@ -60,7 +61,7 @@ def approve(workspace: Workspace, current: Round, gate: str, *, by: str, note: s
     check_right(current.incident, by, "send" if gate.startswith("send:") else "approve")
     digest = subject(workspace, current, gate)
     if digest is None and gate.startswith("send:"):
-        raise OperatorError(f"gate '{gate}': no such batch; `affected status` names them")
+        raise OperatorError(f"gate '{gate}': no such batch or wave; `affected status` names them")
     if digest is None:
         raise OperatorError(f"gate '{gate}': nothing to approve yet; run `affected run` first")
     Journal(workspace.root).approve(gate, digest, by=by, note=note, at=datetime.now(UTC))
@@ -96,8 +97,10 @@ class GateState:
 
 
 def gate_states(workspace: Workspace, current: Round) -> list[GateState]:
-    """Every gate, the batches' too, as it stands."""
+    """Every gate, those of batches and of waves of e-mail too, as it stands."""
     gates = list(GATES) + [f"send:{batch}" for batch in workspace.read("batches")["batch_id"]]
+    waves = notify.email.planned_waves(workspace)
+    gates += [f"send:{notify.email.wave_id(wave)}" for wave in waves]
     return [gate_state(workspace, current, gate) for gate in gates]
 
 
@@ -106,6 +109,23 @@ def gate_state(workspace: Workspace, current: Round, gate: str) -> GateState:
     digest = subject(workspace, current, gate)
     approvals = Journal(workspace.root).approvals(gate)
     return GateState(gate, digest or "", tuple(a.by for a in approvals if a.subject == digest))
+
+
+def _of_sending(workspace: Workspace, incident: IncidentFile, gate: str) -> str | None:
+    """Digest of a batch's content, or of a wave of e-mails, its texts and its sender."""
+    wave = _email_wave(gate)
+    if wave is None:
+        found = workspace.read("batches").filter(batch_id=gate.removeprefix("send:"))
+        return str(found["content"][0]) if found.height else None
+    if wave not in notify.email.planned_waves(workspace):
+        return None
+    return notify.email.subject(workspace, step_settings.email(incident), wave)
+
+
+def _email_wave(gate: str) -> int | None:
+    """The wave that a gate of e-mail speaks of; a batch's id never has that form."""
+    found = _EMAIL_GATE.fullmatch(gate)
+    return int(found.group(1)) if found else None
 
 
 def _digest(value: object) -> str:

@@ -84,7 +84,8 @@ def export_batches(root: Path) -> dict[str, Any]:
     with holding(root, "send.lock"):
         workspace, current = _planned(root, "batches")
         require(workspace, current, "letters")
-        gates = [g for g in gate_states(workspace, current) if g.gate.startswith("send:")]
+        batches = {f"send:{batch}" for batch in workspace.read("batches")["batch_id"]}
+        gates = [g for g in gate_states(workspace, current) if g.gate in batches]
         names = {g.gate.removeprefix("send:"): list(g.by) for g in gates if g.by}
         waiting = [g.gate.removeprefix("send:") for g in gates if not g.by]
         exported = notify.batches.export(

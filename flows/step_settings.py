@@ -21,6 +21,7 @@ from matching.standardise import StandardiseSettings
 from notify.batches import BatchesSettings
 from notify.counts import CountsSettings
 from notify.duties import DutiesSettings
+from notify.email import EmailSettings
 from notify.filings import FilingsSettings
 from notify.notices import NoticesSettings
 from notify.packets import PacketsSettings
@@ -31,6 +32,7 @@ __all__ = [
     "cluster",
     "counts",
     "duties",
+    "email",
     "filings",
     "intake",
     "link",
@@ -208,6 +210,21 @@ def batches(file: IncidentFile) -> BatchesSettings:
         as_of=file.as_of,
         vendors=configs_folder() / "vendors",
         root=file.root,
+        letters=configs_folder() / "letters",
+    )
+
+
+def email(file: IncidentFile) -> EmailSettings:
+    """What e-mails say and how they leave. No step: the command sends what `batches` planned."""
+    return EmailSettings(
+        incident=file.incident,
+        business_associate=file.business_associate,
+        email=file.email,
+        holds=file.holds,
+        counsel=file.counsel,
+        as_of=file.as_of,
+        root=file.root,
+        texts=configs_folder() / "email",
         letters=configs_folder() / "letters",
     )
 

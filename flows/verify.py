@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from cryptography.exceptions import InvalidTag
 
+import notify.email
 import notify.ledger
 from flows.audit import broken_links
 from flows.journal import Journal
@@ -47,7 +48,7 @@ def verify(root: Path, *, against: Path | None = None) -> dict[str, Any]:
         "L": ledger_figure(workspace, current),
         "C": notify.ledger.figure_c(workspace) if workspace.has("packets") else 0,
         "D": notify.ledger.figure_d(workspace),
-        "U": 0,
+        "U": notify.email.uncertain_waiting(workspace.root),
         "ledger_identities": notify.ledger.broken_identities(workspace),
     }
     if against is not None:

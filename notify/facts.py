@@ -175,14 +175,48 @@ class Email(Closed):
     """`[email]`: the relay for people who agreed to e-mail."""
 
     host: str = Field(default="127.0.0.1", description="SMTP host.")
-    port: int = Field(default=587, description="SMTP port.")
+    port: int = Field(default=587, ge=1, le=65_535, description="SMTP port.")
     tls: Literal["starttls", "tls"] = Field(default="starttls", description="Always encrypted.")
+    ca_file: str = Field(
+        default="", description="PEM file of a private relay's CA; empty: the system's."
+    )
+    username: str = Field(default="", description="Login at the relay; empty: none.")
+    password_file: str = Field(
+        default="",
+        description="File that holds the password; empty: AFFECTED_SMTP_PASSWORD of the environment.",
+    )
     from_address: str = Field(default="", alias="from", description="From address.")
+    from_name: str = Field(
+        default="", description="Name beside it, where counsel agreed; it shows before opening."
+    )
+    reply_to: str = Field(
+        default="", description="Watched mailbox for answers; empty: business_associate.email."
+    )
+    bounce_domain: str = Field(
+        default="", description="Domain of bounce+TOKEN@; empty: that of the From address."
+    )
+    canary: tuple[str, ...] = Field(
+        default=(), description="Addresses of ours that get every wave's text first."
+    )
+    connections: int = Field(default=8, ge=1, le=100, description="Connections to the relay.")
+    domain_connections: int = Field(
+        default=0, ge=0, description="Of these at most, to one recipient domain; 0: no limit."
+    )
+    rate: float = Field(default=0.0, ge=0, description="Messages a second; 0: no limit.")
     rates: dict[str, float] = Field(
         default_factory=dict, description="Messages a second by domain."
     )
+    warm_up_first_day: int = Field(
+        default=0, ge=0, description="Messages of the first day, doubling each day; 0: no limit."
+    )
+    reply_timeout_s: float = Field(
+        default=600.0, gt=0, description="Seconds to wait for the answer to a message."
+    )
+    retry_hours: int = Field(
+        default=72, ge=1, description="A refusal for now is tried again for so long."
+    )
     uncertain_wait_hours: int = Field(
-        default=48, description="Then an uncertain send becomes a letter."
+        default=48, ge=0, description="Then an uncertain send becomes a letter."
     )
 
 

@@ -1,0 +1,206 @@
+"""Who may still be written to: what the plan knew, asked again when a message is claimed.
+
+Holds, suppressions, withdrawn agreement, entities' answers and news of other pieces come in; a reason a
+row goes out, null where it may be sent. Tables are read once a run; the inbox again whenever it grew.
+Memory: 100 bytes a planned e-mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from matching.store import Workspace
+from notify.answers import PRINTED, current_holds, delegations, holds_on, person_answers
+from notify.email.settings import EmailSettings
+from notify.ledger.fold import pieces
+from notify.ledger.states import UNTOLD
+
+__all__ = ["Checks"]
+
+_PAIR = ["person_id", "entity_id"]
+_INBOX = ("facts", "responses", "events")
+
+
+def _either(flag: str) -> pl.Expr:
+    """A record or an entity says so."""
+    return pl.any_horizontal(
+        pl.col(f"{who}_{flag}").fill_null(value=False) for who in ("record", "said")
+    )
+
+
+SKIP_WHEN: Mapping[str, pl.Expr] = {
+    "variant": ~pl.col("variant").is_in(["ADULT", "POSSIBLE_ADULT"]),
+    "suppressed": pl.col("suppressed").is_not_null(),
+    "no_consent": ~pl.col("agreed").fill_null(value=False),
+    "deceased": _either("deceased"),
+    "confidential": _either("confidential"),
+    "entity_disputes_patient": pl.col("disputed").fill_null(value=False),
+    "entity_corrected_name_or_address": pl.col("corrected").fill_null(value=False),
+    "entity_does_not_delegate": pl.col("told_by").fill_null("undecided") != "ba",
+    "hold": pl.col("hold").is_not_null(),
+    "already_told": pl.col("told_wave").fill_null(0) >= pl.col("wave"),
+    "email_failed_before": pl.col("failed").fill_null(value=False),
+}
+"""Reason -> when a planned e-mail is not sent now. The first that fits is told."""
+_SAYS = {"suppressed": "suppressed", "hold": "hold"}
+"""Reasons that go on with a code of their own."""
+
+
+@dataclass(slots=True)
+class Checks:
+    """What is known of the people of one run. `planned` has the columns of `outbox`."""
+
+    workspace: Workspace
+    settings: EmailSettings
+    today: date
+    planned: pl.DataFrame
+    _people: pl.DataFrame = field(init=False)
+    _inbox: pl.DataFrame = field(init=False)
+    _holds: pl.DataFrame = field(init=False)
+    _seen: tuple[str | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._people = _with_records(self.workspace, self.settings, self.today, self.planned)
+        self._read_inbox()
+
+    def reasons(self, rows: pl.DataFrame) -> pl.Series:
+        """Why each of these planned rows is not sent now; null: send it."""
+        if self._seen != self._inbox_digests():
+            self._read_inbox()
+        wide = rows.select("mailpiece_id", "variant", "wave", *_PAIR)
+        for frame, on in ((self._people, ["mailpiece_id"]), (self._inbox, _PAIR)):
+            wide = wide.join(frame, on=on, how="left", maintain_order="left")
+        wide = wide.join(self._holds, on="entity_id", how="left", maintain_order="left")
+        reason = pl.lit(None, dtype=pl.String)
+        for code, applies in reversed(list(SKIP_WHEN.items())):
+            why = pl.lit(f"{code}:") + pl.col(_SAYS[code]) if code in _SAYS else pl.lit(code)
+            reason = pl.when(applies).then(why).otherwise(reason)
+        return wide.select(reason=reason)["reason"]
+
+    def _inbox_digests(self) -> tuple[str | None, ...]:
+        return tuple(self.workspace.digest(name) for name in _INBOX)
+
+    def _read_inbox(self) -> None:
+        self._seen = self._inbox_digests()
+        self._inbox = _told(self.workspace, self.planned).join(
+            _answers(self.workspace, self.planned), on=_PAIR, how="full", coalesce=True
+        )
+        self._holds = _entities(self.workspace, self.settings, self.today)
+
+
+def _told(workspace: Workspace, planned: pl.DataFrame) -> pl.DataFrame:
+    """`person_id, entity_id, told_wave, failed`: what other pieces did for the planned people."""
+    lost = pl.col("state").is_in([str(state) for state in UNTOLD])
+    known = pieces(workspace).join(planned.lazy().select(_PAIR).unique(), on=_PAIR, how="semi")
+    return (
+        known.group_by(_PAIR)
+        .agg(
+            told_wave=pl.col("wave").filter(~lost).max(),
+            failed=(lost & (pl.col("channel") == "email")).any(),
+        )
+        .collect(engine="streaming")
+    )
+
+
+def _answers(workspace: Workspace, planned: pl.DataFrame) -> pl.DataFrame:
+    """`person_id, entity_id, disputed, corrected, said_deceased, said_confidential`, as notices reads them."""
+    said = person_answers(workspace)
+    yes = pl.lit(value=True)
+    person = said.group_by("person_id").agg(
+        said_deceased=(pl.col("deceased") == yes).any(),
+        said_confidential=(pl.col("confidential") == yes).any(),
+    )
+    own = said.select(
+        *_PAIR,
+        "disputed",
+        corrected=pl.any_horizontal(pl.col(name).is_not_null() for name in PRINTED),
+    )
+    pairs = planned.select(_PAIR).unique().join(person, on="person_id")
+    return pairs.join(own, on=_PAIR, how="left")
+
+
+def _entities(workspace: Workspace, settings: EmailSettings, today: date) -> pl.DataFrame:
+    """`entity_id, told_by, hold`: who tells its patients, and what forbids sending today."""
+    in_force = holds_on(current_holds(workspace, settings.holds), today)
+    everywhere = next((hold.kind for hold in in_force if not hold.entity_id), None)
+    held = {hold.entity_id: str(hold.kind) for hold in in_force if hold.entity_id}
+    individual = delegations(workspace).filter(pl.col("duty") == "individual")
+    of_entity = pl.DataFrame(
+        {"entity_id": list(held), "hold": list(held.values())},
+        schema={"entity_id": pl.String, "hold": pl.String},
+    )
+    joined = individual.join(of_entity, on="entity_id", how="left")
+    return joined.select(
+        "entity_id",
+        told_by="by",
+        hold=pl.coalesce("hold", pl.lit(everywhere, dtype=pl.String)),
+    )
+
+
+def _with_records(
+    workspace: Workspace, settings: EmailSettings, today: date, planned: pl.DataFrame
+) -> pl.DataFrame:
+    """`mailpiece_id, suppressed, agreed, record_deceased, record_confidential` over all records of a person."""
+    people = planned.lazy().select("person_id").unique()
+    members = (
+        workspace.scan("members")
+        .select("person_id", "record_id", member="mention_id")
+        .join(people, on="person_id", how="semi")
+        .collect(engine="streaming")
+    )
+    orders = workspace.read("suppressions", ["record_id", "reason"])
+    suppressed = (
+        members.join(orders, on="record_id")
+        .group_by("person_id")
+        .agg(suppressed=pl.col("reason").min())
+    )
+    records = _records(workspace, members.select("member"))
+    person = (
+        members.select("person_id", "member")
+        .join(records, on="member")
+        .group_by("person_id")
+        .agg(
+            pl.col("withdrawn_on").filter(pl.col("withdrawn_on") <= today).max(),
+            pl.col("record_deceased", "record_confidential").any(),
+        )
+    )
+    reminders = settings.counsel.reminder_opt_in_is_email_consent
+    scopes = ["notices", "all", *(["reminders"] if reminders else [])]
+    consent = records.filter(pl.col("scope").is_in(scopes), pl.col("consent_on") <= today)
+    wide = planned.select("mailpiece_id", "person_id", member="email_member")
+    wide = wide.join(consent.select("member", "consent_on"), on="member", how="left")
+    wide = wide.join(person, on="person_id", how="left").join(
+        suppressed, on="person_id", how="left"
+    )
+    withdrawn = (pl.col("withdrawn_on") >= pl.col("consent_on")).fill_null(value=False)
+    return wide.select(
+        "mailpiece_id",
+        "suppressed",
+        "record_deceased",
+        "record_confidential",
+        agreed=pl.col("consent_on").is_not_null() & ~withdrawn,
+    )
+
+
+def _records(workspace: Workspace, members: pl.DataFrame) -> pl.DataFrame:
+    """What every record says of agreement, death and safety, a row a record."""
+    wanted = members.lazy().unique()
+    sides = [
+        workspace.scan(f"{name}_std")
+        .select(
+            member=pl.col(key),
+            scope="email_consent_scope",
+            consent_on="email_consent_on",
+            withdrawn_on="email_consent_withdrawn_on",
+            record_deceased=pl.col("deceased").fill_null(value=False),
+            record_confidential=pl.col("confidential").fill_null(value=False)
+            | pl.col("alternate_street").is_not_null(),
+        )
+        .join(wanted, on="member", how="semi")
+        for name, key in (("leaked", "mention_id"), ("charts", "chart_id"))
+    ]
+    return pl.concat(sides).collect(engine="streaming")
