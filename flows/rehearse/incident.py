@@ -62,6 +62,7 @@ def incident_text(profile: Profile, *, repeat: str) -> str:
             '[entities]\npath = "entities.csv"\ndelegation = "delegation.csv"\n',
             _SUPPRESSIONS,
             f'[mailing]\nvendor = "plain"\nplanned_mail_on = {profile.planned_mail_on}\n',
+            '[email]\nfrom = "incident@example.com"\n',
             _PEOPLE,
         ]
     )

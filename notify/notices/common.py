@@ -21,7 +21,7 @@ from notify.notices.settings import NoticesSettings
 from notify.notices.spent import Spent, spent
 from notify.notices.told import told
 from notify.notices.voices import Hearing, Voices, lacks_glyph, voices
-from notify.renamed import under_present_ids
+from notify.suppressed import suppressed
 
 __all__ = ["Common", "common"]
 
@@ -68,7 +68,7 @@ def common(workspace: Workspace, settings: NoticesSettings, aside: ThreadPoolExe
         entities=entities,
         by_entity=_by_entity(workspace, settings, due),
         state_due=due.drop_nulls("state").rename({"due_on": "state_due_on"}),
-        suppressed=_suppressed(workspace),
+        suppressed=suppressed(workspace),
         told=earlier,
         places=places.filter(~pl.col("told_address").is_in(used.told.implode())),
         names=told_names(workspace),
@@ -128,34 +128,3 @@ def _by_post(told: pl.DataFrame, used: Spent) -> pl.DataFrame:
     dead = told.filter("reported_dead").select("person_id", reported_dead="reported_dead").unique()
     bad = used.people.with_columns(known_bad=pl.lit(value=True))
     return bad.join(dead, on="person_id", how="full", coalesce=True)
-
-
-def _suppressed(workspace: Workspace) -> pl.DataFrame:
-    """`person_id, entity_id, suppressed, authority, order_unclear`: notices that somebody ordered to leave out.
-
-    A record's id may be another record's, too, elsewhere: an order that more than one person fits is unclear,
-    and none of their notices goes out or counts as settled before somebody says whom it means.
-    """
-    orders = workspace.scan("suppressions").with_row_index("order")
-    members = workspace.scan("members").select("person_id", "record_id", of="entity_id")
-    by_record = orders.drop("person_id").join(members, on="record_id")
-    own = pl.col("entity_id").is_null() | (pl.col("entity_id") == pl.col("of"))
-    columns = ["order", "person_id", "entity_id", "reason", "authority"]
-    named = under_present_ids(workspace, orders.drop_nulls("person_id"))
-    found = pl.concat(
-        [by_record.filter(own.fill_null(value=False)).select(columns), named.select(columns)]
-    )
-    unclear = pl.col("person_id").n_unique().over("order") > 1
-    wanted = found.unique().with_columns(order_unclear=unclear).rename({"entity_id": "only"})
-    pairs = workspace.scan("ownership").select(_PAIR).join(wanted, on="person_id")
-    concerned = pairs.filter(pl.col("only").is_null() | (pl.col("only") == pl.col("entity_id")))
-    return (
-        concerned.sort("reason", "authority")
-        .group_by(_PAIR)
-        .agg(
-            suppressed=pl.col("reason").first(),
-            authority=pl.col("authority").first(),
-            order_unclear=pl.col("order_unclear").all(),
-        )
-        .collect(engine="streaming")
-    )
