@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import notify.bounces
 import notify.ledger
 import notify.recorded
 import notify.responses
 import notify.returns
 from flows.audit import audit
 from flows.rounds import Round, holding, open_round
-from matching.store import OperatorError, Workspace
+from matching.store import Workspace
 
 __all__ = ["record_facts", "take_responses", "take_returns"]
 
@@ -86,17 +86,16 @@ def take_returns(root: Path, files: Sequence[Path], *, by: str) -> dict[str, Any
 def _taken_in(
     workspace: Workspace, file: Path, *, by: str, today: date, now: datetime
 ) -> dict[str, Any]:
-    """One file: mail is for the bounces, all else is a vendor's return."""
-    if not notify.returns.is_mail(file):
+    """One file, or a folder of mails: mail is for the bounces, all else is a vendor's return."""
+    if not notify.bounces.classify_file_kind(file):
         return notify.returns.take(workspace, file, by=by, today=today, recorded_at=now).document()
-    try:
-        intake = import_module("notify.bounces.intake")
-    except ModuleNotFoundError:
-        raise OperatorError(f"{file}: mail; this version takes no bounces, only CSV") from None
-    found: dict[str, Any] = intake.take(
-        workspace, file, by=by, today=today, recorded_at=now
-    ).document()
-    return found
+    said = notify.bounces.take(workspace, file, by=by, today=today, recorded_at=now)
+    told = said.bounced + said.complained
+    return {
+        "file": file.name, "kind": "BOUNCE", "sha256": "", "rows": said.mails, "events": told, "taken": told,
+        "known": said.known, "quarantined": said.quarantined, "reasons": dict(sorted(said.reasons.items())),
+        "kinds": dict(sorted(said.kinds.items())), "before": said.before == said.files,
+    }  # fmt: skip
 
 
 def _opened(root: Path) -> tuple[Workspace, Round, datetime]:

@@ -17,7 +17,7 @@ from matching.store import OperatorError, Workspace
 from matching.tables import TABLES
 from notify.ledger import pieces
 from notify.ledger.states import MAIL_STATES, impossible_with
-from notify.returns import is_mail, take
+from notify.returns import take
 from tests.return_files import BATCH, DIGEST, RECORDED_AT, Mailed, csv_text, event, mailed
 
 DROP_HEADER = "mailpiece_id,drop_date,facility,imb,postage_statement_id,spoiled_reprint_count\n"
@@ -390,15 +390,6 @@ def test_columns_may_be_in_any_order_and_more_than_asked_for(out: Mailed) -> Non
 def test_a_file_of_no_rows_is_taken(out: Mailed) -> None:
     assert out.take_text(DROP_HEADER).rows == 0
     assert out.workspace.rows("return_files") == 1
-
-
-def test_mail_is_told_from_returns(tmp_path: Path) -> None:
-    for name, text, mail in (
-        ("a.eml", "", True), ("a.mbox", "", True), ("a", "From x@y.example\n", True), ("a.csv", "x", False)
-    ):  # fmt: skip
-        path = tmp_path / name
-        path.write_text(text)
-        assert is_mail(path) is mail
 
 
 def test_nothing_of_a_row_is_in_an_error_or_the_log(
