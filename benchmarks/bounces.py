@@ -72,13 +72,17 @@ def own_right() -> tuple[int, int]:
 
 
 def read_rate(mails: list[bytes]) -> dict[str, Any]:
-    """Mails a second on one core, from bytes to findings."""
-    begun, count = time.perf_counter(), 0
-    while (seconds := time.perf_counter() - begun) < READ_S:
+    """Mails a second of one core's time, from bytes to findings."""
+    begun, count = time.process_time(), 0
+    while (seconds := time.process_time() - begun) < READ_S:
         for mail in mails:
             bounces.read(mail)
         count += len(mails)
-    return {"mails": count, "seconds": round(seconds, 1), "mails_per_s": round(count / seconds)}
+    return {
+        "mails": count,
+        "processor_seconds": round(seconds, 1),
+        "mails_per_processor_s": round(count / seconds),
+    }
 
 
 def taken_rate(mails: int) -> dict[str, Any]:
@@ -103,6 +107,7 @@ def taken_rate(mails: int) -> dict[str, Any]:
             **first,
             "mails": mails,
             "mails_per_s": round(mails / first["seconds"]),
+            "mails_per_processor_s": round(mails / first["processor_seconds"]),
             "events": events,
             "quarantined": workspace.rows("quarantine"),
             "again": {

@@ -32,6 +32,8 @@ _NAMES = re.compile(
     r"^[ \t]*(Final-Recipient|Original-Recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE
 )
 _SAYS = re.compile(r"^[ \t]*(Action|Status)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_BESIDE = ("status", "x-supplementary-info", "x-notes", "x-display-name", "action")
+"""Other fields that may hold a reply or words: some write `Status: 550 5.1.1 unknown`, some `failed (unknown)`."""
 _ACTIONS = (
     ("delay", Kind.DELAYED), ("transient", Kind.DELAYED), ("deliver", Kind.SUCCESS), ("success", Kind.SUCCESS),
     ("relay", Kind.RELAYED), ("expand", Kind.RELAYED),
@@ -100,26 +102,15 @@ def findings(found: list[Fields], human: str) -> list[Finding]:
 
 def _finding(group: Fields, human: str) -> Finding:
     action = group.get("action", "").split("(")[0].strip().lower() or None
-    said = " ".join(
-        group[name]
-        for name in (
-            "diagnostic-code",
-            "status",
-            "x-supplementary-info",
-            "x-notes",
-            "x-display-name",
-            "action",
-        )
-        if name in group and not (name == "status" and "." in group[name][:3])
-    )
-    status = best_status(group.get("status", ""), group.get("diagnostic-code", "") or said)
-    if status is None:
-        status = best_status("", human) if human else None
+    diagnostic = group.get("diagnostic-code", "")
+    beside = " ".join(group[name] for name in _BESIDE if name in group)
+    status = best_status(group.get("status", ""), diagnostic or beside) or best_status("", human)
     kind = next((kind for begin, kind in _ACTIONS if (action or "").startswith(begin)), None)
     if kind is None and action is None:
         kind = _without_action(group, status, human)
     if kind is None:
-        kind = failure_kind(status, said if "diagnostic-code" in group else f"{said} {human}")
+        said = f"{diagnostic} {beside}"
+        kind = failure_kind(status, said if diagnostic else f"{said} {human}")
     return Finding(_recipient(group), kind, status, action)
 
 

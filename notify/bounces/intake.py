@@ -108,22 +108,28 @@ class _Intake:
     def file(self, path: Path, *, alone: bool) -> None:
         """One file; of a folder, what is no mail or cannot be read is counted and left alone."""
         try:
-            if not alone and not is_mail(path):
-                self.taken.reasons["not_a_mail"] += 1
-                return
+            aside = not alone and not is_mail(path)
             digest = sha256_file(path)
-            if digest in self.rows or (digest in self.before and digest not in self.again):
-                self.taken.before += 1
-                return
-            self._read(path, digest)
         except OSError:
-            if alone:
-                raise OperatorError(f"{path}: cannot be read; check its permissions") from None
-            self.taken.reasons["unreadable_file"] += 1
+            self._unreadable(path, alone=alone)
+            return
+        if aside:
+            self.taken.reasons["not_a_mail"] += 1
+        elif digest in self.rows or (digest in self.before and digest not in self.again):
+            self.taken.before += 1
+        else:
+            self._read(path, digest, alone=alone)
 
-    def _read(self, path: Path, digest: str) -> None:
-        rows = 0
-        for data in mails_in(path):
+    def _read(self, path: Path, digest: str, *, alone: bool) -> None:
+        rows, mails = 0, mails_in(path)
+        while True:
+            try:
+                data = next(mails, None)
+            except OSError:
+                self._unreadable(path, alone=alone)
+                return
+            if data is None:
+                break
             self.taken.mails += 1
             for news in _news_of(data, digest, rows, self):
                 rows += 1
@@ -134,6 +140,12 @@ class _Intake:
         self.rows[digest] = rows
         if len(self.rows) >= MAILS_AT_ONCE:
             self.flush()
+
+    def _unreadable(self, path: Path, *, alone: bool) -> None:
+        """Its digest is not noted, so that it is read when it is given again."""
+        if alone:
+            raise OperatorError(f"{path}: cannot be read; check its permissions") from None
+        self.taken.reasons["unreadable_file"] += 1
 
     def flush(self) -> None:
         """Append everything held: events, quarantine, and last the files they came from."""
@@ -174,13 +186,11 @@ class _Intake:
                 self.counts.setdefault(digest, Counter())[name] += count
 
     def _append_events(self, found: pl.DataFrame) -> pl.DataFrame:
-        """The news that no file has brought before, appended."""
+        """The news that no file has brought before, appended; of two that say the same the first that was read."""
         ids = found["event_id"].implode()
         known = self.workspace.scan("events").filter(pl.col("event_id").is_in(ids))
-        fresh = (
-            found.sort("told_on", "file_sha256", "row_no")
-            .unique("event_id", keep="first", maintain_order=True)
-            .join(known.select("event_id").collect(), on="event_id", how="anti")
+        fresh = found.unique("event_id", keep="first", maintain_order=True).join(
+            known.select("event_id").collect(), on="event_id", how="anti"
         )
         events = fresh.select(
             "event_id", "entity_id", "person_id", "piece_id", "batch_id", "notice_version", "wave", "detail",

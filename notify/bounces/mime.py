@@ -28,6 +28,8 @@ PREAMBLE_BYTES = 300
 """Before the first boundary of a mail that does not say that it has parts; further on it is quoted mail."""
 DEPTH = 10
 PARTS = 200
+MARKS = 50_000
+"""Lines tried that begin like a boundary: a part of base64 has none, a hostile one may be nothing else."""
 _FIELDS = 500
 _VALUE_CHARS = 4_000
 _LINE_END = re.compile(rb"\r+\n?")
@@ -154,9 +156,9 @@ class _Parser:
         """Where the parts between the boundary lines lie; the last may lack its end."""
         mark, at, begun = b"--" + boundary, start, -1
         spans: list[tuple[int, int]] = []
-        while len(spans) <= PARTS:
+        for _ in range(MARKS):
             found = self.data.find(mark, at, end)
-            if found < 0:
+            if found < 0 or len(spans) > PARTS:
                 break
             at = found + len(mark)
             if found > start and self.data[found - 1 : found] != b"\n":

@@ -76,8 +76,9 @@ def _by_status(mail: Part, note: Notification) -> list[Finding]:
     """Findings of the delivery status, as its own part or flattened into a text."""
     texts = [part.text() for part in leaves(mail) if is_status(part)]
     if not texts:
-        flat = (part.text()[:_FLAT_CHARS] for part in leaves(mail) if not part.parts)
-        texts = [text for found in flat if (text := delivery_status.status_text(found))][:1]
+        read = (part for part in leaves(mail) if not part.parts and not _is_picture(part))
+        flat = (delivery_status.status_text(part.text()[:_FLAT_CHARS]) for part in read)
+        texts = [text for text in flat if text][:1]
     found = [
         finding
         for text in texts
@@ -86,6 +87,10 @@ def _by_status(mail: Part, note: Notification) -> list[Finding]:
     if len(found) == 1 and found[0].recipient is None:
         found = [replace(found[0], recipient=lone_candidate(mail, note))]
     return _each_once(found)
+
+
+def _is_picture(part: Part) -> bool:
+    return part.type.startswith(("image/", "audio/", "video/", "font/"))
 
 
 def _each_once(found: list[Finding]) -> list[Finding]:

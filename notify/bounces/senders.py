@@ -7,12 +7,18 @@ import re
 from notify.bounces.mime import Part, decoded_header
 from notify.bounces.notification import Notification, subject
 
-__all__ = ["from_mail_system", "is_auto_reply", "is_null_sender", "seems_auto_reply"]
+__all__ = [
+    "from_mail_system",
+    "has_bounce_subject",
+    "is_auto_reply",
+    "is_null_sender",
+    "seems_auto_reply",
+]
 
 _SYSTEM = re.compile(
     r"mailer[-_. ]?daemon|post-?master|mail[-_ ]?daemon|mail ?delivery|mail ?administrator|system administrator"
-    r"|mail ?system|mta|\bbounces?\b|internet mail (?:service|delivery)|delivery (?:subsystem|system)|non.?deliver|microsoft ?exchange"
-    r"|mail router|mail ?gateway|symantec|mimecast|barracuda",
+    r"|mail ?system|\bmta\b|\bbounces?\b|internet mail (?:service|delivery)|delivery (?:subsystem|system)|non.?deliver|microsoft ?exchange"
+    r"|mail router|mail ?gateway",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
@@ -44,6 +50,7 @@ _CHALLENGE = re.compile(
     r"|is being held until|tmda",
     re.IGNORECASE,
 )
+_ANSWERED = re.compile(r"\s*(?:re|fwd?|aw|wg|tr|rv|r|i|antw|sv|vs)\s*:", re.IGNORECASE)
 _HEADERS = (
     "x-autoreply", "x-auto-reply", "x-autorespond", "x-autoresponder", "x-autoresponse", "x-auto-response-from",
     "x-autoreply-from", "x-vacation", "x-mail-autoreply", "x-facebook-auto-reply", "x-delivery-agent-challenge",
@@ -52,11 +59,16 @@ _HEADERS = (
 
 
 def from_mail_system(mail: Part) -> bool:
-    """A mailer daemon wrote it, or it says so itself: only then do words and lone addresses count."""
+    """A mailer daemon wrote it, or it says so itself: then its words count, even where they name nobody."""
     if mail.get("x-failed-recipients") or mail.params.get("report-type") == "delivery-status":
         return True
-    sender = decoded_header(mail.get("from"))
-    return bool(_SYSTEM.search(sender) or _SUBJECT.search(subject(mail)))
+    return bool(_SYSTEM.search(decoded_header(mail.get("from"))))
+
+
+def has_bounce_subject(mail: Part) -> bool:
+    """Somebody calls it undeliverable, and does not answer or pass on what somebody else called so."""
+    title = subject(mail)
+    return bool(_SUBJECT.search(title)) and not _ANSWERED.match(title)
 
 
 def is_null_sender(mail: Part) -> bool:
@@ -85,4 +97,5 @@ def seems_auto_reply(mail: Part, note: Notification) -> bool:
         return True
     automatic = ("auto-replied", "auto-generated", "auto-notified")
     says_so = mail.get("auto-submitted").strip().lower().startswith(automatic)
-    return (says_so or bool(mail.get("x-auto-response-suppress"))) and not from_mail_system(mail)
+    machine = says_so or bool(mail.get("x-auto-response-suppress"))
+    return machine and not (from_mail_system(mail) or has_bounce_subject(mail))

@@ -18,7 +18,7 @@ from notify.bounces.addresses import ADDRESS, address_in, is_whole
 from notify.bounces.kinds import Finding, Kind
 from notify.bounces.mime import Part
 from notify.bounces.notification import Notification, subject
-from notify.bounces.senders import is_null_sender
+from notify.bounces.senders import has_bounce_subject, is_null_sender
 from notify.bounces.status import failure_kind, says_delayed, says_delivered, says_failed, status_in
 
 __all__ = ["findings_in_words", "lone_candidate"]
@@ -51,22 +51,28 @@ _REPLY_AFTER = re.compile(
     re.IGNORECASE,
 )
 _NEAR_LINES = 3
+_FAILING = 3
+"""Score of an address that is named or alone and stands by words of failure."""
 
 
 def findings_in_words(mail: Part, note: Notification, *, system: bool) -> list[Finding]:
     """One finding an address that failed; of a mail system's mail without any, one without recipient.
 
-    `system`: a mail system wrote the mail; of others only what `flufl.bounce` knows counts.
+    `system`: a mail system wrote the mail. Of others counts what `flufl.bounce` knows and, under a subject
+    that says undeliverable, an address that stands by words of failure.
     """
     found = _by_flufl(mail, note)
     if not found and system:
         found = _candidates(mail, note)
+    elif not found and has_bounce_subject(mail):
+        found = _candidates(mail, note, at_least=_FAILING)
     if not system and not found:
         return []
     title = subject(mail)
     whole = f"{title}\n{note.human}"
     waits = says_delayed(whole)
-    if system and says_delivered(whole) and not waits and status_in(whole) is None:
+    arrived = says_delivered(whole) and not says_failed(whole) and status_in(whole) is None
+    if system and arrived and not waits:
         return [Finding(lone_candidate(mail, note), Kind.SUCCESS)]
     if not found:
         if not waits and not says_failed(whole) and not is_null_sender(mail):
@@ -136,7 +142,7 @@ def _ours(mail: Part, note: Notification) -> set[str]:
     return {found.lower() for value in heads for found in ADDRESS.findall(value)}
 
 
-def _candidates(mail: Part, note: Notification) -> set[str]:
+def _candidates(mail: Part, note: Notification, *, at_least: int = 1) -> set[str]:
     """Addresses of the human text that count most, if any does; X-Failed-Recipients before all."""
     named = {
         a
@@ -161,7 +167,7 @@ def _candidates(mail: Part, note: Notification) -> set[str]:
             scores[key] = max(scores[key], _score(line, found.start(), found.end(), near))
     best = max(scores.values(), default=0)
     chosen = {written[key] for key, score in scores.items() if score == best}
-    return chosen if best > 1 or (best == 1 and len(chosen) == 1) else set()
+    return chosen if best >= at_least and (best > 1 or len(chosen) == 1) else set()
 
 
 def _score(line: str, start: int, end: int, near: str) -> int:

@@ -303,6 +303,54 @@ def test_one_bad_mail_never_stops_the_rest(
     assert (found.bounced, dict(found.reasons)) == (1, {"unreadable": 1})
 
 
+@pytest.mark.parametrize("death", [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("table", ["events", "quarantine", "return_files"])
+def test_a_run_that_dies_while_it_appends_is_finished_by_the_next(
+    sent: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    table: str,
+    death: type[BaseException],
+) -> None:
+    monkeypatch.setattr(intake, "MAILS_AT_ONCE", 1)
+    folder = put(tmp_path / "in", a=mail(sent, "dsn_hard"), b=mail(sent, "token_forged"))
+    real = Workspace.append
+
+    def dying(self: Workspace, name: str, frame: pl.DataFrame) -> int:
+        if name == table:
+            raise death
+        return real(self, name, frame)
+
+    monkeypatch.setattr(Workspace, "append", dying)
+    with pytest.raises(death):
+        taken(sent, folder)
+    monkeypatch.setattr(Workspace, "append", real)
+    taken(sent, folder)
+    assert came_back(sent).height == 1
+    assert (sent.rows("quarantine"), sent.rows("return_files")) == (1, 2)
+
+
+def test_a_file_that_breaks_off_is_read_when_it_is_given_again(
+    sent: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = put(tmp_path / "in", a=mail(sent, "dsn_hard"), b=mail(sent, "dsn_hard", IDS[1]))
+    real = intake.mails_in
+
+    def breaking(path: Path) -> Any:
+        if path.name == "a.eml":
+            raise OSError(5, "Input/output error")
+        yield from real(path)
+
+    monkeypatch.setattr(intake, "mails_in", lambda path: (mail for mail in breaking(path)))
+    found = taken(sent, folder)
+    assert (found.bounced, dict(found.reasons)) == (1, {"unreadable_file": 1})
+    with pytest.raises(OperatorError, match="cannot be read"):
+        taken(sent, folder / "a.eml")
+    monkeypatch.setattr(intake, "mails_in", real)
+    found = taken(sent, folder)
+    assert (found.bounced, found.before) == (1, 1)
+
+
 def test_other_files_of_a_folder_are_left_alone(sent: Workspace, tmp_path: Path) -> None:
     folder = put(tmp_path / "in", a=mail(sent, "dsn_hard"))
     (folder / "uaa.csv").write_text("mailpiece_id,event_date\nX,2026-04-07\n")
