@@ -6,12 +6,13 @@ Made-up people at made-up addresses, drawn by columns from the rehearsal's lists
 the window are at hand. Measured, each with and without the vendor's key: `files`, from those lines to sealed rows,
 mail file, zstd, OpenPGP, signed manifest, on disk; and the two commands themselves, `plan` (the step, which writes
 `pieces`) and `export` (which reads them back, checks what was approved and notes every piece). Goes to
-`benchmarks/results/batches.json`.
+`benchmarks/results/batches.json`, with the load of the machine before: others' work counts in seconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -227,7 +228,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the workspace is made; default: scratch")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    result: dict[str, Any] = {"rows": options.rows, "bytes_a_row": 0}
+    result: dict[str, Any] = {
+        "rows": options.rows,
+        "load_before": round(os.getloadavg()[0], 1),
+        "bytes_a_row": 0,
+    }
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         root = Path(name)
         small = made(root / "small", 20_000)

@@ -6,6 +6,7 @@ The forecast is rows times what a row was measured to need (docs/performance.md)
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ import polars as pl
 import matching.intake
 from flows.measure import GIB
 from flows.settings import IncidentFile, configs_folder, load_incident, sound_part
+from flows.step_settings import batches as batches_settings
 from flows.step_settings import cluster
 from flows.step_settings import intake as intake_settings
 from matching.errors import OperatorError
 from matching.sources import LeakedSource
+from notify.batches.codes import read_codes
+from notify.batches.settings import load_vendor
 from notify.rules import load_rules
 
 __all__ = ["check_incident", "forecast", "problems"]
@@ -65,16 +69,27 @@ def _config_problems(incident: IncidentFile, path: Path) -> list[str]:
         found.append(
             f"{path}: matching.model: '{model}' is neither dental, clinic nor a file; correct it"
         )
-    vendor = configs_folder() / "vendors" / f"{incident.mailing.vendor}.toml"
+    settings = batches_settings(incident)
+    vendor = settings.vendors / f"{incident.mailing.vendor}.toml"
     if not vendor.is_file():
         found.append(
             f"{path}: mailing.vendor: no profile '{incident.mailing.vendor}'; see configs/vendors"
         )
+    else:
+        found += _said(lambda: load_vendor(settings))
+    codes = settings.codes_file
+    if codes is not None:
+        found += [f"{path}: {line}" for line in _said(lambda: read_codes(codes))]
+    return found + _said(lambda: load_rules(configs_folder() / "jurisdictions"))
+
+
+def _said(read: Callable[[], object]) -> list[str]:
+    """What a reader refuses, in its own line."""
     try:
-        load_rules(configs_folder() / "jurisdictions")
+        read()
     except OperatorError as error:
-        found.append(str(error))
-    return found
+        return [str(error)]
+    return []
 
 
 def _cluster_problems(incident: IncidentFile, path: Path) -> list[str]:

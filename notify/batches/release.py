@@ -143,14 +143,15 @@ def _read_once(
     workspace: Workspace, settings: BatchesSettings, batches: list[str], recorded_at: datetime
 ) -> dict[str, Any]:
     wording, _ = checked_wording(settings)
+    today = max(settings.as_of, recorded_at.date())
     pieces = workspace.scan("pieces").filter(pl.col("batch_id").is_in(batches))
     return {
         "workspace": workspace,
         "settings": settings,
-        "vendor": load_vendor(settings),
+        "vendor": load_vendor(settings, on=today),
         "wording": wording,
         "recorded_at": recorded_at,
-        "held": holds_on(current_holds(workspace, ()), max(settings.as_of, recorded_at.date())),
+        "held": holds_on(current_holds(workspace, ()), today),
         "sets": _sets(workspace, pieces),
         "return_addresses": _return_addresses(workspace, settings),
         "exceptions": _exceptions(workspace),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from pydantic import Field, computed_field
@@ -43,6 +44,10 @@ class BatchesSettings(LettersSettings):
         return sha256_file(path) if path and path.is_file() else ""
 
 
-def load_vendor(settings: BatchesSettings) -> Vendor:
-    """The profile that `[mailing] vendor` names. Raises OperatorError naming file, key and fix."""
-    return read_profile(settings.vendors / f"{settings.mailing.vendor}.toml", on=settings.as_of)
+def load_vendor(settings: BatchesSettings, *, on: date | None = None) -> Vendor:
+    """The profile that `[mailing] vendor` names. Raises OperatorError naming file, key and fix.
+
+    `on`: the day on which its key must be usable, where that is not the round's.
+    """
+    path = settings.vendors / f"{settings.mailing.vendor}.toml"
+    return read_profile(path, on=on or settings.as_of)

@@ -103,3 +103,23 @@ def test_letters_come_as_proofs_and_one_by_one(own: Ran) -> None:
         "files"
     ]
     assert Path(one[0]).read_bytes().startswith(b"%PDF")
+
+
+def test_a_batch_is_recalled_once_by_who_may_send_and_its_files_stay(
+    own: Ran, approver: str
+) -> None:
+    approve_batches(own.workspace, approver)
+    exported = export_batches(own.workspace)
+    workspace, _ = open_round(own.workspace)
+    batch = str(workspace.read("batches")["batch_id"][0])
+    written = files_below(workspace.out)
+    call = ["recall", str(own.workspace), batch, "--note", "wrong return address", "--json", "--by"]
+    refused = CliRunner().invoke(app, [*call, "COUNSEL"])
+    assert isinstance(refused.exception, OperatorError)
+    assert files_below(workspace.out) == written
+    ran = CliRunner().invoke(app, [*call, approver])
+    assert (ran.exit_code, json.loads(ran.stdout)["past"]) == (0, 0)
+    assert 0 < json.loads(ran.stdout)["recalled"] <= exported["pieces"]
+    assert isinstance(CliRunner().invoke(app, [*call, approver]).exception, OperatorError)
+    assert {**files_below(workspace.out), **written} == files_below(workspace.out)
+    assert exit_code(verify(own.workspace)) == 0

@@ -171,7 +171,7 @@ def test_a_finished_folder_is_never_touched_and_an_unfinished_one_is_rebuilt(
     assert planned.rows("events") == MAILED
 
 
-def test_a_kill_after_done_is_settled_before_the_nextplan(
+def test_a_kill_after_done_is_settled_before_the_next_round(
     planned: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object, **__: object) -> int:

@@ -6,6 +6,8 @@ import csv
 import hashlib
 import io
 import json
+import re
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,16 @@ from notify.batches.layout import fields, mail_file, read_fixed
 from notify.batches.schema import ADDRESS_SEALED, COLUMNS, LIMITS, ROW_SEALED
 from notify.batches.settings import load_vendor
 from notify.batches.vendors import Vendor
-from tests.batch_tables import MAILED, PEOPLE, plan, release, vendor_key, with_profile
+from notify.letters.settings import CONFIGS
+from tests.batch_tables import (
+    MAILED,
+    PEOPLE,
+    SETTINGS,
+    plan,
+    release,
+    vendor_key,
+    with_profile,
+)
 
 CANARIES = {
     "date_of_birth": "1937-11-29",
@@ -254,3 +265,29 @@ def test_a_fixed_width_batch_travels_with_its_layout(workspace: Workspace, tmp_p
     city = next(place for place in places if place["name"] == "city")
     start = int(city["start"]) - 1
     assert line[start : start + int(city["length"])].strip() in {"BALTIMORE", "SPRINGFIELD"}
+
+
+def test_a_template_with_a_missing_block_stops_the_plan_and_the_release(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    plan(workspace, PEOPLE)
+    before = workspace.digest("pieces"), workspace.digest("batches")
+    shutil.copytree(CONFIGS / "letters", tmp_path / "letters")
+    text = tmp_path / "letters" / "individual" / "en.toml"
+    text.write_text(
+        text.read_text("utf-8").replace("[blocks.contact]", "[blocks.contacts]"), "utf-8"
+    )
+    settings = SETTINGS.model_copy(update={"letters": tmp_path / "letters"})
+    for act in (lambda: plan(workspace, None, settings), lambda: release(workspace, settings)):
+        with pytest.raises(OperatorError, match=r"en\.toml: \[blocks\.contact\]: missing"):
+            act()
+    assert (workspace.digest("pieces"), workspace.digest("batches")) == before
+    assert not (workspace.out / "batches").exists()
+
+
+def test_the_profile_that_ships_names_every_key_of_a_profile() -> None:
+    text = (CONFIGS / "vendors" / "plain.toml").read_text("utf-8")
+    missing = [
+        key for key in Vendor.model_fields if not re.search(rf"^(# )?\[*{key}\b", text, re.M)
+    ]
+    assert missing == []
