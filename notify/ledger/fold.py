@@ -68,7 +68,7 @@ def _letters(workspace: Workspace) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     mail = (pl.col("channel") == "mail") & pl.col("person_id").is_not_null()
     sent = workspace.scan("events").filter(mail, pl.col("kind") == "exported")
     handed = sent.select(
-        "event_id", "piece_id", "person_id", *_SAME, pl.col("entity_id").cast(pl.Categorical),
+        "piece_id", "person_id", *_SAME, pl.col("entity_id").cast(pl.Categorical),
         exported_detail="detail", exported_on="dated_on", rank=_rank(),
     ).with_columns(pl.col("batch_id").cast(pl.Categorical)).collect(engine="streaming")  # fmt: skip
     others: list[pl.DataFrame] = [TABLES["events"].empty()]
@@ -94,7 +94,7 @@ def _letters(workspace: Workspace) -> tuple[pl.LazyFrame, pl.LazyFrame]:
             strangers = told["piece_id"].filter(pl.Series(places < 0)).implode()
             others.append(news.filter(pl.col("piece_id").is_in(strangers)).collect())
     detail = rows_at(pl.concat(details).to_frame(), won)["detail"]
-    rows = handed.drop("event_id", _RANK).with_columns(detail, pl.Series(_RANK, ranks))
+    rows = handed.drop(_RANK).with_columns(detail, pl.Series(_RANK, ranks))
     return _as_pieces(rows), pl.concat(others).lazy()
 
 
