@@ -55,7 +55,7 @@ class Against:
     today: date
     recorded_at: datetime
     exported: Exported
-    seeds: pl.DataFrame
+    seeds: pl.Series
     confidential: pl.DataFrame
     impossible: Mapping[str, pl.DataFrame]
     told: bool
@@ -86,7 +86,7 @@ def judged(
     exported = Exported(inbox, [rows["piece_id"] for rows in slices])
     against = Against(
         inbox, kind, digest, today, recorded_at, exported,
-        pl.DataFrame({"piece_id": seeds(workspace, batches), "seed": True}, schema_overrides={"seed": pl.Boolean}),
+        seeds(workspace, batches),
         confidential(workspace).collect() if kind == "ADDR" else pl.DataFrame(),
         {brought: _impossible(inbox, brought) for brought in BRINGS[kind] if brought != "moved"},
         _before(inbox, kind).select(pl.len()).collect().item() > 0,
@@ -127,26 +127,28 @@ def _repeated_returns(slices: list[pl.DataFrame]) -> pl.Series:
     return names.filter(~pl.col("key").is_first_distinct())[ROW_NO]
 
 
-def _repeated_pieces(against: Against, places: Places, sound: pl.Series) -> pl.Series:
-    """Rows whose piece an earlier sound row of the file has named."""
-    rows = np.flatnonzero((places >= 0) & sound.to_numpy())
-    named, first = np.unique(places[rows], return_index=True)
+def _repeated_pieces(against: Against, places: Places, sound: npt.NDArray[np.bool_]) -> pl.Series:
+    """Rows whose piece an earlier sound row of the file has named; places rise, and rows of one by row_no."""
+    rows = np.flatnonzero((places >= 0) & sound)
+    named = places[rows]
     repeated = np.zeros(len(places), dtype=np.bool_)
-    repeated[rows] = against.seen[places[rows]]
-    later = np.ones(len(rows), dtype=np.bool_)
-    later[first] = False
-    repeated[rows[later]] = True
+    repeated[rows] = against.seen[named]
+    repeated[rows[1:][named[1:] == named[:-1]]] = True
     against.seen[named] = True
     return pl.Series(repeated)
 
 
 def _group(against: Against, rows: pl.DataFrame, returns: pl.Series | None) -> Judged:
+    """The rows in the order of the pieces that they speak of, so that memory is read in order."""
     places = against.exported.places(rows["piece_id"].fill_null(""))
+    order = np.argsort(places, kind="stable")
+    rows, places = rows[order], places[order]
     wide = pl.concat([rows, against.exported.rows(places)], how="horizontal")
-    wide = wide.join(against.seeds, on="piece_id", how="left", maintain_order="left")
-    sound = rows["reason"].is_null()
+    wide = wide.with_columns(
+        seed=pl.col("piece_id").is_in(against.seeds.implode()).fill_null(value=False)
+    )
     again = (
-        _repeated_pieces(against, places, sound)
+        _repeated_pieces(against, places, rows["reason"].is_null().to_numpy())
         if returns is None
         else rows[ROW_NO].is_in(returns.implode())
     )
@@ -154,8 +156,7 @@ def _group(against: Against, rows: pl.DataFrame, returns: pl.Series | None) -> J
     if against.kind == "ADDR":
         marked = against.confidential.with_columns(marked=pl.lit(value=True))
         wide = wide.join(marked, on="piece_id", how="left")
-    wide = wide.with_columns(reason=_reason(against), seed=pl.col("seed").fill_null(value=False))
-    return _counted(against, wide)
+    return _counted(against, wide.with_columns(reason=_reason(against)))
 
 
 def _counted(against: Against, wide: pl.DataFrame) -> Judged:
@@ -202,7 +203,7 @@ def _reason(against: Against) -> pl.Expr:
     day = pl.col("dated_on")
     given = pl.col("date_given")
     of_row = {
-        "unknown_piece": pl.col("person_id").is_null() & pl.col("seed").is_null(),
+        "unknown_piece": pl.col("person_id").is_null() & ~pl.col("seed"),
         "batch_mismatch": pl.col("given_batch") != pl.col("batch_id"),
         "wrong_wave": pl.col("given_wave") != pl.col("wave"),
         "before_export": given & (day < pl.col("exported_on")),
