@@ -34,7 +34,13 @@ def _region() -> Iterator[str]:
     yield "An e-mail:\n"
     yield _drawn(EMAIL_STATES, start=None)
     yield "## What each kind of news does\n"
-    head = ("channel", "kind of event", "state of the piece", "counts as told", "what happens next round")
+    head = (
+        "channel",
+        "kind of event",
+        "state of the piece",
+        "counts as told",
+        "what happens next round",
+    )
     rows = [
         (channel, code(kind), state.value, "no" if state in UNTOLD else "yes", AFTERWARDS[state])
         for channel, states in (("mail", MAIL_STATES), ("email", EMAIL_STATES))

@@ -235,11 +235,11 @@ def _events(against: Against, news: pl.DataFrame) -> pl.DataFrame:
 def _ids(workspace: Workspace, kind: str, events: pl.DataFrame) -> pl.Series:
     """A piece is dropped once, so the drop bears the piece's own id, which is a keyed digest already.
 
-    Minting would take 16 s for 13 million. Of a return the day and the reason are part of the news, of a move
+    Minting would take 16 s for 13 million; ids that begin with what differs sort in a third of the time. Of a return the day and the reason are part of the news, of a move
     the address; the day of a look-up is not.
     """
     if kind == "DROP":
-        return "dropped-" + events["piece_id"]
+        return events["piece_id"] + "-dropped"
     said = ["kind", "piece_id"]
     told = {"returned": ["dated_on", "detail"], "moved": ["detail", "address"]}
     parts = [
