@@ -65,24 +65,12 @@ def _grouped(events: pl.LazyFrame) -> pl.LazyFrame:
 
 def _letters(workspace: Workspace) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """Letters that were handed over once, and the events of all others, which are nobody's or a recalled one's."""
-    mail = (pl.col("channel") == "mail") & pl.col("person_id").is_not_null()
-    sent = workspace.scan("events").filter(mail, pl.col("kind") == "exported")
-    handed = sent.select(
-        "piece_id", "person_id", *_SAME, pl.col("entity_id").cast(pl.Categorical),
-        exported_detail="detail", exported_on="dated_on", rank=_rank(),
-    ).with_columns(pl.col("batch_id").cast(pl.Categorical)).collect(engine="streaming")  # fmt: skip
-    others: list[pl.DataFrame] = [TABLES["events"].empty()]
-    lookup = Lookup(handed["piece_id"])
-    if lookup.hashes_alike:  # perhaps the same piece handed over twice, after a recall
-        twice = handed["piece_id"].filter(handed["piece_id"].is_duplicated()).implode()
-        others.append(sent.filter(pl.col("piece_id").is_in(twice)).collect())
-        handed = handed.filter(~pl.col("piece_id").is_in(twice))
-        lookup = Lookup(handed["piece_id"])
+    handed, lookup, others = _handed(workspace)
     ranks = handed[_RANK].to_numpy().copy()
     won = np.full(handed.height, _NONE, dtype=np.int64)
     details: list[pl.Series] = [pl.Series("detail", [], dtype=pl.Categorical)]
     for _, part in workspace.lazy_parts("events"):
-        news = part.filter(mail, pl.col("kind") != "exported")
+        news = part.filter(_of_letters(), pl.col("kind") != "exported")
         slim = news.select("piece_id", rank=_rank(), detail=pl.col("detail").cast(pl.Categorical))
         told = slim.filter(pl.col(_RANK).is_not_null()).collect(engine="streaming")
         if told.is_empty():
@@ -96,6 +84,27 @@ def _letters(workspace: Workspace) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     detail = rows_at(pl.concat(details).to_frame(), won)["detail"]
     rows = handed.drop(_RANK).with_columns(detail, pl.Series(_RANK, ranks))
     return _as_pieces(rows), pl.concat(others).lazy()
+
+
+def _handed(workspace: Workspace) -> tuple[pl.DataFrame, Lookup, list[pl.DataFrame]]:
+    """Letters handed over once with their ranks, where each is, and events of those handed over twice."""
+    sent = workspace.scan("events").filter(_of_letters(), pl.col("kind") == "exported")
+    handed = sent.select(
+        "piece_id", "person_id", *_SAME, pl.col("entity_id").cast(pl.Categorical),
+        exported_detail="detail", exported_on="dated_on", rank=_rank(),
+    ).with_columns(pl.col("batch_id").cast(pl.Categorical)).collect(engine="streaming")  # fmt: skip
+    others = [TABLES["events"].empty()]
+    lookup = Lookup(handed["piece_id"])
+    if lookup.hashes_alike:  # the same piece handed over twice, after a recall
+        twice = handed["piece_id"].filter(handed["piece_id"].is_duplicated()).implode()
+        others.append(sent.filter(pl.col("piece_id").is_in(twice)).collect())
+        handed = handed.filter(~pl.col("piece_id").is_in(twice))
+        lookup = Lookup(handed["piece_id"])
+    return handed, lookup, others
+
+
+def _of_letters() -> pl.Expr:
+    return (pl.col("channel") == "mail") & pl.col("person_id").is_not_null()
 
 
 def _win(ranks: Ranks, won: Places, places: Places, found: Ranks, first: int) -> None:
