@@ -40,8 +40,13 @@ def pieces(workspace: Workspace) -> pl.LazyFrame:
     address the piece bore; null for e-mail), `exported_on`.
     """
     letters, others = _letters(workspace)
+    return pl.concat([_as_pieces(letters), _others(workspace, others)])
+
+
+def _others(workspace: Workspace, others: pl.DataFrame) -> pl.LazyFrame:
+    """E-mails, and the letters that were not handed over just once."""
     email = workspace.scan("events").filter(pl.col("channel") == "email")
-    return pl.concat([letters, _grouped(pl.concat([email, others]))])
+    return _grouped(pl.concat([email, others.lazy()]))
 
 
 def _grouped(events: pl.LazyFrame) -> pl.LazyFrame:
@@ -63,7 +68,7 @@ def _grouped(events: pl.LazyFrame) -> pl.LazyFrame:
     return folded.with_columns(_state()).select(_COLUMNS)
 
 
-def _letters(workspace: Workspace) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+def _letters(workspace: Workspace) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Letters that were handed over once, and the events of all others, which are nobody's or a recalled one's."""
     handed, lookup, others = _handed(workspace)
     ranks = handed[_RANK].to_numpy().copy()
@@ -83,7 +88,7 @@ def _letters(workspace: Workspace) -> tuple[pl.LazyFrame, pl.LazyFrame]:
             others.append(news.filter(pl.col("piece_id").is_in(strangers)).collect())
     detail = rows_at(pl.concat(details).to_frame(), won)["detail"]
     rows = handed.drop(_RANK).with_columns(detail, pl.Series(_RANK, ranks))
-    return _as_pieces(rows), pl.concat(others).lazy()
+    return rows, pl.concat(others)
 
 
 def _handed(workspace: Workspace) -> tuple[pl.DataFrame, Lookup, list[pl.DataFrame]]:
@@ -136,13 +141,30 @@ def _as_pieces(rows: pl.DataFrame) -> pl.LazyFrame:
 def last_pieces(workspace: Workspace) -> pl.LazyFrame:
     """Of each person and entity the piece that speaks: the one of the highest wave, a letter before an e-mail.
 
-    Of two of one wave and channel, which `affected verify` shows as D, the one whose id's digest is higher.
+    Columns as `pieces`. Of two of one wave and channel, which `affected verify` shows as D, the one whose id's digest is higher.
     """
+    letters, others = _letters(workspace)
+    rest = _others(workspace, others).collect(engine="streaming").lazy()
+    pairs = pl.concat([letters.lazy().select(_pair()), rest.select(_pair())]).collect()["pair"]
+    several = pairs.is_duplicated()[: letters.height]  # of most pairs one piece is all there is
+    if several.any():
+        rest = pl.concat([_as_pieces(letters.filter(several)), rest])
+        letters = letters.filter(~several)
+    return pl.concat([_as_pieces(letters), _last(rest)])
+
+
+def _last(every: pl.LazyFrame) -> pl.LazyFrame:
     by_mail = (pl.col("channel") == "mail").cast(pl.UInt64)
     wave = pl.col("wave").fill_null(0).cast(pl.UInt64)
     rank = (wave * 2 + by_mail) * _word(1 << _DAY_BIT) + _digest("piece_id")
-    every = pieces(workspace).with_columns(rank.alias(_RANK))
-    return every.group_by(_KEY).agg(pl.all().max_by(_RANK)).drop(_RANK)
+    ranked = every.with_columns(rank.alias(_RANK))
+    return ranked.group_by(_KEY).agg(pl.all().max_by(_RANK)).select(_COLUMNS)
+
+
+def _pair() -> pl.Expr:
+    """A number that pieces of one person and entity share; others that share it cost time, nothing else."""
+    entity = pl.col("entity_id").cast(pl.String).hash(seed=12)
+    return (pl.col("person_id").hash(seed=11) ^ entity).alias("pair")
 
 
 def _rank() -> pl.Expr:
