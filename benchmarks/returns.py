@@ -10,6 +10,7 @@ folded. Rows, seconds, rows a second and peak memory go to `benchmarks/results/r
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -107,21 +108,23 @@ def _new(*, filled: bool) -> list[pl.Expr]:
 
 
 def measured(work: Callable[[], int]) -> dict[str, Any]:
-    """Rows, seconds, rows a second, peak memory."""
-    began = time.perf_counter()
+    """Rows, seconds, seconds of processors, rows a second, peak memory."""
+    began, busy = time.perf_counter(), time.process_time()
     with PeakMemory() as memory:
         rows = work()
     seconds = time.perf_counter() - began
     return {
         "rows": rows,
         "seconds": round(seconds, 1),
+        "processor_seconds": round(time.process_time() - busy, 1),
         "rows_per_s": round(rows / seconds),
         "peak_rss_gib": round(memory.gib, 2),
     }
 
 
 def run(folder: Path, *, rows: int, uaa: float, moved: float) -> dict[str, Any]:
-    """Make, take, fold; gives the result."""
+    """Make, take, fold; gives the result. `load_before`: what else the machine was doing, 0 on a quiet one."""
+    load = os.getloadavg()[0]
     workspace, _ = Workspace.create(
         folder / "ws", incident_id="bench-returns", synthetic=True, key_file=folder / "key.json"
     )
@@ -139,6 +142,7 @@ def run(folder: Path, *, rows: int, uaa: float, moved: float) -> dict[str, Any]:
         stages[path.stem] = measured(taken)
     took = sum(stage["rows"] for stage in stages.values())
     seconds = sum(stage["seconds"] for stage in stages.values())
+    processor = sum(stage["processor_seconds"] for stage in stages.values())
     stages["fold"] = measured(lambda: pieces(workspace).collect(engine="streaming").height)
     stages["fold_last"] = measured(
         lambda: last_pieces(workspace).collect(engine="streaming").height
@@ -150,6 +154,8 @@ def run(folder: Path, *, rows: int, uaa: float, moved: float) -> dict[str, Any]:
         "rows": took,
         "events": workspace.rows("events"),
         "seconds": round(whole, 1),
+        "processor_seconds": round(processor + stages["fold"]["processor_seconds"], 1),
+        "load_before": round(load, 1),
         "events_taken_and_folded_per_s": round(took / whole),
         "peak_rss_gib": max(stage["peak_rss_gib"] for stage in stages.values()),
         "stages": stages,

@@ -72,15 +72,14 @@ def take_returns(root: Path, files: Sequence[Path], *, by: str) -> dict[str, Any
                 audit(workspace, "returns", by=by, sha256=said["sha256"], events=said["events"])
                 taken.append(said)
         finally:
-            if taken:
-                notify.ledger.write_reconciliation(workspace, today=today)
-        return {
-            "schema": "affected.returns/1",
-            "files": taken,
-            "ledger_identities": notify.ledger.broken_identities(workspace),
-            "open_questions": notify.ledger.open_questions(workspace, today=today),
-            "reconciliation": str(workspace.out / notify.ledger.PAGE),
-        }
+            found = notify.ledger.write_reconciliation(workspace, today=today)
+    return {
+        "schema": "affected.returns/1",
+        "files": taken,
+        "ledger_identities": found.broken,
+        "open_questions": found.questions,
+        "reconciliation": str(workspace.out / notify.ledger.PAGE),
+    }
 
 
 def _taken_in(

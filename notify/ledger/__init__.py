@@ -13,12 +13,13 @@ from notify.ledger.identities import broken_identities, identities
 from notify.ledger.proof import history, told_words
 from notify.ledger.reconciliation import (
     PAGE,
+    Reconciled,
     open_questions,
     reconciliation,
     write_reconciliation,
 )
 
 __all__ = [
-    "ENTITY_STATES", "PAGE", "STATES", "broken_identities", "figure_c", "figure_d", "figure_l", "history", "identities",
+    "ENTITY_STATES", "PAGE", "STATES", "Reconciled", "broken_identities", "figure_c", "figure_d", "figure_l", "history", "identities",
     "last_pieces", "open_questions", "pieces", "reconciliation", "told_words", "write_reconciliation",
 ]  # fmt: skip

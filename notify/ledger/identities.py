@@ -23,8 +23,10 @@ _PLACES = ("rejected", "suppressed", "mailed", "held", "recalled", "waiting")
 _MAILED = ("uaa_open", "remailed", "substitute", "presumed_delivered")
 
 
-def identities(workspace: Workspace) -> pl.DataFrame:
+def identities(workspace: Workspace, folded: pl.LazyFrame | None = None) -> pl.DataFrame:
     """One row per batch and wave, in order: counts of pieces, and `difference`, which must be 0.
+
+    `folded`: what `pieces` gave, where the caller has it already.
 
     `exported = rejected + suppressed + mailed + held + recalled + waiting`, where `waiting` is for a drop; `mailed
     = uaa_open + remailed + substitute + presumed_delivered`, where `mailed` counts what came back, too. `repeated`:
@@ -33,7 +35,7 @@ def identities(workspace: Workspace) -> pl.DataFrame:
     """
     workspace = replace(workspace, inbox_parts=None)  # what came a moment ago counts
     exported = _exported(workspace)
-    places = _places(workspace)
+    places = _places(workspace, pieces(workspace) if folded is None else folded)
     found = exported.join(places, on=_BATCH, how="full", coalesce=True).sort(_BATCH)
     counted = found.with_columns(
         pl.col("exported", "repeated", *_PLACES, *_MAILED).fill_null(0).cast(pl.Int64)
@@ -66,10 +68,10 @@ def _exported(workspace: Workspace) -> pl.DataFrame:
     )
 
 
-def _places(workspace: Workspace) -> pl.DataFrame:
+def _places(workspace: Workspace, folded: pl.LazyFrame) -> pl.DataFrame:
     """Pieces by the fold: in which place each batch's are."""
     state = pl.col("state")
-    mail = pieces(workspace).filter(pl.col("channel") == "mail")
+    mail = folded.filter(pl.col("channel") == "mail")
     came = state == PieceState.RETURNED.value
     back = _what_became(workspace, mail.filter(came))
     counted = mail.group_by(_BATCH).agg(

@@ -7,6 +7,7 @@ and no piece is in what it gives.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "ACK_DAYS",
     "DROP_DAYS",
     "PAGE",
+    "Reconciled",
     "open_questions",
     "reconciliation",
     "write_reconciliation",
@@ -39,39 +41,53 @@ _SHOWN = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The page as Markdown, what the vendor still owes an answer on, and pieces that the identities cannot place."""
+
+    page: str
+    questions: list[dict[str, Any]]
+    broken: int
+
+
 def open_questions(workspace: Workspace, *, today: date) -> list[dict[str, Any]]:
     """What a vendor still owes an answer on: `batch_id, question, days, pieces`, oldest first.
 
     `no_ack` a day after the export, `no_drop` and `drop_incomplete` a week after, `rows_rejected` where the
     acknowledgement counts rows that no row of a file names, `not_placed` where an identity does not hold.
     """
-    return _questions(_batches(workspace), today)
+    newest = replace(workspace, inbox_parts=None)
+    return _questions(_batches(newest, pieces(newest)), today)
 
 
-def reconciliation(workspace: Workspace, *, today: date) -> str:
-    """The page as Markdown."""
-    batches = _batches(workspace)
+def reconciliation(workspace: Workspace, *, today: date) -> Reconciled:
+    """Everything that came back, to the last file; the events are folded once."""
+    newest = replace(workspace, inbox_parts=None)
+    folded = pieces(newest)
+    batches = _batches(newest, folded)
+    questions = _questions(batches, today)
     parts = [
         f"# Reconciliation of the mail as of {today}\n\nCounts only. One line a batch.\n",
         _section("Batches", ("batch", "wave", "exported on", "acknowledged", *_SHOWN.values()),
                  [_batch_line(row) for row in batches]),
-        _section("Came back, by reason", ("batch", "reason", "letters"), _nixies(workspace)),
+        _section("Came back, by reason", ("batch", "reason", "letters"), _nixies(folded)),
         _section("Open questions", ("batch", "question", "days", "letters"),
-                 [tuple(q.values()) for q in _questions(batches, today)]),
-        _section("Files taken in", ("kind", "files", "rows", "taken", "known", "set aside", "seeds or no news"), _files(workspace)),
-        _section("Rows set aside, by reason", ("kind", "reason", "rows"), _aside(workspace)),
-        _section("E-mail", ("state", "messages"), _email(workspace)),
+                 [tuple(question.values()) for question in questions]),
+        _section("Files taken in", ("kind", "files", "rows", "taken", "known", "set aside", "seeds or no news"), _files(newest)),
+        _section("Rows set aside, by reason", ("kind", "reason", "rows"), _aside(newest)),
+        _section("E-mail", ("state", "messages"), _email(folded)),
     ]  # fmt: skip
-    return "\n".join(parts)
+    return Reconciled("\n".join(parts), questions, sum(row["difference"] for row in batches))
 
 
-def write_reconciliation(workspace: Workspace, *, today: date) -> None:
-    """Write the page below `out/`."""
-    text = reconciliation(workspace, today=today)
-    workspace.put_output(PAGE, text.encode(), personal=False)
+def write_reconciliation(workspace: Workspace, *, today: date) -> Reconciled:
+    """Write the page below `out/`; gives it."""
+    found = reconciliation(workspace, today=today)
+    workspace.put_output(PAGE, found.page.encode(), personal=False)
+    return found
 
 
-def _batches(workspace: Workspace) -> list[dict[str, Any]]:
+def _batches(workspace: Workspace, folded: pl.LazyFrame) -> list[dict[str, Any]]:
     """Each batch and wave with its identities, the day it left and what its acknowledgement says."""
     mail = workspace.scan("events").filter(pl.col("channel") == "mail")
     left = mail.filter(pl.col("kind") == "exported", pl.col("person_id").is_not_null())
@@ -80,7 +96,7 @@ def _batches(workspace: Workspace) -> list[dict[str, Any]]:
     acked = acks.group_by("batch_id").agg(
         acknowledged=pl.col("detail").sort_by("dated_on", "event_id").last()
     )
-    found = identities(workspace).lazy().join(days, on="batch_id", how="left")
+    found = identities(workspace, folded).lazy().join(days, on="batch_id", how="left")
     return (
         found.join(acked, on="batch_id", how="left").sort("batch_id", "wave").collect().to_dicts()
     )
@@ -113,8 +129,8 @@ def _batch_line(row: dict[str, Any]) -> tuple[Any, ...]:
     return (row["batch_id"], row["wave"], row["exported_on"], acknowledged, *numbers)
 
 
-def _nixies(workspace: Workspace) -> list[tuple[Any, ...]]:
-    back = pieces(workspace).filter(pl.col("state") == "returned")
+def _nixies(folded: pl.LazyFrame) -> list[tuple[Any, ...]]:
+    back = folded.filter(pl.col("state") == "returned")
     counted = back.group_by("batch_id", "detail").agg(pl.len()).sort("batch_id", "detail")
     return counted.collect(engine="streaming").rows()
 
@@ -135,8 +151,8 @@ def _aside(workspace: Workspace) -> list[tuple[Any, ...]]:
     return rows.group_by("kind", code).agg(pl.len()).sort("kind", "reason").collect().rows()
 
 
-def _email(workspace: Workspace) -> list[tuple[Any, ...]]:
-    sent = pieces(workspace).filter(pl.col("channel") == "email")
+def _email(folded: pl.LazyFrame) -> list[tuple[Any, ...]]:
+    sent = folded.filter(pl.col("channel") == "email")
     counted = sent.group_by("state").agg(pl.len()).sort("state")
     return counted.collect(engine="streaming").rows()
 

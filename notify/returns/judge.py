@@ -1,30 +1,32 @@
 """Which rows of a returned file are news, known or impossible: rows of ADDR, DROP and UAA against the inbox.
 
-Columns in, columns out; nothing is written. Memory: the typed rows of the file (about 100 bytes each) and, of
-`ROWS_AT_ONCE` rows, what was exported for them.
+Columns in, columns out; nothing is written. Memory: the typed rows of the file (about 100 bytes each), the pieces
+that were handed over (160 each), and `ROWS_AT_ONCE` rows beside them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from matching.store import Workspace
 from matching.tables import TABLES
+from notify.ledger.lookup import Places
 from notify.ledger.states import impossible_with
-from notify.returns.known import BatchOut, confidential, exported, seeds
+from notify.returns.known import BatchOut, Exported, confidential, seeds
 from notify.returns.pieces import BRINGS
 from notify.returns.reading import ROW_NO
 
 __all__ = ["ROWS_AT_ONCE", "Judged", "compact", "judged"]
 
-ROWS_AT_ONCE = 3_500_000
-"""Rows joined with the exported pieces at a time, 1 GB; every time reads these columns of all of them."""
+ROWS_AT_ONCE = 1_000_000
+"""Rows judged at a time: as many as a part of events takes."""
 _EVENT_ID_LENGTH = 25
-_REPEATED = "repeated"
 _CODED = ("given_batch", "detail", "news", "reason")
 _OFTEN_EMPTY = (*_CODED, "given_wave", "address")
 
@@ -43,18 +45,21 @@ class Judged:
     unusable: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Against:
-    """What every group of rows of one file is held against."""
+    """What every group of rows of one file is held against. `inbox` shows the events as before the file."""
 
-    workspace: Workspace
+    inbox: Workspace
     kind: str
     digest: str
     today: date
     recorded_at: datetime
-    seeds: pl.DataFrame
+    exported: Exported
+    seeds: pl.Series
     confidential: pl.DataFrame
-    impossible: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    impossible: Mapping[str, pl.DataFrame]
+    told: bool
+    seen: npt.NDArray[np.bool_]
 
 
 def compact(rows: pl.DataFrame) -> pl.DataFrame:
@@ -75,19 +80,25 @@ def judged(
     recorded_at: datetime,
 ) -> Iterator[Judged]:
     """Judge the rows of one file, some slices at a time, in their order. Slices are given up as they are used."""
+    manifest = workspace.manifest("events")
+    parts = {**(workspace.inbox_parts or {}), "events": len(manifest.parts) if manifest else 0}
+    inbox = replace(workspace, inbox_parts=parts)
+    exported = Exported(inbox, [rows["piece_id"] for rows in slices])
     against = Against(
-        workspace, kind, digest, today, recorded_at,
-        pl.DataFrame({"piece_id": seeds(workspace, batches), "seed": True}, schema_overrides={"seed": pl.Boolean}),
+        inbox, kind, digest, today, recorded_at, exported,
+        seeds(workspace, batches),
         confidential(workspace).collect() if kind == "ADDR" else pl.DataFrame(),
-        {brought: _impossible(workspace, brought) for brought in BRINGS[kind] if brought != "moved"},
+        {brought: _impossible(inbox, brought) for brought in BRINGS[kind] if brought != "moved"},
+        _before(inbox, kind).select(pl.len()).collect().item() > 0,
+        np.zeros(exported.count, dtype=np.bool_),
     )  # fmt: skip
-    first = _first_of_kind(slices, kind)
+    repeated = _repeated_returns(slices) if kind == "UAA" else None
     while slices:
         group, rows = [], 0
         while slices and rows < ROWS_AT_ONCE:
             group.append(slices.pop(0))
             rows += group[-1].height
-        yield _group(against, _text(pl.concat(group, how="vertical_relaxed")), first)
+        yield _group(against, _text(pl.concat(group, how="vertical_relaxed")), repeated)
 
 
 def _text(rows: pl.DataFrame) -> pl.DataFrame:
@@ -106,58 +117,73 @@ def _impossible(workspace: Workspace, kind: str) -> pl.DataFrame:
     return told.select("piece_id", impossible=pl.lit(value=True)).unique().collect()
 
 
-def _first_of_kind(slices: list[pl.DataFrame], kind: str) -> pl.Series:
-    """By row_no: whether no earlier sound row of the file says the same."""
+def _repeated_returns(slices: list[pl.DataFrame]) -> pl.Series:
+    """Rows of returns of which an earlier sound row of the file says the same piece, day and reason."""
     sound = [s.filter(pl.col("reason").is_null()) for s in slices]
-    key = pl.col("piece_id")
-    if kind == "UAA":
-        key = pl.concat_str("piece_id", "dated_on", pl.col("detail").cast(pl.String), separator="|", ignore_nulls=True)  # fmt: skip
+    key = pl.concat_str(
+        "piece_id", "dated_on", pl.col("detail").cast(pl.String), separator="|", ignore_nulls=True
+    )
     names = pl.concat([s.select(ROW_NO, key=key) for s in sound], how="vertical_relaxed")
-    if names["key"].n_unique() == names.height:
-        return pl.Series(ROW_NO, [], dtype=pl.Int64)
     return names.filter(~pl.col("key").is_first_distinct())[ROW_NO]
 
 
-def _group(against: Against, rows: pl.DataFrame, repeated: pl.Series) -> Judged:
-    wide = _with_exported(against.workspace, rows).join(against.seeds, on="piece_id", how="left")
+def _repeated_pieces(against: Against, places: Places, sound: npt.NDArray[np.bool_]) -> pl.Series:
+    """Rows whose piece an earlier sound row of the file has named; places rise, and rows of one by row_no."""
+    rows = np.flatnonzero((places >= 0) & sound)
+    named = places[rows]
+    repeated = np.zeros(len(places), dtype=np.bool_)
+    repeated[rows] = against.seen[named]
+    repeated[rows[1:][named[1:] == named[:-1]]] = True
+    against.seen[named] = True
+    return pl.Series(repeated)
+
+
+def _group(against: Against, rows: pl.DataFrame, returns: pl.Series | None) -> Judged:
+    """The rows in the order of the pieces that they speak of, so that memory is read in order."""
+    places = against.exported.places(rows["piece_id"].fill_null(""))
+    order = np.argsort(places, kind="stable")
+    rows, places = rows[order], places[order]
+    wide = pl.concat([rows, against.exported.rows(places)], how="horizontal")
+    wide = wide.with_columns(
+        seed=pl.col("piece_id").is_in(against.seeds.implode()).fill_null(value=False)
+    )
+    again = (
+        _repeated_pieces(against, places, rows["reason"].is_null().to_numpy())
+        if returns is None
+        else rows[ROW_NO].is_in(returns.implode())
+    )
+    wide = wide.with_columns(_impossible_rows(against, wide), again.alias("again"))
     if against.kind == "ADDR":
         marked = against.confidential.with_columns(marked=pl.lit(value=True))
         wide = wide.join(marked, on="piece_id", how="left")
-    wide = wide.with_columns(_impossible_rows(against, wide))
-    wide = wide.with_columns(
-        reason=_reason(against, repeated), seed=pl.col("seed").fill_null(value=False)
-    )
+    return _counted(against, wide.with_columns(reason=_reason(against)))
+
+
+def _counted(against: Against, wide: pl.DataFrame) -> Judged:
+    """Every row is in exactly one of the counts."""
     sound = wide.filter(pl.col("reason").is_null() & ~pl.col("seed"))
     news = sound.filter(pl.col("news").is_not_null() | pl.col("held"))
     told = _told(against, _events(against, news))
-    against_other = told.filter(pl.col("contradicts")).select(
-        ROW_NO, "piece_id", reason=pl.lit("contradicts")
-    )
+    differs = told.filter(pl.col("contradicts"))
     said = told.filter(~pl.col("contradicts"))
-    fresh_rows = said.filter(pl.col("fresh")).select(ROW_NO).unique()
-    new = said.filter(pl.col("fresh") & ~pl.col("own")).select(list(TABLES["events"].columns))
-    aside = wide.filter(pl.col("reason").is_not_null() & ~pl.col("seed")).select(
-        ROW_NO, "piece_id", "reason"
-    )
+    fresh = said.filter(pl.col("fresh"))
+    taken = fresh[ROW_NO].n_unique()
+    aside = wide.filter(pl.col("reason").is_not_null() & ~pl.col("seed"))
     return Judged(
-        events=TABLES["events"].complete(new),
-        aside=pl.concat([aside, against_other]).sort(ROW_NO),
-        taken=fresh_rows.height,
-        known=said[ROW_NO].n_unique() - fresh_rows.height,
+        events=TABLES["events"].complete(fresh.filter(~pl.col("own"))),
+        aside=pl.concat(
+            [
+                aside.select(ROW_NO, "piece_id", "reason"),
+                differs.select(ROW_NO, "piece_id", reason=pl.lit("contradicts")),
+            ]
+        ).sort(ROW_NO),
+        taken=taken,
+        known=said[ROW_NO].n_unique() - taken,
         seeds=int(wide["seed"].sum()),
         no_news=sound.height - news.height,
         spoiled=int(news["spoiled"].sum()),
         unusable=int(news["unusable"].sum()),
     )
-
-
-def _with_exported(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with whose piece it is; a piece that was handed over twice is the later time's."""
-    sent = exported(workspace)
-    wide = rows.lazy().join(sent, on="piece_id", how="left").collect(engine="streaming")
-    if wide.height > rows.height:
-        wide = wide.sort("exported_on", "batch_id").unique(ROW_NO, keep="last")
-    return wide
 
 
 def _impossible_rows(against: Against, wide: pl.DataFrame) -> pl.Series:
@@ -172,23 +198,22 @@ def _impossible_rows(against: Against, wide: pl.DataFrame) -> pl.Series:
     return found.alias("impossible")
 
 
-def _reason(against: Against, repeated: pl.Series) -> pl.Expr:
+def _reason(against: Against) -> pl.Expr:
     """The first thing that is wrong with a row, its own faults before what is known."""
     day = pl.col("dated_on")
     given = pl.col("date_given")
     of_row = {
-        "unknown_piece": pl.col("person_id").is_null() & pl.col("seed").is_null(),
+        "unknown_piece": pl.col("person_id").is_null() & ~pl.col("seed"),
         "batch_mismatch": pl.col("given_batch") != pl.col("batch_id"),
         "wrong_wave": pl.col("given_wave") != pl.col("wave"),
         "before_export": given & (day < pl.col("exported_on")),
         "after_today": given & (day > against.today),
         "impossible": pl.col("impossible"),
+        "repeated": pl.col("again"),
     }
     if against.kind == "ADDR":
         secret = pl.col("confidential").fill_null(value=False) | pl.col("marked").is_not_null()
         of_row["no_ncoa"] = secret & (pl.col("news") == "moved")
-    if len(repeated):
-        of_row[_REPEATED] = pl.col(ROW_NO).is_in(repeated.implode())
     return pl.coalesce("reason", *(pl.when(bad).then(pl.lit(code)) for code, bad in of_row.items()))
 
 
@@ -200,7 +225,7 @@ def _events(against: Against, news: pl.DataFrame) -> pl.DataFrame:
     )
     every = pl.concat([named, waiting]) if waiting.height else named
     return every.with_columns(
-        event_id=_ids(against.workspace, against.kind, every),
+        event_id=_ids(against.inbox, against.kind, every),
         channel=pl.lit("mail"),
         source_sha256=pl.lit(against.digest),
         recorded_at=pl.lit(against.recorded_at),
@@ -210,11 +235,11 @@ def _events(against: Against, news: pl.DataFrame) -> pl.DataFrame:
 def _ids(workspace: Workspace, kind: str, events: pl.DataFrame) -> pl.Series:
     """A piece is dropped once, so the drop bears the piece's own id, which is a keyed digest already.
 
-    Minting would take 16 s for 13 million. Of a return the day and the reason are part of the news, of a move
+    Minting would take 16 s for 13 million; ids that begin with what differs sort in a third of the time. Of a return the day and the reason are part of the news, of a move
     the address; the day of a look-up is not.
     """
     if kind == "DROP":
-        return "dropped-" + events["piece_id"]
+        return events["piece_id"] + "-dropped"
     said = ["kind", "piece_id"]
     told = {"returned": ["dated_on", "detail"], "moved": ["detail", "address"]}
     parts = [
@@ -231,12 +256,10 @@ def _told(against: Against, events: pl.DataFrame) -> pl.DataFrame:
 
     A second day or statement for the same drop contradicts the first: nothing says which is true.
     """
-    kinds = list(BRINGS[against.kind])
-    before = (
-        against.workspace.scan("events")
-        .filter(pl.col("kind").is_in(kinds), pl.col("channel") == "mail")
-        .select("event_id", known_from="source_sha256", known_on="dated_on", known_detail="detail")
-    )
+    if not against.told:
+        no = pl.lit(value=False)
+        return events.with_columns(own=no, fresh=pl.lit(value=True), contradicts=no)
+    before = _before(against.inbox, against.kind)
     found = events.lazy().join(before, on="event_id", how="left").collect(engine="streaming")
     seen = pl.col("known_on").is_not_null()
     own = seen & (pl.col("known_from") == against.digest).fill_null(value=False)
@@ -246,4 +269,14 @@ def _told(against: Against, events: pl.DataFrame) -> pl.DataFrame:
     differs = other if against.kind == "DROP" else pl.lit(value=False)
     return found.with_columns(
         own=own, fresh=~seen | own, contradicts=(seen & ~own & differs).fill_null(value=False)
+    )
+
+
+def _before(inbox: Workspace, kind: str) -> pl.LazyFrame:
+    """Events of the kinds that such a file brings, as known before it."""
+    told = inbox.scan("events").filter(
+        pl.col("kind").is_in(list(BRINGS[kind])), pl.col("channel") == "mail"
+    )
+    return told.select(
+        "event_id", known_from="source_sha256", known_on="dated_on", known_detail="detail"
     )

@@ -110,11 +110,11 @@ class ReturnedFile:
     def _parsed(self, block: bytes) -> pl.DataFrame:
         plain = block.isascii()
         frame = self._frame(block, plain=plain)
-        self._refuse_ragged(block, frame)
         lines = block.count(_END) + (bool(block) and not block.endswith(_END))
+        self._refuse_ragged(block, frame, lines)
         clean = plain and lines == frame.height
         clean = clean and len(block.translate(None, _CONTROL_BYTES)) == len(block)
-        clean = clean and block.count(b"\r") == block.count(b"\r\n")
+        clean = clean and (b"\r" not in block or block.count(b"\r") == block.count(b"\r\n"))
         flaw = pl.lit(None, pl.String) if clean else _flaws(list(self.schema.columns))
         rows = frame.with_row_index(ROW_NO, offset=self.rows).with_columns(
             pl.col(ROW_NO).cast(pl.Int64),
@@ -134,10 +134,9 @@ class ReturnedFile:
         except pl.exceptions.PolarsError:
             raise self._not_whole(block) from None
 
-    def _refuse_ragged(self, block: bytes, frame: pl.DataFrame) -> None:
+    def _refuse_ragged(self, block: bytes, frame: pl.DataFrame, lines: int) -> None:
         """Every line is a row and every row has all its fields: separators are counted, not trusted."""
-        lines, commas = block.count(_END), block.count(_COMMA)
-        lines += not block.endswith(_END) and bool(block)
+        commas = block.count(_COMMA)
         if _QUOTE in block:
             inside = frame.select(
                 ends=pl.sum_horizontal(pl.all().str.count_matches("\n", literal=True).sum()),
@@ -181,7 +180,7 @@ def _header(path: Path) -> list[str]:
 def _cut(data: bytes) -> tuple[bytes, bytes]:
     """What ends with a row, and the rest: at the last line end that no quote encloses."""
     place = data.rfind(_END)
-    quotes = data.count(_QUOTE, 0, max(place, 0))
+    quotes = data.count(_QUOTE, 0, max(place, 0)) if _QUOTE in data else 0
     while place >= 0 and quotes % 2:
         before = data.rfind(_END, 0, place)
         quotes -= data.count(_QUOTE, max(before, 0), place)

@@ -6,7 +6,8 @@ call that was killed is made whole by the next, which knows its own events by th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ import polars as pl
 from matching.store import ROWS_PER_PART, Workspace, log_counts
 from matching.tables import TABLES
 from notify.returns.batch_news import batch_news
-from notify.returns.judge import compact, judged
+from notify.returns.judge import Judged, compact, judged
 from notify.returns.known import batches_out
 from notify.returns.pieces import BRINGS, typed
 from notify.returns.reading import ROW_NO, ReturnedFile
@@ -102,13 +103,12 @@ def _pieces(
     today: date,
     recorded_at: datetime,
 ) -> None:
-    batches = batches_out(workspace)
-    aside = []
-    for group in judged(
-        workspace, slices, file.schema.kind, batches=batches, digest=file.digest, today=today,
-        recorded_at=recorded_at,
-    ):  # fmt: skip
-        _append(workspace, "events", group.events)
+    groups = judged(
+        workspace, slices, file.schema.kind, batches=batches_out(workspace), digest=file.digest,
+        today=today, recorded_at=recorded_at,
+    )  # fmt: skip
+    aside = [pl.DataFrame(schema={ROW_NO: pl.Int64, "piece_id": pl.String, "reason": pl.String})]
+    for group in _appended(workspace, groups):
         found.events += group.events.height
         found.taken += group.taken
         found.known += group.known
@@ -144,6 +144,19 @@ def _batches(
     found.disagreements = news.named
     schema = {ROW_NO: pl.Int64, "piece_id": pl.String, "reason": pl.String}
     _set_aside(workspace, pl.DataFrame(news.aside, schema=schema, orient="row"), found, recorded_at)
+
+
+def _appended(workspace: Workspace, groups: Iterable[Judged]) -> Iterator[Judged]:
+    """The groups, each with its events in the inbox or on the way: one is written while the next is judged."""
+    with ThreadPoolExecutor(1) as pool:
+        writing: Future[None] | None = None
+        for group in groups:
+            if writing is not None:
+                writing.result()
+            writing = pool.submit(_append, workspace, "events", group.events)
+            yield group
+        if writing is not None:
+            writing.result()
 
 
 def _append(workspace: Workspace, name: str, rows: pl.DataFrame) -> None:

@@ -97,7 +97,7 @@ def test_the_page_has_counts_and_no_person(out: Mailed) -> None:
     out.take("DROP", [{"piece": n} for n in range(15)] + [{"mailpiece_id": "NOBODY"}])
     out.take("UAA", [{"piece": 0}, {"piece": 1, "nixie_class": "DEC"}, {"mailpiece_id": out.seed}])
     append(out.workspace, event(1, "mail", "bounced", channel="email", piece_id="E1"))
-    page = reconciliation(out.workspace, today=TODAY)
+    page = reconciliation(out.workspace, today=TODAY).page
     for line in (
         f"| {BATCH} | 1 | 2026-04-01 | 22/0 | 20 |", f"| {BATCH} | ANK | 1 |", f"| {BATCH} | DEC | 1 |",
         f"| {BATCH} | drop_incomplete | 61 | 5 |", "| DROP | unknown_piece | 1 |", "| UAA | 1 | 3 | 2 | 0 | 0 | 1 |",
