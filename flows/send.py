@@ -107,7 +107,12 @@ def _send(
         permanent=told.get("permanent", 0),
         uncertain=told.get("uncertain", 0),
     )
-    return _document(workspace, report, waves=approved) | {"waiting": waiting}
+    listed = report.not_sent.write_csv().encode()
+    path = workspace.put_output("email/not_sent.csv", listed, personal=True)
+    return _document(workspace, report, waves=approved) | {
+        "waiting": waiting,
+        "not_sent": str(path),
+    }
 
 
 def _gate(wave: int) -> str:

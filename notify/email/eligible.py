@@ -62,6 +62,7 @@ class Checks:
     _inbox: pl.DataFrame = field(init=False)
     _holds: pl.DataFrame = field(init=False)
     _seen: tuple[str | None, ...] = ()
+    _events_seen: int = 0
 
     def __post_init__(self) -> None:
         self._people = _with_records(self.workspace, self.settings, self.today, self.planned)
@@ -81,10 +82,25 @@ class Checks:
             reason = pl.when(applies).then(why).otherwise(reason)
         return wide.select(reason=reason)["reason"]
 
+    def told_ourselves(self) -> None:
+        """We appended one part of events, all of them of rows that are settled: no need to read it again.
+
+        Where another command appended, too, it is read again.
+        """
+        facts, responses, _ = self._seen
+        if self._event_parts() == self._events_seen + 1:
+            self._events_seen += 1
+            self._seen = (facts, responses, self.workspace.digest("events"))
+
+    def _event_parts(self) -> int:
+        manifest = self.workspace.manifest("events")
+        return len(manifest.parts) if manifest else 0
+
     def _inbox_digests(self) -> tuple[str | None, ...]:
         return tuple(self.workspace.digest(name) for name in _INBOX)
 
     def _read_inbox(self) -> None:
+        self._events_seen = self._event_parts()
         self._seen = self._inbox_digests()
         self._inbox = _told(self.workspace, self.planned).join(
             _answers(self.workspace, self.planned), on=_PAIR, how="full", coalesce=True

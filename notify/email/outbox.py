@@ -297,6 +297,17 @@ class Outbox:
             ).fetchall()
         return {str(reason): int(count) for reason, count in rows}
 
+    def not_sent(self) -> pl.DataFrame:
+        """Rows that the relay did not take, with state and reason: ids only, in order of their piece."""
+        columns = "mailpiece_id, person_id, entity_id, wave, state, reason"
+        with self._told():
+            rows = self._db.execute(
+                f"select {columns} from outbox where state <> 'accepted' order by mailpiece_id"
+            ).fetchall()
+        names = columns.split(", ")
+        types = {name: pl.Int32 if name == "wave" else pl.String for name in names}
+        return pl.DataFrame(rows, schema=types, orient="row")
+
     def next_try_at(self) -> float | None:
         """When the next row that was refused for now may be tried."""
         with self._told():

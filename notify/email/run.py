@@ -51,9 +51,10 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a run did. Counts are rows; times are seconds."""
+    """What a run did. Counts are rows; times are seconds. `not_sent`: ids, states and reasons."""
 
     states: Mapping[str, int]
+    not_sent: pl.DataFrame
     this_run: Mapping[str, int]
     skipped: Mapping[str, int]
     refused: Mapping[str, int]
@@ -309,6 +310,7 @@ class _Run:
         )
         rows = news.join(self.planned.select(_EVENT_COLUMNS), on="place")
         self._append(rows, checked=False)
+        self.checks.told_ourselves()
 
     # --- after ----------------------------------------------------------------------------------
 
@@ -327,6 +329,7 @@ class _Run:
         counts = sender.counts if sender else {}
         return Report(
             states=self.outbox.counts(),
+            not_sent=self.outbox.not_sent(),
             this_run={str(state): count for state, count in sorted(counts.items())},
             skipped=self.outbox.reasons(SendState.SKIPPED),
             refused=self.outbox.reasons(SendState.PERMANENT),
