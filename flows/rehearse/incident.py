@@ -19,6 +19,9 @@ path = "suppressions.csv"
 reason = "counsel"
 authority = "Counsel memo of the rehearsal"
 """
+_EMAIL = """[email]
+from = "notices@example.com"
+"""
 _PEOPLE = """[people]
 LEAD = ["review", "approve", "send", "reveal", "purge"]
 COUNSEL = ["approve", "reveal"]
@@ -62,6 +65,7 @@ def incident_text(profile: Profile, *, repeat: str) -> str:
             '[entities]\npath = "entities.csv"\ndelegation = "delegation.csv"\n',
             _SUPPRESSIONS,
             f'[mailing]\nvendor = "plain"\nplanned_mail_on = {profile.planned_mail_on}\n',
+            _EMAIL,
             _PEOPLE,
         ]
     )

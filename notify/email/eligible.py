@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from threading import Lock
 
 import polars as pl
 
@@ -61,15 +62,28 @@ class Checks:
     _people: pl.DataFrame = field(init=False)
     _inbox: pl.DataFrame = field(init=False)
     _holds: pl.DataFrame = field(init=False)
+    version: int = 0
+    """How often the inbox was read."""
     _seen: tuple[str | None, ...] = ()
     _events_seen: int = 0
+    _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         self._people = _with_records(self.workspace, self.settings, self.today, self.planned)
         self._read_inbox()
 
     def reasons(self, rows: pl.DataFrame) -> pl.Series:
-        """Why each of these planned rows is not sent now; null: send it."""
+        """Why each of these planned rows is not sent now; null: send it. Any thread may ask."""
+        with self._lock:
+            return self._reasons(rows)
+
+    @property
+    def news(self) -> bool:
+        """The inbox grew since it was read, by others than us."""
+        with self._lock:
+            return self._seen != self._inbox_digests()
+
+    def _reasons(self, rows: pl.DataFrame) -> pl.Series:
         if self._seen != self._inbox_digests():
             self._read_inbox()
         wide = rows.select("mailpiece_id", "variant", "wave", *_PAIR)
@@ -87,10 +101,11 @@ class Checks:
 
         Where another command appended, too, it is read again.
         """
-        facts, responses, _ = self._seen
-        if self._event_parts() == self._events_seen + 1:
-            self._events_seen += 1
-            self._seen = (facts, responses, self.workspace.digest("events"))
+        with self._lock:
+            facts, responses, _ = self._seen
+            if self._event_parts() == self._events_seen + 1:
+                self._events_seen += 1
+                self._seen = (facts, responses, self.workspace.digest("events"))
 
     def _event_parts(self) -> int:
         manifest = self.workspace.manifest("events")
@@ -100,6 +115,7 @@ class Checks:
         return tuple(self.workspace.digest(name) for name in _INBOX)
 
     def _read_inbox(self) -> None:
+        self.version += 1
         self._events_seen = self._event_parts()
         self._seen = self._inbox_digests()
         self._inbox = _told(self.workspace, self.planned).join(

@@ -19,7 +19,7 @@ import polars as pl
 from matching.store import IntegrityError, OperatorError, TryAgainLater
 from notify.email.states import EVENT_OF, MAY_BECOME, SendState
 
-__all__ = ["Change", "Due", "Outbox", "uncertain_waiting"]
+__all__ = ["Change", "Due", "Outbox", "outbox_counts", "uncertain_waiting"]
 
 FILE = "outbox.sqlite"
 SCHEMA = """
@@ -349,12 +349,17 @@ class Outbox:
 
 def uncertain_waiting(root: Path) -> int:
     """Figure U: uncertain sends that still wait, for news or for the letter; 0 without an outbox."""
+    return outbox_counts(root).get(SendState.UNCERTAIN, 0)
+
+
+def outbox_counts(root: Path) -> dict[str, int]:
+    """Rows a state; empty without an outbox."""
     path = root / FILE
     if not path.exists():
-        return 0
+        return {}
     outbox = Outbox(path)
     try:
-        return outbox.counts()[SendState.UNCERTAIN]
+        return outbox.counts()
     finally:
         outbox.close()
 

@@ -130,6 +130,7 @@ class _Run:
     sender: Sender = field(init=False)
     appended: int = 0
     plan: str | None = None
+    looked: int = 1
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(None if self.dry else self.workspace.root / FILE)
@@ -257,6 +258,7 @@ class _Run:
                 stopped=self.hooks.stopped,
                 tick=lambda sender: self.hooks.tick(sender, rows.height),
                 note=self._note,
+                recheck=self._recheck,
             ),
             patience=self.hooks.patience,
         )
@@ -271,14 +273,27 @@ class _Run:
         loop = asyncio.get_running_loop()
         for start in range(0, rows.height, CHUNK):
             some = rows.slice(start, CHUNK)
-            if self.workspace.digest("outbox") != self.plan:
-                raise TryAgainLater(
-                    "a new round replaced the plan while it was sent; approve the wave, then send again"
-                )
+            self._check_plan()
             await self.sender.on_disk(self._claim, some["place"].to_list())
             letters, changes = await loop.run_in_executor(reading, self._prepared, some, due)
             self.sender.settle(changes)
             yield letters
+
+    def _check_plan(self) -> None:
+        if self.workspace.digest("outbox") != self.plan:
+            raise TryAgainLater(
+                "a new round replaced the plan while it was sent; approve the wave, then send again"
+            )
+
+    def _recheck(self, places: Sequence[int]) -> Mapping[int, str]:
+        """Rows in hand that news since their claim keeps back; empty at once where there is no news."""
+        self._check_plan()
+        if not self.checks.news and self.checks.version == self.looked:
+            return {}
+        rows = self.planned.filter(pl.col("place").is_in(places))
+        found = rows.select("place").with_columns(reason=self.checks.reasons(rows)).drop_nulls()
+        self.looked = self.checks.version
+        return dict(found.iter_rows())
 
     def _claim(self, places: Sequence[int]) -> None:
         self.outbox.claim(places, now=self.hooks.now())

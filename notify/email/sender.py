@@ -8,7 +8,7 @@ most one uncertain row a connection, and a commit costs little for each message.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,6 +59,7 @@ class Patience:
     """Seconds between looks and tries, and how many tries to connect."""
 
     look_s: float = 0.25
+    recheck_s: float = 2.0
     connect_first_s: float = 1.0
     connect_tries: int = 6
 
@@ -74,7 +75,9 @@ class Sent:
     stopped: Callable[[], bool]
     tick: Callable[[Sender], None]
     note: Callable[[Sequence[Change]], None]
-    """Tells the ledger; called in a thread of its own, never twice at a time."""
+    """Tells the ledger. This and `recheck` are called in a thread of their own, one at a time."""
+    recheck: Callable[[Sequence[int]], Mapping[int, str]]
+    """Of these rows in hand those that news since their claim keeps back, with the reason."""
 
 
 @dataclass(slots=True)
@@ -125,7 +128,8 @@ class Sender:
         OperatorError where the relay refuses us, TryAgainLater where it does not answer.
         """
         self._connections = [Connection(self.relay) for _ in range(connections)]
-        helpers = [asyncio.create_task(each) for each in (self._commits(), self._watch())]
+        loops = (self._commits(), self._watch(), self._rechecks())
+        helpers = [asyncio.create_task(each) for each in loops]
         feeding = asyncio.create_task(self._feed(letters))
         workers = [asyncio.create_task(self._work(each)) for each in self._connections]
         try:
@@ -220,7 +224,7 @@ class Sender:
             try:
                 await connection.open()
             except TryAgainLater as error:
-                if turn + 1 == self.patience.connect_tries:
+                if turn + 1 == self.patience.connect_tries and not self._others_work:
                     self._fail(error)
             except OperatorError as error:
                 self._fail(error)
@@ -231,6 +235,11 @@ class Sender:
             await asyncio.sleep(wait)
             wait *= 2
         return False
+
+    @property
+    def _others_work(self) -> bool:
+        """A relay may allow fewer connections than we want: then the others do the work."""
+        return any(connection.ready for connection in self._connections)
 
     async def _exchange(self, change: Change | None, *, more: bool) -> Letter | None:
         request = _Request(change, more, asyncio.get_running_loop().create_future())
@@ -419,6 +428,24 @@ class Sender:
                 self._hungry.set()
                 self._wake.set()
             self.sent.tick(self)
+
+    async def _rechecks(self) -> None:
+        """A slow wave has messages in hand for minutes: a hold that comes in meanwhile stops them, too."""
+        while True:
+            await asyncio.sleep(self.patience.recheck_s)
+            places = [letter.place for letter in self._queue.waiting()]
+            if places:
+                await self._recheck(places)
+
+    async def _recheck(self, places: Sequence[int]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            gone = await loop.run_in_executor(self._ledger, self.sent.recheck, places)
+        except OperatorError as error:
+            self._fail(error)
+            return
+        dropped = self._queue.drop(lambda letter: letter.place in gone) if gone else []
+        self.settle([Change(each.place, SendState.SKIPPED, gone[each.place]) for each in dropped])
 
 
 _STATE_OF = {

@@ -70,6 +70,7 @@ def test_an_approved_wave_is_sent_once_and_a_changed_one_waits(
     assert broken_links(workspace) == 0
     listed = {gate["gate"]: gate["open"] for gate in status(planned)["gates"]}
     assert listed["send:EMAIL-1"]
+    assert {"of": "outbox", "state": "accepted", "people": 200} in status(planned)["waiting"]
     workspace.write("outbox", workspace.read("outbox").head(150))
     again = send(planned)
     assert again["waiting"] == ["EMAIL-1"]
