@@ -184,12 +184,6 @@ def _with_records(
         .join(people, on="person_id", how="semi")
         .collect(engine="streaming")
     )
-    orders = workspace.read("suppressions", ["record_id", "reason"])
-    suppressed = (
-        members.join(orders, on="record_id")
-        .group_by("person_id")
-        .agg(suppressed=pl.col("reason").min())
-    )
     records = _records(workspace, members.select("member"))
     person = (
         members.select("person_id", "member")
@@ -206,7 +200,7 @@ def _with_records(
     wide = planned.select("mailpiece_id", "person_id", member="email_member")
     wide = wide.join(consent.select("member", "consent_on"), on="member", how="left")
     wide = wide.join(person, on="person_id", how="left").join(
-        suppressed, on="person_id", how="left"
+        _suppressed(workspace, members), on="person_id", how="left"
     )
     withdrawn = (pl.col("withdrawn_on") >= pl.col("consent_on")).fill_null(value=False)
     return wide.select(
@@ -216,6 +210,13 @@ def _with_records(
         "record_confidential",
         agreed=pl.col("consent_on").is_not_null() & ~withdrawn,
     )
+
+
+def _suppressed(workspace: Workspace, members: pl.DataFrame) -> pl.DataFrame:
+    """`person_id, suppressed` of people with a record that somebody ordered to leave out."""
+    orders = workspace.read("suppressions", ["record_id", "reason"])
+    found = members.join(orders, on="record_id")
+    return found.group_by("person_id").agg(suppressed=pl.col("reason").min())
 
 
 def _records(workspace: Workspace, members: pl.DataFrame) -> pl.DataFrame:

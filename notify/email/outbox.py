@@ -146,10 +146,14 @@ class Outbox:
         return {"uncertain": lost, "claimed": freed}
 
     def end(self, *, now: float) -> None:
-        """End the run cleanly; what it still holds is free again."""
+        """End the run; what it still holds is free again. A row left `sending` makes it a crash."""
         with self._committed() as db:
             self._move(db, SendState.CLAIMED, SendState.PENDING, None, now)
-            db.execute("update runs set ended_at = ? where run = ?", (now, self.run))
+            db.execute(
+                "update runs set ended_at = ? where run = ?"
+                " and not exists (select 1 from outbox where state = 'sending')",
+                (now, self.run),
+            )
 
     def fill(self, approved: pl.DataFrame, planned: pl.Series, *, now: float) -> int:
         """Add rows that are planned and approved and new, in their order; gives how many.

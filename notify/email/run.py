@@ -153,20 +153,8 @@ class _Run:
         wording = checked_texts(self.settings)
         self.plan = self.workspace.digest("outbox")
         everything = self.workspace.read("outbox")
-        approved = everything.filter(pl.col("wave").is_in(waves)).sort(
-            "email_member", "mailpiece_id"
-        )
         recovered = self.outbox.begin(now=self.hooks.now(), connections=email.connections)
-        self.outbox.fill(approved, everything["mailpiece_id"], now=self.hooks.now())
-        replaced = self._settle_uncertain()
-        self._reconcile()
-        due = {each.mailpiece_id: each for each in self.outbox.due(waves, now=self.hooks.now())}
-        places = pl.DataFrame(
-            {"mailpiece_id": list(due), "place": [each.place for each in due.values()]},
-            schema={"mailpiece_id": pl.String, "place": pl.Int64},
-        )
-        self.planned = approved.join(places, on="mailpiece_id", maintain_order="left")
-        self.checks = Checks(self.workspace, self.settings, self.today, self.planned)
+        replaced, due = self._filled(everything, waves)
         rows = self._eligible()
         registered = 0
         if rows.height and not self.dry:
@@ -189,6 +177,22 @@ class _Run:
             seconds=time.perf_counter() - began,
             sending_seconds=sending,
         )
+
+    def _filled(self, everything: pl.DataFrame, waves: list[int]) -> tuple[int, dict[str, Due]]:
+        """Bring the outbox up to the plan; gives how many uncertain rows were replaced, and what is due."""
+        approved = everything.filter(pl.col("wave").is_in(waves))
+        approved = approved.sort("email_member", "mailpiece_id")  # records are read in their order
+        self.outbox.fill(approved, everything["mailpiece_id"], now=self.hooks.now())
+        replaced = self._settle_uncertain()
+        self._reconcile()
+        due = {each.mailpiece_id: each for each in self.outbox.due(waves, now=self.hooks.now())}
+        places = pl.DataFrame(
+            {"mailpiece_id": list(due), "place": [each.place for each in due.values()]},
+            schema={"mailpiece_id": pl.String, "place": pl.Int64},
+        )
+        self.planned = approved.join(places, on="mailpiece_id", maintain_order="left")
+        self.checks = Checks(self.workspace, self.settings, self.today, self.planned)
+        return replaced, due
 
     # --- before ---------------------------------------------------------------------------------
 

@@ -19,17 +19,11 @@ from notify.email.limits import Limits, Queue
 from notify.email.message import Frame, Refused, message
 from notify.email.outbox import Change, Due, Outbox
 from notify.email.relay import Answer, Connection, Envelope, Fate, Relay
+from notify.email.retries import after, postponed
 from notify.email.states import EVENT_OF, SendState
 
 __all__ = ["Letter", "Patience", "Sender", "Sent"]
 
-FIRST_RETRY_S = 300.0
-RETRY_MOST_S = 6 * 3600.0
-"""Five minutes, doubling up to six hours: greylisting ends in minutes, full mailboxes in days."""
-POLICY_RETRY_S = 3600.0
-"""A domain that refuses us for what we are is left alone for an hour."""
-LOST_MOST = 3
-"""Connections that may break before one message's text; then it waits like a refusal for now."""
 FLUSH_ROWS = 5_000
 """Answers a part of `events`: a part a message would be a file a message."""
 
@@ -285,37 +279,18 @@ class Sender:
         """The row's next state after this answer; what waits for another try is queued again."""
         self._busy -= 1
         self._queue.done(letter.domain)
-        if answer.fate is Fate.NOT_SENT:
-            return self._again(letter, answer.code)
+        letter.lost += answer.fate is Fate.NOT_SENT
         if answer.fate is Fate.POLICY:
             for other in self._queue.pause(letter.domain):
                 self._postpone(other)
-            return self._later(letter, answer.code, POLICY_RETRY_S)
-        if answer.fate is Fate.TEMPORARY:
-            return self._later(letter, answer.code, _back_off(letter.due.tries))
-        return Change(letter.place, _STATE_OF[answer.fate], answer.code)
-
-    def _again(self, letter: Letter, code: str) -> Change:
-        """Nothing was sent: another connection takes it, unless that happened too often."""
-        letter.lost += 1
-        if letter.lost >= LOST_MOST:
-            return self._later(letter, code, _back_off(letter.due.tries))
-        self._back[letter.place] = letter
-        return Change(letter.place, SendState.CLAIMED, code)
-
-    def _later(self, letter: Letter, code: str, wait_s: float) -> Change:
-        """Refused for now; when it has been tried for long enough, for good."""
-        now = self.sent.now()
-        first = letter.due.first_try_at or now
-        last = first + self.sent.retry_s
-        if now >= last:
-            return Change(letter.place, SendState.PERMANENT, f"{code} gave_up")
-        return Change(letter.place, SendState.TEMPORARY, code, min(now + wait_s, last))
+        now, retry_s = self.sent.now(), self.sent.retry_s
+        change = after(letter.due, answer, lost=letter.lost, now=now, retry_s=retry_s)
+        if change.state is SendState.CLAIMED:
+            self._back[letter.place] = letter
+        return change
 
     def _postpone(self, letter: Letter) -> None:
-        """A message of a paused domain: it was claimed and goes back without having been tried."""
-        self._changes.append(self._later(letter, "5.7 domain paused", POLICY_RETRY_S))
-        self._wake.set()
+        self.settle([postponed(letter.due, now=self.sent.now(), retry_s=self.sent.retry_s)])
 
     # --- commits --------------------------------------------------------------------------------------
 
@@ -446,15 +421,3 @@ class Sender:
             return
         dropped = self._queue.drop(lambda letter: letter.place in gone) if gone else []
         self.settle([Change(each.place, SendState.SKIPPED, gone[each.place]) for each in dropped])
-
-
-_STATE_OF = {
-    Fate.ACCEPTED: SendState.ACCEPTED,
-    Fate.PERMANENT: SendState.PERMANENT,
-    Fate.UNCERTAIN: SendState.UNCERTAIN,
-}
-
-
-def _back_off(tries: int) -> float:
-    """`tries` before this one."""
-    return min(FIRST_RETRY_S * 2.0 ** min(tries, 12), RETRY_MOST_S)
