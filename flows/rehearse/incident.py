@@ -19,9 +19,6 @@ path = "suppressions.csv"
 reason = "counsel"
 authority = "Counsel memo of the rehearsal"
 """
-_EMAIL = """[email]
-from = "notices@example.com"
-"""
 _PEOPLE = """[people]
 LEAD = ["review", "approve", "send", "reveal", "purge"]
 COUNSEL = ["approve", "reveal"]
@@ -65,7 +62,6 @@ def incident_text(profile: Profile, *, repeat: str) -> str:
             '[entities]\npath = "entities.csv"\ndelegation = "delegation.csv"\n',
             _SUPPRESSIONS,
             f'[mailing]\nvendor = "plain"\nplanned_mail_on = {profile.planned_mail_on}\n',
-            _EMAIL,
             _PEOPLE,
         ]
     )
