@@ -25,6 +25,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, date, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -294,6 +295,7 @@ def rate(people: int, connections: int, rounds: int) -> dict[str, Any]:
             served.close()
     median = {key: sorted(values)[len(values) // 2] for key, values in found.items()}
     return {
+        "aiosmtplib": version("aiosmtplib"),
         "messages": people,
         "connections": connections,
         "message_bytes": len(dry),

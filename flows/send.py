@@ -84,15 +84,7 @@ def _send(
     for wave in approved:
         _check_canary(workspace, settings, wave, gates[wave].subject)
     if waves and not approved and not (workspace.root / "outbox.sqlite").exists():
-        look = (
-            f"`affected send {workspace.root} --canary`, look at it, then"
-            if settings.email.canary
-            else ""
-        )
-        raise ApprovalMissing(
-            _gate(waves[0]),
-            f"{look} `affected approve {workspace.root} {_gate(waves[0])} --by NAME`".strip(),
-        )
+        raise _closed(workspace, settings, _gate(waves[0]))
     audit(workspace, "send begins", waves=len(approved))
     try:
         report = notify.email.send(workspace, settings, approved, hooks=hooks)
@@ -107,7 +99,22 @@ def _send(
         permanent=told.get("permanent", 0),
         uncertain=told.get("uncertain", 0),
     )
-    return _document(workspace, report, waves=approved) | {"waiting": waiting}
+    listed = report.not_sent.write_csv().encode()
+    path = workspace.put_output("email/not_sent.csv", listed, personal=True)
+    return _document(workspace, report, waves=approved) | {
+        "waiting": waiting,
+        "not_sent": str(path),
+    }
+
+
+def _closed(workspace: Workspace, settings: EmailSettings, gate: str) -> ApprovalMissing:
+    """What to do where no wave may be sent yet."""
+    first = (
+        f"`affected send {workspace.root} --canary`, look at it, then "
+        if settings.email.canary
+        else ""
+    )
+    return ApprovalMissing(gate, f"{first}`affected approve {workspace.root} {gate} --by NAME`")
 
 
 def _gate(wave: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+import notify.email
 from flows.audit import audit_head
 from flows.gates import gate_states
 from flows.journal import Journal
@@ -107,6 +108,13 @@ def _waiting(workspace: Workspace) -> list[dict[str, Any]]:
     packets = (
         workspace.scan("packets").group_by("state").agg(entities=pl.len()).sort("state").collect()
     )
-    return [{"of": "ledger", **row} for row in ledger.to_dicts()] + [
-        {"of": "packets", **row} for row in packets.to_dicts()
+    outbox = notify.email.outbox_counts(workspace.root)
+    return [
+        *({"of": "ledger", **row} for row in ledger.to_dicts()),
+        *({"of": "packets", **row} for row in packets.to_dicts()),
+        *(
+            {"of": "outbox", "state": state, "people": rows}
+            for state, rows in outbox.items()
+            if rows
+        ),
     ]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult
@@ -25,7 +24,7 @@ from notify.notices import NoticesSettings
 from tests.notice_tables import AS_OF, ASSOCIATE, INCIDENT, MAILING, build
 
 CONSENT = {"email_consent_on": date(2025, 1, 2), "email_consent_scope": "notices"}
-QUICK = Patience(look_s=0.02, connect_first_s=0.01, connect_tries=3)
+QUICK = Patience(look_s=0.02, recheck_s=0.05, connect_first_s=0.01, connect_tries=3)
 
 
 def person(number: int, *, domain: str = "mail.example", **chart: Any) -> dict[str, Any]:
@@ -118,9 +117,22 @@ class _Quiet(SMTP):
         return "451 lost"
 
 
+class _Full(_Quiet):
+    """No seat left."""
+
+    async def _handle_client(self) -> None:
+        await self.push("421 4.7.0 too many connections")
+        self.transport.close()
+
+
 @contextlib.contextmanager
 def serving(
-    handler: Handler, made: Certificate | None, *, login: Callable[[bytes], bool] | None = None
+    handler: Handler,
+    made: Certificate | None,
+    *,
+    login: Callable[[bytes], bool] | None = None,
+    utf8: bool = True,
+    most: int = 100,
 ) -> Iterator[int]:
     """An aiosmtpd server with STARTTLS, or without where there is no certificate; gives its port."""
 
@@ -130,14 +142,16 @@ def serving(
         assert login is not None
         return AuthResult(success=login(data.password), handled=False)
 
-    options: dict[str, Any] = {"enable_SMTPUTF8": True, "hostname": "relay"}
+    options: dict[str, Any] = {"enable_SMTPUTF8": utf8, "hostname": "relay"}
     if made:
         options |= {"tls_context": made.server(), "require_starttls": True}
     if login:
         options |= {"authenticator": authenticate, "auth_required": True}
+    seats = itertools.chain([_Quiet] * most, itertools.repeat(_Full))
     with _loop() as loop:
         server = asyncio.run_coroutine_threadsafe(
-            loop.create_server(lambda: _Quiet(handler, loop=loop, **options), "127.0.0.1", 0), loop
+            loop.create_server(lambda: next(seats)(handler, loop=loop, **options), "127.0.0.1", 0),
+            loop,
         ).result(5)
         yield int(server.sockets[0].getsockname()[1])
         loop.call_soon_threadsafe(server.close)
@@ -163,8 +177,3 @@ def _loop() -> Iterator[asyncio.AbstractEventLoop]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
-
-
-def strict(pem: Path) -> ssl.SSLContext:
-    """What a person's mail program would demand."""
-    return ssl.create_default_context(cafile=str(pem))

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from notify.email.events import wave_id
-from notify.email.outbox import uncertain_waiting
+from notify.email.outbox import outbox_counts, uncertain_waiting
 from notify.email.run import Hooks, Report, planned_waves, send, subject
 from notify.email.sender import Patience, Sender
 from notify.email.settings import EmailSettings
@@ -24,6 +24,7 @@ __all__ = [
     "canary",
     "canary_accepted",
     "dry_run",
+    "outbox_counts",
     "planned_waves",
     "send",
     "subject",

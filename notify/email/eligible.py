@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from threading import Lock
 
 import polars as pl
 
@@ -61,14 +62,28 @@ class Checks:
     _people: pl.DataFrame = field(init=False)
     _inbox: pl.DataFrame = field(init=False)
     _holds: pl.DataFrame = field(init=False)
+    version: int = 0
+    """How often the inbox was read."""
     _seen: tuple[str | None, ...] = ()
+    _events_seen: int = 0
+    _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         self._people = _with_records(self.workspace, self.settings, self.today, self.planned)
         self._read_inbox()
 
     def reasons(self, rows: pl.DataFrame) -> pl.Series:
-        """Why each of these planned rows is not sent now; null: send it."""
+        """Why each of these planned rows is not sent now; null: send it. Any thread may ask."""
+        with self._lock:
+            return self._reasons(rows)
+
+    @property
+    def news(self) -> bool:
+        """The inbox grew since it was read, by others than us."""
+        with self._lock:
+            return self._seen != self._inbox_digests()
+
+    def _reasons(self, rows: pl.DataFrame) -> pl.Series:
         if self._seen != self._inbox_digests():
             self._read_inbox()
         wide = rows.select("mailpiece_id", "variant", "wave", *_PAIR)
@@ -81,10 +96,27 @@ class Checks:
             reason = pl.when(applies).then(why).otherwise(reason)
         return wide.select(reason=reason)["reason"]
 
+    def told_ourselves(self) -> None:
+        """We appended one part of events, all of them of rows that are settled: no need to read it again.
+
+        Where another command appended, too, it is read again.
+        """
+        with self._lock:
+            facts, responses, _ = self._seen
+            if self._event_parts() == self._events_seen + 1:
+                self._events_seen += 1
+                self._seen = (facts, responses, self.workspace.digest("events"))
+
+    def _event_parts(self) -> int:
+        manifest = self.workspace.manifest("events")
+        return len(manifest.parts) if manifest else 0
+
     def _inbox_digests(self) -> tuple[str | None, ...]:
         return tuple(self.workspace.digest(name) for name in _INBOX)
 
     def _read_inbox(self) -> None:
+        self.version += 1
+        self._events_seen = self._event_parts()
         self._seen = self._inbox_digests()
         self._inbox = _told(self.workspace, self.planned).join(
             _answers(self.workspace, self.planned), on=_PAIR, how="full", coalesce=True
@@ -152,12 +184,6 @@ def _with_records(
         .join(people, on="person_id", how="semi")
         .collect(engine="streaming")
     )
-    orders = workspace.read("suppressions", ["record_id", "reason"])
-    suppressed = (
-        members.join(orders, on="record_id")
-        .group_by("person_id")
-        .agg(suppressed=pl.col("reason").min())
-    )
     records = _records(workspace, members.select("member"))
     person = (
         members.select("person_id", "member")
@@ -174,7 +200,7 @@ def _with_records(
     wide = planned.select("mailpiece_id", "person_id", member="email_member")
     wide = wide.join(consent.select("member", "consent_on"), on="member", how="left")
     wide = wide.join(person, on="person_id", how="left").join(
-        suppressed, on="person_id", how="left"
+        _suppressed(workspace, members), on="person_id", how="left"
     )
     withdrawn = (pl.col("withdrawn_on") >= pl.col("consent_on")).fill_null(value=False)
     return wide.select(
@@ -184,6 +210,13 @@ def _with_records(
         "record_confidential",
         agreed=pl.col("consent_on").is_not_null() & ~withdrawn,
     )
+
+
+def _suppressed(workspace: Workspace, members: pl.DataFrame) -> pl.DataFrame:
+    """`person_id, suppressed` of people with a record that somebody ordered to leave out."""
+    orders = workspace.read("suppressions", ["record_id", "reason"])
+    found = members.join(orders, on="record_id")
+    return found.group_by("person_id").agg(suppressed=pl.col("reason").min())
 
 
 def _records(workspace: Workspace, members: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -97,6 +97,25 @@ class Queue(Generic[Item]):
         waiting = list(self._items.pop(domain, ()))
         self.size -= len(waiting)
         return waiting
+
+    def waiting(self) -> list[Item]:
+        """Everything in hand that is not on its way."""
+        return [item for items in self._items.values() for item in items]
+
+    def drop(self, unwanted: Callable[[Item], bool]) -> list[Item]:
+        """Take out what shall not be sent after all; gives it back."""
+        gone = [item for item in self.waiting() if unwanted(item)]
+        left = {
+            domain: deque(i for i in items if not unwanted(i))
+            for domain, items in self._items.items()
+        }
+        self._items = {domain: items for domain, items in left.items() if items}
+        self._turns = deque(domain for domain in self._turns if domain in self._items)
+        self._later = [(at, domain) for at, domain in self._later if domain in self._items]
+        heapq.heapify(self._later)
+        self._full &= set(self._items)
+        self.size -= len(gone)
+        return gone
 
     def pick(self, now: float) -> Item | float | None:
         """The next message, the seconds to wait for one, or None: nothing until something changes."""

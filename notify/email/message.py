@@ -7,6 +7,7 @@ their own lines of it, encoded by themselves, which takes microseconds instead o
 
 from __future__ import annotations
 
+import base64
 import html
 import quopri
 import re
@@ -37,6 +38,9 @@ _DOMAIN = re.compile(
 )
 _LINE_BYTES = 70
 """Longer lines are folded by the encoder (RFC 2045: 76 characters)."""
+_WORD_BYTES = 45
+"""Of text in one encoded word: 60 characters of base64, and 12 around them."""
+_QUOTED = re.compile(r'["\\]')
 _STYLE = "font-family:sans-serif;font-size:16px;line-height:1.5;max-width:40em"
 
 
@@ -126,13 +130,26 @@ def message(
 
 
 def _to(name: str, address: str) -> bytes:
-    if _SIMPLE_NAME.fullmatch(name) and address.isascii():
-        fold = " " if len(name) + len(address) < 68 else "\r\n "
-        return f"To: {name}{fold}<{address}>\r\n".encode()
-    local, _, domain = address.rpartition("@")
-    policy = SMTP if address.isascii() else SMTP.clone(utf8=True)
-    header = policy.header_factory("To", Address(name, local, domain))
-    return str(header.fold(policy=policy)).encode()
+    if _SIMPLE_NAME.fullmatch(name):
+        shown = name
+    elif name.isascii():
+        shown = '"' + _QUOTED.sub(r"\\\g<0>", name) + '"'
+    else:
+        shown = "\r\n ".join(_encoded_words(name))
+    fold = " " if len(shown) + len(address) < _LINE_BYTES else "\r\n "
+    return f"To: {shown}{fold}<{address}>\r\n".encode()
+
+
+def _encoded_words(text: str) -> list[str]:
+    """RFC 2047: words of at most 75 characters, none of which cuts a character in two."""
+    words, held = [], b""
+    for letter in text:
+        data = letter.encode()
+        if len(held) + len(data) > _WORD_BYTES:
+            words.append(held)
+            held = b""
+        held += data
+    return [f"=?utf-8?b?{base64.b64encode(word).decode()}?=" for word in (*words, held)]
 
 
 def _greeting(pattern: str, name: str) -> tuple[bytes, bytes]:

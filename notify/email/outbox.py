@@ -19,7 +19,7 @@ import polars as pl
 from matching.store import IntegrityError, OperatorError, TryAgainLater
 from notify.email.states import EVENT_OF, MAY_BECOME, SendState
 
-__all__ = ["Change", "Due", "Outbox", "uncertain_waiting"]
+__all__ = ["Change", "Due", "Outbox", "outbox_counts", "uncertain_waiting"]
 
 FILE = "outbox.sqlite"
 SCHEMA = """
@@ -146,10 +146,14 @@ class Outbox:
         return {"uncertain": lost, "claimed": freed}
 
     def end(self, *, now: float) -> None:
-        """End the run cleanly; what it still holds is free again."""
+        """End the run; what it still holds is free again. A row left `sending` makes it a crash."""
         with self._committed() as db:
             self._move(db, SendState.CLAIMED, SendState.PENDING, None, now)
-            db.execute("update runs set ended_at = ? where run = ?", (now, self.run))
+            db.execute(
+                "update runs set ended_at = ? where run = ?"
+                " and not exists (select 1 from outbox where state = 'sending')",
+                (now, self.run),
+            )
 
     def fill(self, approved: pl.DataFrame, planned: pl.Series, *, now: float) -> int:
         """Add rows that are planned and approved and new, in their order; gives how many.
@@ -297,6 +301,17 @@ class Outbox:
             ).fetchall()
         return {str(reason): int(count) for reason, count in rows}
 
+    def not_sent(self) -> pl.DataFrame:
+        """Rows that the relay did not take, with state and reason: ids only, in order of their piece."""
+        columns = "mailpiece_id, person_id, entity_id, wave, state, reason"
+        with self._told():
+            rows = self._db.execute(
+                f"select {columns} from outbox where state <> 'accepted' order by mailpiece_id"
+            ).fetchall()
+        names = columns.split(", ")
+        types = {name: pl.Int32 if name == "wave" else pl.String for name in names}
+        return pl.DataFrame(rows, schema=types, orient="row")
+
     def next_try_at(self) -> float | None:
         """When the next row that was refused for now may be tried."""
         with self._told():
@@ -338,12 +353,17 @@ class Outbox:
 
 def uncertain_waiting(root: Path) -> int:
     """Figure U: uncertain sends that still wait, for news or for the letter; 0 without an outbox."""
+    return outbox_counts(root).get(SendState.UNCERTAIN, 0)
+
+
+def outbox_counts(root: Path) -> dict[str, int]:
+    """Rows a state; empty without an outbox."""
     path = root / FILE
     if not path.exists():
-        return 0
+        return {}
     outbox = Outbox(path)
     try:
-        return outbox.counts()[SendState.UNCERTAIN]
+        return outbox.counts()
     finally:
         outbox.close()
 

@@ -51,9 +51,10 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a run did. Counts are rows; times are seconds."""
+    """What a run did. Counts are rows; times are seconds. `not_sent`: ids, states and reasons."""
 
     states: Mapping[str, int]
+    not_sent: pl.DataFrame
     this_run: Mapping[str, int]
     skipped: Mapping[str, int]
     refused: Mapping[str, int]
@@ -129,6 +130,7 @@ class _Run:
     sender: Sender = field(init=False)
     appended: int = 0
     plan: str | None = None
+    looked: int = 1
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(None if self.dry else self.workspace.root / FILE)
@@ -151,20 +153,8 @@ class _Run:
         wording = checked_texts(self.settings)
         self.plan = self.workspace.digest("outbox")
         everything = self.workspace.read("outbox")
-        approved = everything.filter(pl.col("wave").is_in(waves)).sort(
-            "email_member", "mailpiece_id"
-        )
         recovered = self.outbox.begin(now=self.hooks.now(), connections=email.connections)
-        self.outbox.fill(approved, everything["mailpiece_id"], now=self.hooks.now())
-        replaced = self._settle_uncertain()
-        self._reconcile()
-        due = {each.mailpiece_id: each for each in self.outbox.due(waves, now=self.hooks.now())}
-        places = pl.DataFrame(
-            {"mailpiece_id": list(due), "place": [each.place for each in due.values()]},
-            schema={"mailpiece_id": pl.String, "place": pl.Int64},
-        )
-        self.planned = approved.join(places, on="mailpiece_id", maintain_order="left")
-        self.checks = Checks(self.workspace, self.settings, self.today, self.planned)
+        replaced, due = self._filled(everything, waves)
         rows = self._eligible()
         registered = 0
         if rows.height and not self.dry:
@@ -187,6 +177,22 @@ class _Run:
             seconds=time.perf_counter() - began,
             sending_seconds=sending,
         )
+
+    def _filled(self, everything: pl.DataFrame, waves: list[int]) -> tuple[int, dict[str, Due]]:
+        """Bring the outbox up to the plan; gives how many uncertain rows were replaced, and what is due."""
+        approved = everything.filter(pl.col("wave").is_in(waves))
+        approved = approved.sort("email_member", "mailpiece_id")  # records are read in their order
+        self.outbox.fill(approved, everything["mailpiece_id"], now=self.hooks.now())
+        replaced = self._settle_uncertain()
+        self._reconcile()
+        due = {each.mailpiece_id: each for each in self.outbox.due(waves, now=self.hooks.now())}
+        places = pl.DataFrame(
+            {"mailpiece_id": list(due), "place": [each.place for each in due.values()]},
+            schema={"mailpiece_id": pl.String, "place": pl.Int64},
+        )
+        self.planned = approved.join(places, on="mailpiece_id", maintain_order="left")
+        self.checks = Checks(self.workspace, self.settings, self.today, self.planned)
+        return replaced, due
 
     # --- before ---------------------------------------------------------------------------------
 
@@ -256,6 +262,7 @@ class _Run:
                 stopped=self.hooks.stopped,
                 tick=lambda sender: self.hooks.tick(sender, rows.height),
                 note=self._note,
+                recheck=self._recheck,
             ),
             patience=self.hooks.patience,
         )
@@ -270,14 +277,27 @@ class _Run:
         loop = asyncio.get_running_loop()
         for start in range(0, rows.height, CHUNK):
             some = rows.slice(start, CHUNK)
-            if self.workspace.digest("outbox") != self.plan:
-                raise TryAgainLater(
-                    "a new round replaced the plan while it was sent; approve the wave, then send again"
-                )
+            self._check_plan()
             await self.sender.on_disk(self._claim, some["place"].to_list())
             letters, changes = await loop.run_in_executor(reading, self._prepared, some, due)
             self.sender.settle(changes)
             yield letters
+
+    def _check_plan(self) -> None:
+        if self.workspace.digest("outbox") != self.plan:
+            raise TryAgainLater(
+                "a new round replaced the plan while it was sent; approve the wave, then send again"
+            )
+
+    def _recheck(self, places: Sequence[int]) -> Mapping[int, str]:
+        """Rows in hand that news since their claim keeps back; empty at once where there is no news."""
+        self._check_plan()
+        if not self.checks.news and self.checks.version == self.looked:
+            return {}
+        rows = self.planned.filter(pl.col("place").is_in(places))
+        found = rows.select("place").with_columns(reason=self.checks.reasons(rows)).drop_nulls()
+        self.looked = self.checks.version
+        return dict(found.iter_rows())
 
     def _claim(self, places: Sequence[int]) -> None:
         self.outbox.claim(places, now=self.hooks.now())
@@ -309,6 +329,7 @@ class _Run:
         )
         rows = news.join(self.planned.select(_EVENT_COLUMNS), on="place")
         self._append(rows, checked=False)
+        self.checks.told_ourselves()
 
     # --- after ----------------------------------------------------------------------------------
 
@@ -327,6 +348,7 @@ class _Run:
         counts = sender.counts if sender else {}
         return Report(
             states=self.outbox.counts(),
+            not_sent=self.outbox.not_sent(),
             this_run={str(state): count for state, count in sorted(counts.items())},
             skipped=self.outbox.reasons(SendState.SKIPPED),
             refused=self.outbox.reasons(SendState.PERMANENT),

@@ -8,7 +8,7 @@ most one uncertain row a connection, and a commit costs little for each message.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,17 +19,11 @@ from notify.email.limits import Limits, Queue
 from notify.email.message import Frame, Refused, message
 from notify.email.outbox import Change, Due, Outbox
 from notify.email.relay import Answer, Connection, Envelope, Fate, Relay
+from notify.email.retries import after, postponed
 from notify.email.states import EVENT_OF, SendState
 
 __all__ = ["Letter", "Patience", "Sender", "Sent"]
 
-FIRST_RETRY_S = 300.0
-RETRY_MOST_S = 6 * 3600.0
-"""Five minutes, doubling up to six hours: greylisting ends in minutes, full mailboxes in days."""
-POLICY_RETRY_S = 3600.0
-"""A domain that refuses us for what we are is left alone for an hour."""
-LOST_MOST = 3
-"""Connections that may break before one message's text; then it waits like a refusal for now."""
 FLUSH_ROWS = 5_000
 """Answers a part of `events`: a part a message would be a file a message."""
 
@@ -59,6 +53,7 @@ class Patience:
     """Seconds between looks and tries, and how many tries to connect."""
 
     look_s: float = 0.25
+    recheck_s: float = 2.0
     connect_first_s: float = 1.0
     connect_tries: int = 6
 
@@ -74,7 +69,9 @@ class Sent:
     stopped: Callable[[], bool]
     tick: Callable[[Sender], None]
     note: Callable[[Sequence[Change]], None]
-    """Tells the ledger; called in a thread of its own, never twice at a time."""
+    """Tells the ledger. This and `recheck` are called in a thread of their own, one at a time."""
+    recheck: Callable[[Sequence[int]], Mapping[int, str]]
+    """Of these rows in hand those that news since their claim keeps back, with the reason."""
 
 
 @dataclass(slots=True)
@@ -125,7 +122,8 @@ class Sender:
         OperatorError where the relay refuses us, TryAgainLater where it does not answer.
         """
         self._connections = [Connection(self.relay) for _ in range(connections)]
-        helpers = [asyncio.create_task(each) for each in (self._commits(), self._watch())]
+        loops = (self._commits(), self._watch(), self._rechecks())
+        helpers = [asyncio.create_task(each) for each in loops]
         feeding = asyncio.create_task(self._feed(letters))
         workers = [asyncio.create_task(self._work(each)) for each in self._connections]
         try:
@@ -220,7 +218,7 @@ class Sender:
             try:
                 await connection.open()
             except TryAgainLater as error:
-                if turn + 1 == self.patience.connect_tries:
+                if turn + 1 == self.patience.connect_tries and not self._others_work:
                     self._fail(error)
             except OperatorError as error:
                 self._fail(error)
@@ -231,6 +229,11 @@ class Sender:
             await asyncio.sleep(wait)
             wait *= 2
         return False
+
+    @property
+    def _others_work(self) -> bool:
+        """A relay may allow fewer connections than we want: then the others do the work."""
+        return any(connection.ready for connection in self._connections)
 
     async def _exchange(self, change: Change | None, *, more: bool) -> Letter | None:
         request = _Request(change, more, asyncio.get_running_loop().create_future())
@@ -276,37 +279,18 @@ class Sender:
         """The row's next state after this answer; what waits for another try is queued again."""
         self._busy -= 1
         self._queue.done(letter.domain)
-        if answer.fate is Fate.NOT_SENT:
-            return self._again(letter, answer.code)
+        letter.lost += answer.fate is Fate.NOT_SENT
         if answer.fate is Fate.POLICY:
             for other in self._queue.pause(letter.domain):
                 self._postpone(other)
-            return self._later(letter, answer.code, POLICY_RETRY_S)
-        if answer.fate is Fate.TEMPORARY:
-            return self._later(letter, answer.code, _back_off(letter.due.tries))
-        return Change(letter.place, _STATE_OF[answer.fate], answer.code)
-
-    def _again(self, letter: Letter, code: str) -> Change:
-        """Nothing was sent: another connection takes it, unless that happened too often."""
-        letter.lost += 1
-        if letter.lost >= LOST_MOST:
-            return self._later(letter, code, _back_off(letter.due.tries))
-        self._back[letter.place] = letter
-        return Change(letter.place, SendState.CLAIMED, code)
-
-    def _later(self, letter: Letter, code: str, wait_s: float) -> Change:
-        """Refused for now; when it has been tried for long enough, for good."""
-        now = self.sent.now()
-        first = letter.due.first_try_at or now
-        last = first + self.sent.retry_s
-        if now >= last:
-            return Change(letter.place, SendState.PERMANENT, f"{code} gave_up")
-        return Change(letter.place, SendState.TEMPORARY, code, min(now + wait_s, last))
+        now, retry_s = self.sent.now(), self.sent.retry_s
+        change = after(letter.due, answer, lost=letter.lost, now=now, retry_s=retry_s)
+        if change.state is SendState.CLAIMED:
+            self._back[letter.place] = letter
+        return change
 
     def _postpone(self, letter: Letter) -> None:
-        """A message of a paused domain: it was claimed and goes back without having been tried."""
-        self._changes.append(self._later(letter, "5.7 domain paused", POLICY_RETRY_S))
-        self._wake.set()
+        self.settle([postponed(letter.due, now=self.sent.now(), retry_s=self.sent.retry_s)])
 
     # --- commits --------------------------------------------------------------------------------------
 
@@ -420,14 +404,20 @@ class Sender:
                 self._wake.set()
             self.sent.tick(self)
 
+    async def _rechecks(self) -> None:
+        """A slow wave has messages in hand for minutes: a hold that comes in meanwhile stops them, too."""
+        while True:
+            await asyncio.sleep(self.patience.recheck_s)
+            places = [letter.place for letter in self._queue.waiting()]
+            if places:
+                await self._recheck(places)
 
-_STATE_OF = {
-    Fate.ACCEPTED: SendState.ACCEPTED,
-    Fate.PERMANENT: SendState.PERMANENT,
-    Fate.UNCERTAIN: SendState.UNCERTAIN,
-}
-
-
-def _back_off(tries: int) -> float:
-    """`tries` before this one."""
-    return min(FIRST_RETRY_S * 2.0 ** min(tries, 12), RETRY_MOST_S)
+    async def _recheck(self, places: Sequence[int]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            gone = await loop.run_in_executor(self._ledger, self.sent.recheck, places)
+        except OperatorError as error:
+            self._fail(error)
+            return
+        dropped = self._queue.drop(lambda letter: letter.place in gone) if gone else []
+        self.settle([Change(each.place, SendState.SKIPPED, gone[each.place]) for each in dropped])

@@ -125,19 +125,8 @@ def said(
     elements: str,
 ) -> Said:
     """What everybody at this practice with this set of kinds of PHI is told."""
-    texts, sender = wording.texts[language], settings.business_associate
-    incident = settings.incident
-    values = {
-        "ba_name": sender.name,
-        "ba_email": sender.email,
-        "ba_website": sender.website,
-        "ba_address": ", ".join(sender.address),
-        "what_happened": incident.what_happened,
-        "toll_free": sender.toll_free,
-        "ce_print_name": practice,
-        "breach_date_text": span_text(incident.breach_start, incident.breach_end, language),
-        "discovery_date_text": day_text(incident.discovered_on, language),
-    }
+    texts = wording.texts[language]
+    values = _values(settings, language) | {"ce_print_name": practice}
     kinds = tuple(element_texts(elements, wording.letters, language))
     credit = needs_credit_steps(elements, wording.letters)
 
@@ -153,16 +142,32 @@ def said(
         )
 
     opening = texts.possible.opening if possible else texts.certain.opening
+    specimen = (texts.specimen,) if settings.incident.synthetic else ()
     return Said(
         tag=texts.tag,
         subject=texts.subject,
         preheader=texts.preheader,
         greeting=texts.greeting,
         reference=texts.reference,
-        opening=(*((texts.specimen,) if incident.synthetic else ()), *opening),
+        opening=(*specimen, *opening),
         blocks=tuple(block(name) for name in BLOCKS),
         ending=(texts.closing, fill(texts.signature, values)),
     )
+
+
+def _values(settings: EmailSettings, language: str) -> dict[str, str]:
+    """Values of FIELDS that are the same for everybody."""
+    sender, incident = settings.business_associate, settings.incident
+    return {
+        "ba_name": sender.name,
+        "ba_email": sender.email,
+        "ba_website": sender.website,
+        "ba_address": ", ".join(sender.address),
+        "toll_free": sender.toll_free,
+        "what_happened": incident.what_happened,
+        "breach_date_text": span_text(incident.breach_start, incident.breach_end, language),
+        "discovery_date_text": day_text(incident.discovered_on, language),
+    }
 
 
 def lint(settings: EmailSettings, wording: EmailWording) -> list[str]:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import ssl
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -27,7 +29,7 @@ from notify.email.outbox import FILE, Outbox
 from notify.email.relay import Answer, Connection, Envelope, Fate, Relay, relay
 from notify.email.run import Hooks, Report, send
 from notify.email.settings import EmailSettings, domain_of
-from notify.email.sink import LOOPBACK, certificate, serve
+from notify.email.sink import LOOPBACK, Taken, certificate, serve
 from notify.email.texts import checked_texts
 
 __all__ = ["DRY_RUN_FILES", "DryRun", "canary", "canary_accepted", "dry_run"]
@@ -150,29 +152,35 @@ def dry_run(
         del mail, rcpt
         _look(workspace, found, text)
 
+    with _serving(taken) as through:
+        report = send(workspace, settings, waves, hooks=hooks, through=through)
+    return report, found
+
+
+@contextmanager
+def _serving(taken: Taken) -> Iterator[Relay]:
+    """A server in a thread of this process; gives the way to it."""
+    ready, stop = Event(), Event()
+    port: list[int] = []
+
+    async def served(shown: ssl.SSLContext) -> None:
+        server, number = await serve(shown, taken)
+        port.append(number)
+        ready.set()
+        while not stop.is_set():
+            await asyncio.sleep(0.05)
+        server.close()
+
     with tempfile.TemporaryDirectory() as folder:
         made = certificate(Path(folder))
-        ready, stop = Event(), Event()
-        port: list[int] = []
-
-        async def served() -> None:
-            server, number = await serve(made.server(), taken)
-            port.append(number)
-            ready.set()
-            while not stop.is_set():
-                await asyncio.sleep(0.05)
-            server.close()
-
-        thread = Thread(target=lambda: asyncio.run(served()), daemon=True)
+        thread = Thread(target=lambda: asyncio.run(served(made.server())), daemon=True)
         thread.start()
         ready.wait(30)
-        through = Relay(host=LOOPBACK, port=port[0], implicit_tls=True, context=made.client())
         try:
-            report = send(workspace, settings, waves, hooks=hooks, through=through)
+            yield Relay(host=LOOPBACK, port=port[0], implicit_tls=True, context=made.client())
         finally:
             stop.set()
             thread.join()
-    return report, found
 
 
 def _look(workspace: Workspace, found: DryRun, text: bytes) -> None:

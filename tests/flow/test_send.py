@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from benchmarks.email import Served, build, kills
@@ -69,6 +70,7 @@ def test_an_approved_wave_is_sent_once_and_a_changed_one_waits(
     assert broken_links(workspace) == 0
     listed = {gate["gate"]: gate["open"] for gate in status(planned)["gates"]}
     assert listed["send:EMAIL-1"]
+    assert {"of": "outbox", "state": "accepted", "people": 200} in status(planned)["waiting"]
     workspace.write("outbox", workspace.read("outbox").head(150))
     again = send(planned)
     assert again["waiting"] == ["EMAIL-1"]
@@ -126,13 +128,16 @@ def test_stop_reaches_a_sender_in_time(planned: Path, served: Served) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as sender:
         while not served.got:
             assert sender.poll() is None
-        assert run(planned, "--stop")[1]["stopping"]
+        assert send(planned, stop=True)["stopping"]
         out, _ = sender.communicate(timeout=30)
     document = json.loads(out)
     assert document["stopped"]
     assert document["states"]["pending"] > 0
     assert document["states"]["uncertain"] == 0
-    assert run(planned, "--stop")[1]["stopping"] is False
+    assert send(planned, stop=True)["stopping"] is False
+    listed = pl.read_csv(document["not_sent"])
+    assert listed["state"].unique().to_list() == ["pending"]
+    assert listed.height == document["states"]["pending"]
 
 
 def test_export_leaves_waves_of_email_alone(planned: Path) -> None:

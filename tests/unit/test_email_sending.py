@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 import notify.email
-from matching.store import CheckFailed, OperatorError, TryAgainLater, Workspace
+import notify.email.trial
+from matching.store import CheckFailed, IntegrityError, OperatorError, TryAgainLater, Workspace
 from matching.tables import TABLES
 from notify.email import verp
 from notify.email.outbox import Change, Outbox
@@ -395,6 +396,108 @@ def test_a_paused_domain_waits_while_others_are_sent(
         notify.email.send(workspace, chosen, [1], hooks=clock.hooks())
     assert states(workspace) == {"accepted": 3, "temporary": 4}
     assert len(handler.answers["p0@strict.example"]) + len(handler.answers["p3@strict.example"]) > 0
+
+
+def test_a_hold_that_comes_in_while_a_slow_wave_is_sent_stops_it(
+    workspace: Workspace, made: Certificate, clock: Clock
+) -> None:
+    plan(workspace, [person(n) for n in range(6)])
+    hold = _fact("hold", "CE1", '{"kind": "court", "official": "J", "agency": "C"}')
+
+    class Holding(Handler):
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+            if not self.taken:
+                workspace.append("facts", hold)
+            return await super().handle_DATA(server, session, envelope)
+
+    handler = Holding()
+    with serving(handler, made) as port:
+        chosen = settings(port, made, rate=2.0, connections=1)
+        report = notify.email.send(workspace, chosen, [1], hooks=clock.hooks())
+    assert report.states["accepted"] == len(handler.taken) < 6
+    assert skipped(workspace) == {"hold:court": 6 - len(handler.taken)}
+
+
+def test_a_new_plan_while_a_slow_wave_is_sent_stops_it(
+    workspace: Workspace, made: Certificate, clock: Clock
+) -> None:
+    plan(workspace, [person(n) for n in range(6)])
+
+    class Planning(Handler):
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+            if not self.taken:
+                workspace.write("outbox", workspace.read("outbox").head(2))
+            return await super().handle_DATA(server, session, envelope)
+
+    handler = Planning()
+    with serving(handler, made) as port:
+        chosen = settings(port, made, rate=2.0, connections=1)
+        with pytest.raises(TryAgainLater, match="a new round replaced the plan"):
+            notify.email.send(workspace, chosen, [1], hooks=clock.hooks())
+    found = states(workspace)
+    assert found["accepted"] == len(handler.taken) < 6
+    assert found["accepted"] + found["pending"] == 6
+
+
+def test_a_relay_with_fewer_seats_than_we_want_still_gets_everything(
+    workspace: Workspace, made: Certificate, clock: Clock
+) -> None:
+    plan(workspace, [person(n) for n in range(6)])
+    handler = Handler({f"p{n}@mail.example": ["slow"] for n in range(6)}, stage="DATA")
+    with serving(handler, made, most=1) as port:
+        chosen = settings(port, made, connections=3)
+        report = notify.email.send(workspace, chosen, [1], hooks=clock.hooks())
+    assert report.states["accepted"] == 6
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_an_address_beyond_ascii_needs_a_relay_that_takes_it(
+    workspace: Workspace, made: Certificate, clock: Clock, offered: bool
+) -> None:
+    plan(workspace, [person(0), person(1)])
+    charts = workspace.read("charts_std")
+    odd = pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("jané@mail.example"))
+    workspace.write("charts_std", charts.with_columns(email=odd.otherwise("email")))
+    handler = Handler()
+    with serving(handler, made, utf8=offered) as port:
+        report = notify.email.send(workspace, settings(port, made), [1], hooks=clock.hooks())
+    assert report.states["accepted"] == (2 if offered else 1)
+    assert dict(report.refused) == ({} if offered else {"local:smtputf8": 1})
+
+
+def test_a_server_that_offers_dsn_is_asked_for_it(
+    workspace: Workspace, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(workspace, [person(0)])
+    charts = workspace.read("charts_std")
+    workspace.write("charts_std", charts.with_columns(email=pl.lit("a+b=c@mail.example")))
+    lines: list[bytes] = []
+    serve = notify.email.trial.serve
+
+    async def watched(shown: Any, taken: Any) -> Any:
+        return await serve(shown, lambda mail, rcpt, text: lines.extend((mail, rcpt)))
+
+    monkeypatch.setattr(notify.email.trial, "serve", watched)
+    notify.email.dry_run(workspace, settings(25, None), [1], hooks=clock.hooks())
+    piece = workspace.read("outbox")["mailpiece_id"][0]
+    token = verp.token(workspace.keys, piece)
+    mail, rcpt = (line.decode() for line in lines)
+    assert mail == f"MAIL FROM:<bounce+{token}@northwind.example> RET=HDRS ENVID={piece}"
+    assert (
+        rcpt
+        == "RCPT TO:<a+b=c@mail.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;a+2Bb+3Dc@mail.example"
+    )
+
+
+def test_a_damaged_outbox_is_told_and_nothing_is_sent(
+    workspace: Workspace, made: Certificate, clock: Clock
+) -> None:
+    plan(workspace, [person(0)])
+    (workspace.root / "outbox.sqlite").write_bytes(b"SQLite format 3\x00" + b"\xff" * 5_000)
+    handler = Handler()
+    with serving(handler, made) as port, pytest.raises(IntegrityError, match=r"outbox\.sqlite"):
+        notify.email.send(workspace, settings(port, made), [1], hooks=clock.hooks())
+    assert handler.taken == []
 
 
 # --- crashes ------------------------------------------------------------------------------------------
