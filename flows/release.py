@@ -97,19 +97,33 @@ def export_batches(root: Path) -> dict[str, Any]:
     }
 
 
-def write_letters(root: Path, *, person: str = "", entity: str = "") -> dict[str, Any]:
-    """Write the proof packs, or one person's letter; gives `affected.letters/1`."""
+def write_letters(
+    root: Path, *, person: str = "", entity: str = "", batch: str = "", piece: str = ""
+) -> dict[str, Any]:
+    """Write the proof packs, one letter, or every letter of a batch; gives `affected.letters/1`."""
     if bool(person) != bool(entity):
         raise UsageError("letters: one letter needs both --person and --entity")
-    workspace, current = _planned(root, "notices")
+    if sum(map(bool, (person, batch, piece))) > 1:
+        raise UsageError("letters: one of --person, --batch and --piece at a time")
+    workspace, current = _planned(root, "pieces" if batch or piece else "notices")
     settings = step_settings.batches(current.incident)
-    if person:
+    document: dict[str, Any] = {"schema": "affected.letters/1"}
+    if batch:
+        printed = notify.letters.print_batch(workspace, settings, batch)
+        audit(workspace, "letters", batch=batch, pieces=printed.pieces)
+        document |= {"pieces": printed.pieces, "pages": printed.pages, "sheets": printed.sheets}
+        files = sorted(path for path in printed.folder.iterdir() if path.is_file())
+    elif piece:
+        pdf = notify.letters.print_piece(workspace, settings, piece)
+        files = [workspace.put_output(f"letters/piece-{piece}.pdf", pdf, personal=True)]
+        audit(workspace, "letter", piece=piece)
+    elif person:
         pdf = notify.letters.letter(workspace, settings, person_id=person, entity_id=entity)
         files = [workspace.put_output(f"letters/{person}-{entity}.pdf", pdf, personal=True)]
         audit(workspace, "letter", person=person, entity=entity)
     else:
         files = notify.letters.proof_pack(workspace, settings)
-    return {"schema": "affected.letters/1", "files": [str(path) for path in files]}
+    return {**document, "files": [str(path) for path in files]}
 
 
 def _allowed(root: Path) -> tuple[Workspace, Round]:

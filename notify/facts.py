@@ -142,9 +142,13 @@ class Imb(Closed):
         default="00", pattern=r"^[0-9][0-4]$", description="Presort level; 00: none printed."
     )
     service_type: str = Field(pattern=r"^[0-9]{3}$", description="STID of class and services.")
-    mid: str = Field(pattern=r"^([0-8][0-9]{5}|9[0-9]{8})$", description="Mailer id, 6 or 9 digits.")
+    mid: str = Field(
+        pattern=r"^([0-8][0-9]{5}|9[0-9]{8})$", description="Mailer id, 6 or 9 digits."
+    )
     serial_from: int = Field(
-        default=1, ge=0, description="First serial number, past those this mailer id used in 180 days."
+        default=1,
+        ge=0,
+        description="First serial number, past those this mailer id used in 180 days.",
     )
 
     @property
@@ -166,7 +170,9 @@ class Mailing(Closed):
         default="",
         description="Web page of the QR code, as counsel set it; empty: business_associate.website.",
     )
-    imb: Imb | None = Field(default=None, description="Numbers of the barcode; absent: the vendor's.")
+    imb: Imb | None = Field(
+        default=None, description="Numbers of the barcode; absent: the vendor's."
+    )
 
 
 class Email(Closed):

@@ -21,7 +21,7 @@ from reportlab.pdfbase.ttfonts import TTFontFile  # type: ignore[import-untyped]
 from matching.store import OperatorError
 
 __all__ = [
-    "FONTS", "GlyphMissingError", "TypesetError", "page_count", "preview", "query", "render",
+    "FONTS", "GlyphMissingError", "TypesetError", "forget", "page_count", "preview", "query", "render",
     "unprintable",
 ]  # fmt: skip
 
@@ -32,6 +32,7 @@ _QUOTED = re.compile(r'`[^`]*`|"[^"]*"')
 _RAISED = re.compile(r"(assertion failed|panicked with): .*", re.DOTALL)
 _WHERE = re.compile(r"┌─ .*?([^/\s]+\.typ:\d+):\d+")
 _PAGES = re.compile(rb"/Type/Pages/Count (\d+)")
+_COMPILATIONS_KEPT = 10
 _INVISIBLE = "\n\r\t\u00a0\u00ad\u200b\u2060"
 """Characters that set no glyph or are replaced by typst."""
 
@@ -81,6 +82,12 @@ def preview(
 def page_count(pdf: bytes) -> int:
     """Pages of a PDF that `render` made."""
     return max(int(count) for count in _PAGES.findall(pdf))
+
+
+def forget() -> None:
+    """Let go of what typst keeps of earlier documents, 0.7 MB a letter: it drops what ten compilations did not use."""
+    for _ in range(_COMPILATIONS_KEPT + 1):
+        typst.compile(b"", font_paths=_fonts(), ignore_system_fonts=True, format="svg")
 
 
 def query(

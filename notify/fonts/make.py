@@ -6,7 +6,7 @@ USPS-B-3200 when set at 36 pt. The licence reserves the name Source, so a change
 """
 
 # mypy: ignore-errors
-# ruff: noqa: D103, INP001, S101, T201
+# ruff: noqa: D103, INP001, T201
 # A recipe that is run by hand; fontTools is no dependency of the program.
 from __future__ import annotations
 
@@ -133,9 +133,11 @@ def bars() -> None:
     builder.setupGlyphOrder(list(glyphs))
     builder.setupCharacterMap({ord(state): state for state in spans})
     builder.setupGlyf(glyphs)
-    builder.setupHorizontalMetrics({name: (PITCH, 0) for name in glyphs})
+    builder.setupHorizontalMetrics(dict.fromkeys(glyphs, (PITCH, 0)))
     builder.setupHorizontalHeader(ascent=FULL, descent=-FULL)
-    builder.setupNameTable({"familyName": "Notice Bars", "styleName": "Regular", "psName": "NoticeBars"})
+    builder.setupNameTable(
+        {"familyName": "Notice Bars", "styleName": "Regular", "psName": "NoticeBars"}
+    )
     builder.setupOS2(sTypoAscender=FULL, sTypoDescender=-FULL, usWinAscent=FULL, usWinDescent=FULL)
     builder.setupPost(isFixedPitch=1)
     builder.font["head"].created = builder.font["head"].modified = STAMP

@@ -17,13 +17,16 @@ Day = date | Literal["unknown"]
 class DateWords(Closed):
     """How one language writes days; patterns with {day} {month} {year}, {start} and {end}."""
 
-    months: tuple[str, ...] = Field(min_length=12, max_length=12, description="January to December.")
+    months: tuple[str, ...] = Field(
+        min_length=12, max_length=12, description="January to December."
+    )
     day: str = Field(description="One day: {day} {month} {year}.")
     since: str = Field(description="Only the first day is known: from {start}.")
     until: str = Field(description="Only the last day is known: until {end}.")
     between: str = Field(description="{start} to {end}.")
     same_month: str = Field(
-        default="", description="Two days of a month, {first} {last} {month} {year}; empty: as between."
+        default="",
+        description="Two days of a month, {first} {last} {month} {year}; empty: as between.",
     )
     not_known: str = Field(description="No day is known.")
 
@@ -31,7 +34,7 @@ class DateWords(Closed):
 KNOWN: Final = {
     "en": DateWords(
         months=tuple(
-            "January February March April May June July August September October November December".split()
+            ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
         ),
         day="{month} {day}, {year}",
         since="from {start}",
@@ -42,7 +45,7 @@ KNOWN: Final = {
     ),
     "es": DateWords(
         months=tuple(
-            "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split()
+            ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"]
         ),
         day="{day} de {month} de {year}",
         since="desde el {start}",

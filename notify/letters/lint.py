@@ -92,7 +92,9 @@ def _of_version(
         text = f"reading grade {figure.value:.1f}, above {GRADE_MAX:.0f}"
         yield from _named(name, "warning", [text])
     elif figure and figure.hard:
-        yield from _named(name, "warning", [f"reading ease {figure.value:.0f}, harder than grade 8"])
+        yield from _named(
+            name, "warning", [f"reading ease {figure.value:.0f}, harder than grade 8"]
+        )
 
 
 def _named(letter: str, severity: str, problems: Iterable[str]) -> list[dict[str, str]]:

@@ -51,25 +51,19 @@ class Press:
             pdf = self._pdf(letters, [1] * len(letters))
             if page_count(pdf) == len(letters):
                 return pdf, [1] * len(letters)
-        pages = pages_of(
-            letters, self.language, self.settings, self.wording, size_pt=self.size_pt
-        )
-        self.long.update(
-            _shape(letter) for letter, n in zip(letters, pages, strict=True) if n > 1
-        )
+        pages = pages_of(letters, self.language, self.settings, self.wording, size_pt=self.size_pt)
+        self.long.update(_shape(letter) for letter, n in zip(letters, pages, strict=True) if n > 1)
         pdf = self._pdf(letters, pages)
         assert page_count(pdf) == sum(pages), "pages as measured"
         return pdf, pages
 
     def _pdf(self, letters: list[dict[str, Any]], pages: list[int]) -> bytes:
         stated = [{**letter, "pages": n} for letter, n in zip(letters, pages, strict=True)]
-        whole = document(
-            stated, self.language, self.settings, self.wording, size_pt=self.size_pt
-        )
+        whole = document(stated, self.language, self.settings, self.wording, size_pt=self.size_pt)
         return render(self.wording.template, whole, document_date=self.settings.mail_on)
 
 
 def _shape(letter: dict[str, Any]) -> str:
     """What decides the length of a letter but for names: version, kinds of PHI, blocks."""
-    bullets = sum((block["bullets"] for block in letter["blocks"]), [])
+    bullets = [kind for block in letter["blocks"] for kind in block["bullets"]]
     return "|".join([letter["version"], str(len(letter["blocks"])), *bullets])

@@ -33,7 +33,9 @@ class StateText(Closed):
     citation: str = Field(description="Where the law says so.")
     reviewed: bool = Field(description="A lawyer has checked the text.")
     provenance: str = Field(min_length=1, description="Where the text comes from.")
-    form: str = Field(default="", pattern=r"^([A-Z]{2})?$", description="Its letter version, if any.")
+    form: str = Field(
+        default="", pattern=r"^([A-Z]{2})?$", description="Its letter version, if any."
+    )
     only_under: Literal["", "massachusetts_wording"] = Field(
         default="", description="The form is in force only where this key of [counsel] says state."
     )

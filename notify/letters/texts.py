@@ -14,7 +14,7 @@ from pydantic import Field
 
 from matching.store import OperatorError
 from notify.facts import Closed
-from notify.letters.dates import DateWords, KNOWN
+from notify.letters.dates import KNOWN, DateWords
 from notify.letters.states import StateText, load_states
 from notify.worded import checked, read_toml
 
@@ -101,7 +101,9 @@ class Texts(Closed):
     monitoring: tuple[str, ...] = Field(
         default=(), description="Added where a person gets a code of a monitoring vendor."
     )
-    dates: DateWords | None = Field(default=None, description="How days are written; en, es: known.")
+    dates: DateWords | None = Field(
+        default=None, description="How days are written; en, es: known."
+    )
     elements: dict[str, str] = Field(
         default_factory=dict, description="Kinds of PHI, where elements.toml has no such column."
     )

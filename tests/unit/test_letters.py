@@ -192,7 +192,9 @@ def test_ten_proofs_a_version_the_awkward_ones_among_them(workspace: Workspace) 
     people[23] = {"chart": {"state": "PR"}}
     people[29] = {"chart": {"country": "CA", "state": None}}
     _plan(workspace, people)
-    chosen = workspace.read("notices").join(proofs(workspace, SETTINGS, WORDING), on="notice_id", how="semi")
+    chosen = workspace.read("notices").join(
+        proofs(workspace, SETTINGS, WORDING), on="notice_id", how="semi"
+    )
     assert chosen.height == PROOFS
     assert {"P00017", "P00023", "P00029"} <= set(chosen["person_id"])
 
