@@ -6,7 +6,7 @@ USPS-B-3200 when set at 36 pt. The licence reserves the name Source, so a change
 """
 
 # mypy: ignore-errors
-# ruff: noqa: D103, INP001, T201
+# ruff: noqa: INP001, D103, PLC0415, T201
 # A recipe that is run by hand; fontTools is no dependency of the program.
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from notify.letters.states import StateText
 from notify.letters.texts import BLOCKS, Block, Texts, Wording, voice
 
 __all__ = [
-    "FIELDS", "LARGE_PT", "SIZE_PT", "document", "element_texts", "fill", "incident_words",
+    "FIELDS", "LARGE_PT", "SIZE_PT", "WINDOW_LINES", "document", "element_texts", "fill", "incident_words",
     "letter_data", "what_happened", "words",
 ]  # fmt: skip
 
@@ -31,6 +32,10 @@ FIELDS = frozenset(
     }
 )  # fmt: skip
 """What a text may name in braces."""
+WINDOW_CHARS = 44
+"""Capitals of 8.5 pt that the window always shows side by side; a longer line goes on in the next."""
+WINDOW_LINES = 7
+"""Lines of 8 pt that fit below the barcode."""
 _FROM_ROW = (
     "breach_date_text", "ce_print_name", "cm_code", "cm_enroll_by", "cm_months",
     "discovery_date_text", "recipient_name", "reference_no", "toll_free",
@@ -212,7 +217,10 @@ def _address_block(row: Mapping[str, Any]) -> list[str]:
     domestic = [row["delivery_line"], row["delivery_line2"], f"{last} {zips}".strip()]
     abroad = [row["intl_line1"], row["intl_line2"], row["country_line"]]
     lines = [row["salutation_line"], row["recipient_name"], row["care_of"]]
-    return [str(line) for line in (*lines, *(abroad if row["country_line"] else domestic)) if line]
+    found = [str(line) for line in (*lines, *(abroad if row["country_line"] else domestic)) if line]
+    if max(map(len, found), default=0) <= WINDOW_CHARS:
+        return found
+    return [part for line in found for part in textwrap.wrap(line, WINDOW_CHARS)]
 
 
 def document(

@@ -33,8 +33,19 @@ class DateWords(Closed):
 
 KNOWN: Final = {
     "en": DateWords(
-        months=tuple(
-            ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+        months=(
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
         ),
         day="{month} {day}, {year}",
         since="from {start}",
@@ -44,8 +55,19 @@ KNOWN: Final = {
         not_known="not known",
     ),
     "es": DateWords(
-        months=tuple(
-            ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre"]
+        months=(
+            "enero",
+            "febrero",
+            "marzo",
+            "abril",
+            "mayo",
+            "junio",
+            "julio",
+            "agosto",
+            "septiembre",
+            "octubre",
+            "noviembre",
+            "diciembre",
         ),
         day="{day} de {month} de {year}",
         since="desde el {start}",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ import polars as pl
 
 from matching.store import CheckFailed, OperatorError, Workspace, log_counts, sha256_file
 from notify.letters.alternatives import LARGE_PRINT, formats_of
-from notify.letters.body import LARGE_PT, SIZE_PT, letter_data
+from notify.letters.body import LARGE_PT, SIZE_PT, WINDOW_LINES, letter_data
 from notify.letters.imb import bars
 from notify.letters.merge import element_code, element_sets, entity_table
 from notify.letters.pages import Press
@@ -84,9 +84,11 @@ def print_batch(
     texts = _said(settings)
     wanted = {job.name: _content(job, texts) for job in jobs}
     kept = {job.name for job in jobs if _finished(workspace, batch, job.name, wanted[job.name])}
+    _clear(workspace, batch, jobs)
     todo = [job for job in jobs if job.name not in kept]
     for job, pdf, pages in _set_all(todo, settings, wording, workers):
-        _put(workspace, batch, job, pdf, pages, wanted[job.name])
+        where = f"letters/{batch}/{job.name}"
+        _put(workspace, where, pdf, pages=pages, content=wanted[job.name])
     index = pl.concat(_index(workspace, batch, job) for job in jobs).sort("seq_no")
     assert index.height == pieces.height, "every piece is in one file"
     text = index.write_csv(quote_style="always").encode()
@@ -210,6 +212,12 @@ def _set(job: Job, settings: LettersSettings, wording: Wording) -> tuple[bytes, 
         letter_data(row, settings, wording, bars=row["bars"])
         for row in job.rows.iter_rows(named=True)
     ]
+    full = [len(letter["address"]) > WINDOW_LINES for letter in letters]
+    if any(full):
+        raise CheckFailed(
+            f"piece {job.rows['mailpiece_id'][full.index(True)]}: its address has more than"
+            f" {WINDOW_LINES} lines, which no window shows; correct the record or suppress it"
+        )
     return Press(settings, wording, job.language, job.size_pt).set(letters)
 
 
@@ -225,18 +233,23 @@ def _content(job: Job, texts: str) -> str:
     return total.hexdigest()
 
 
-def _put(
-    workspace: Workspace, batch: str, job: Job, pdf: bytes, pages: Iterable[int], content: str
-) -> None:
+def _put(workspace: Workspace, where: str, pdf: bytes, *, pages: list[int], content: str) -> None:
     """The file first, then its note, which makes it finished."""
-    path = workspace.put_output(f"letters/{batch}/{job.name}.pdf", pdf, personal=True)
-    note = {"content": content, "stored_sha256": sha256_file(path), "pages": list(pages)}
-    text = json.dumps(note).encode()
-    workspace.put_output(f"letters/{batch}/notes/{job.name}.json", text, personal=False)
+    path = workspace.put_output(f"{where}.pdf", pdf, personal=True)
+    note = {"content": content, "stored_sha256": sha256_file(path), "pages": pages}
+    workspace.put_output(f"{where}.json", json.dumps(note).encode(), personal=False)
+
+
+def _clear(workspace: Workspace, batch: str, jobs: list[Job]) -> None:
+    """Files that an earlier cut of the batch left are no part of it."""
+    names = {job.name for job in jobs}
+    for path in (workspace.out / "letters" / batch).glob("*.*"):
+        if path.name.split(".")[0] not in names:
+            path.unlink()
 
 
 def _note(workspace: Workspace, batch: str, name: str) -> dict[str, Any]:
-    path = workspace.out / "letters" / batch / "notes" / f"{name}.json"
+    path = workspace.out / "letters" / batch / f"{name}.json"
     note: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return note
 
