@@ -19,7 +19,13 @@ from matching.store import Workspace
 from notify.rules import load_rules
 from notify.seal import Approved, Basis
 
-__all__ = ["export_batches", "release_filings", "release_packets", "write_letters"]
+__all__ = [
+    "export_batches",
+    "release_filings",
+    "release_packets",
+    "translate_letters",
+    "write_letters",
+]
 
 RELEASE_GATES = ("thresholds", "owners")
 """Must be open before a number or a list of people leaves the house."""
@@ -124,6 +130,21 @@ def write_letters(
     else:
         files = notify.letters.proof_pack(workspace, settings)
     return {**document, "files": [str(path) for path in files]}
+
+
+def translate_letters(root: Path, *, language: str, table: Path | None) -> dict[str, Any]:
+    """Write a table for translators, or the language file that a filled one makes; gives `affected.letters/1`."""
+    workspace, current = open_round(root)
+    settings = step_settings.batches(current.incident)
+    wording, _ = notify.letters.checked_wording(settings)
+    short = language.split("-", maxsplit=1)[0]
+    if table is None:
+        data = notify.letters.translation_table(wording, short)
+        path = workspace.put_output(f"letters/translation-{short}.csv", data, personal=False)
+    else:
+        text = notify.letters.language_file(settings, wording, table.read_bytes(), tag=language)
+        path = workspace.put_output(f"letters/{short}.toml", text.encode(), personal=False)
+    return {"schema": "affected.letters/1", "files": [str(path)]}
 
 
 def _allowed(root: Path) -> tuple[Workspace, Round]:

@@ -8,9 +8,19 @@ letters a version, single letters and whole batches on request, and the lint tha
 from __future__ import annotations
 
 from notify.letters.printing import Printed, print_batch, print_piece
-from notify.letters.proofs import letter, letters_digest, proof_pack
+from notify.letters.proofs import checked_wording, letter, letters_digest, proof_pack
 from notify.letters.settings import LettersSettings
+from notify.letters.translate import language_file, translation_table
 
 __all__ = [
-    "LettersSettings", "Printed", "letter", "letters_digest", "print_batch", "print_piece", "proof_pack",
+    "LettersSettings",
+    "Printed",
+    "checked_wording",
+    "language_file",
+    "letter",
+    "letters_digest",
+    "print_batch",
+    "print_piece",
+    "proof_pack",
+    "translation_table",
 ]  # fmt: skip

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from notify.facts import Closed
 
@@ -29,6 +29,16 @@ class DateWords(Closed):
         description="Two days of a month, {first} {last} {month} {year}; empty: as between.",
     )
     not_known: str = Field(description="No day is known.")
+
+    @model_validator(mode="after")
+    def _patterns_have_known_fields(self) -> Self:
+        parts = {"day": 1, "month": "", "year": 1, "start": "", "end": "", "first": 1, "last": 1}
+        for name in ("day", "since", "until", "between", "same_month"):
+            try:
+                getattr(self, name).format(**parts)
+            except (KeyError, IndexError, ValueError):
+                raise ValueError(f"{name}: an unknown field in braces") from None
+        return self
 
 
 KNOWN: Final = {

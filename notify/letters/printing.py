@@ -22,6 +22,7 @@ import polars as pl
 from matching.store import CheckFailed, OperatorError, Workspace, log_counts, sha256_file
 from notify.letters.alternatives import LARGE_PRINT, formats_of
 from notify.letters.body import LARGE_PT, SIZE_PT, WINDOW_LINES, letter_data
+from notify.letters.envelopes import check_return_addresses
 from notify.letters.imb import bars
 from notify.letters.merge import element_code, element_sets, entity_table
 from notify.letters.pages import Press
@@ -119,6 +120,9 @@ def _printable(
 ) -> pl.DataFrame:
     """Pieces with the set of PHI kinds, the return address, the format and the bars."""
     _check(pieces, wording)
+    check_return_addresses(
+        workspace.read("entities", ["entity_id", "return_address"]), settings.letters
+    )
     codes = _sets(workspace, pieces)
     addresses = entity_table(workspace).select("ce_return_address_code", "return_address").unique(
         "ce_return_address_code", keep="first"

@@ -15,8 +15,9 @@ from typing import Any
 import polars as pl
 
 from matching.store import CheckFailed, OperatorError, Workspace
-from notify.letters.alternatives import LARGE_PRINT
+from notify.letters.alternatives import LARGE_PRINT, format_list
 from notify.letters.body import LARGE_PT, SIZE_PT, letter_data
+from notify.letters.envelopes import check_return_addresses
 from notify.letters.lint import lint, readings, says_a_value
 from notify.letters.merge import merged
 from notify.letters.pages import Press
@@ -54,6 +55,9 @@ def proof_pack(workspace: Workspace, settings: LettersSettings) -> list[Path]:
     where the lint finds an error.
     """
     wording, problems = checked_wording(settings)
+    check_return_addresses(
+        workspace.read("entities", ["entity_id", "return_address"]), settings.letters
+    )
     report = {
         "schema": "affected.lint/1",
         "problems": problems,
@@ -73,6 +77,7 @@ def proof_pack(workspace: Workspace, settings: LettersSettings) -> list[Path]:
         index += _index(str(version), ordered, pages, chosen)
     table = pl.DataFrame(index).write_csv(quote_style="always")
     workspace.put_output("letters/proofs/index.csv", table.encode(), personal=False)
+    format_list(workspace, settings, wording)
     return paths
 
 
