@@ -10,6 +10,8 @@ USPS-B-3200 when set at 36 pt. The licence reserves the name Source, so a change
 # A recipe that is run by hand; fontTools is no dependency of the program.
 from __future__ import annotations
 
+import sys
+import tomllib
 from pathlib import Path
 
 FONTS = Path(__file__).parent
@@ -22,7 +24,13 @@ FULL, TRACK = 1595, 528
 """Half of the full height (0.145 in) and of the tracker (0.048 in)."""
 
 
+TAGLINES = FONTS.parents[1] / "configs" / "letters" / "taglines" / "taglines.toml"
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["taglines"]:
+        taglines(Path(sys.argv[2]))
+        return
     for style, weight in WEIGHTS.items():
         sans(style, weight)
     bars()
@@ -143,6 +151,40 @@ def bars() -> None:
     builder.font["head"].created = builder.font["head"].modified = STAMP
     builder.font.recalcTimestamp = False
     builder.save(FONTS / "NoticeBars.ttf")
+
+
+def taglines(noto: Path) -> None:
+    """Cut the letters of the language insert from the Noto fonts below a folder."""
+    from fontTools.ttLib import TTCollection, TTFont
+
+    said = tomllib.loads(TAGLINES.read_text(encoding="utf-8"))["text"]
+    collection = next(noto.rglob("NotoSansCJK-Regular.ttc"))
+    faces = {font["name"].getDebugName(1): font for font in TTCollection(collection).fonts}
+    chinese = said["zh-Hans"] + said["zh-Hant"]
+    cut(faces["Noto Sans CJK SC"], chinese, "Notice Chinese", "NoticeChinese.otf")
+    cut(faces["Noto Sans CJK KR"], said["ko"], "Notice Korean", "NoticeKorean.otf")
+    arabic = TTFont(next(noto.rglob("NotoSansArabic-Regular.ttf")))
+    cut(arabic, said["ar"], "Notice Arabic", "NoticeArabic.ttf")
+
+
+def cut(font, text: str, family: str, file: str) -> None:
+    from fontTools.subset import Options, Subsetter
+
+    options = Options(
+        layout_features=["*"], hinting=False, glyph_names=False, notdef_outline=True, name_IDs=["*"],
+        recalc_timestamp=False,
+    )  # fmt: skip
+    options.drop_tables += ["DSIG", "STAT"]
+    subsetter = Subsetter(options)
+    subsetter.populate(text=text)
+    subsetter.subset(font)
+    named(font, family, "Regular", 400)
+    if "CFF " in font:
+        font["CFF "].cff.fontNames = [family.replace(" ", "")]
+        font["CFF "].cff.topDictIndex[0].FamilyName = family
+    font["head"].created = font["head"].modified = STAMP
+    font.recalcTimestamp = False
+    font.save(FONTS / file)
 
 
 if __name__ == "__main__":

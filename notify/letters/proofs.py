@@ -22,6 +22,7 @@ from notify.letters.lint import lint, readings, says_a_value
 from notify.letters.merge import merged
 from notify.letters.pages import Press
 from notify.letters.settings import LettersSettings
+from notify.letters.taglines import write_insert
 from notify.letters.texts import Wording, load_wording
 
 __all__ = ["PROOFS", "checked_wording", "letter", "letters_digest", "proof_pack"]
@@ -78,6 +79,7 @@ def proof_pack(workspace: Workspace, settings: LettersSettings) -> list[Path]:
     table = pl.DataFrame(index).write_csv(quote_style="always")
     workspace.put_output("letters/proofs/index.csv", table.encode(), personal=False)
     format_list(workspace, settings, wording)
+    write_insert(workspace, settings)
     return paths
 
 

@@ -71,7 +71,9 @@ def language_file(settings: LettersSettings, wording: Wording, table: bytes, *, 
     for name, block in wording.texts["en"].blocks.items():
         texts["blocks"][name]["bullets"] = block.bullets
     made = _checked(texts)
-    trial = wording.model_copy(update={"texts": {**wording.texts, tag.split("-", maxsplit=1)[0]: made}})
+    trial = wording.model_copy(
+        update={"texts": {**wording.texts, tag.split("-", maxsplit=1)[0]: made}}
+    )
     errors = [found for found in lint(settings, trial) if found["severity"] == "error"]
     if errors:
         raise CheckFailed(f"translation: {errors[0]['letter']}: {errors[0]['problem']}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from notify.letters.alternatives import format_list
 from notify.letters.body import element_texts
 from notify.letters.dates import span_text
 from notify.letters.settings import CONFIGS
+from notify.letters.taglines import insert_pdf
 from notify.letters.texts import load_wording
 from notify.letters.translate import COLUMNS
 from notify.notices import NoticesSettings
@@ -220,3 +222,13 @@ def test_a_filled_table_is_a_language_of_its_own(tmp_path: Path) -> None:
 def test_what_a_translation_lacks_is_named(changed: dict[str, str], message: str) -> None:
     with pytest.raises(CheckFailed, match=message):
         language_file(SETTINGS, WORDING, _filled(**changed), tag="ht-US")
+
+
+def test_the_insert_speaks_fifteen_languages_and_is_the_same_each_time() -> None:
+    sheet = insert_pdf(SETTINGS)
+    assert sheet == insert_pdf(SETTINGS)
+    assert page_count(sheet) == 1
+    assert (
+        len(tomllib.loads((CONFIGS / "letters/taglines/taglines.toml").read_text("utf-8"))["text"])
+        >= 15
+    )
