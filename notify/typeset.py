@@ -49,6 +49,11 @@ class GlyphMissingError(OperatorError):
             f"letter {template} ({where}): a text holds a character that {FAMILY} lacks; "
             "set that piece aside (exceptions) or add a font to notify/fonts"
         )
+        self._told = (template, where)
+
+    def __reduce__(self) -> tuple[type[GlyphMissingError], tuple[str, str]]:
+        """Comes whole from a process that prints."""
+        return type(self), self._told
 
 
 def render(
