@@ -539,15 +539,28 @@ def letters(
         str, typer.Option(help="One person's letter, with --entity; else proof packs.")
     ] = "",
     entity: Annotated[str, typer.Option(help="The covered entity of that letter.")] = "",
+    batch: Annotated[
+        str, typer.Option(help="Every letter of this batch, as files for a printer.")
+    ] = "",
+    piece: Annotated[str, typer.Option(help="One planned piece, by its mailpiece id.")] = "",
+    language: Annotated[
+        str, typer.Option(help="A table for translators into this language, as vi-US.")
+    ] = "",
+    translated: Annotated[
+        Path | None, typer.Option(help="That table filled: makes the file of the language.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write proof packs, ten letters a variant, or one person's letter.
+    """Write proof packs, ten letters a version, or a whole batch, or one letter.
 
-    Example: affected letters northwind/ws
+    Example: affected letters northwind/ws --batch B2026A7K3M9QX
     """
-    from flows.release import write_letters
+    from flows.release import translate_letters, write_letters
 
-    document = write_letters(workspace, person=person, entity=entity)
+    if language:
+        document = translate_letters(workspace, language=language, table=translated)
+    else:
+        document = write_letters(workspace, person=person, entity=entity, batch=batch, piece=piece)
     _show(document, as_json=as_json, text=lambda d: "\n".join(d["files"]))
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "recall_batch",
     "release_filings",
     "release_packets",
+    "translate_letters",
     "write_letters",
 ]
 
@@ -141,19 +142,48 @@ def _approved_at(root: Path, batches: list[str], subjects: dict[str, str]) -> di
     return {batch: times[f"send:{batch}"] for batch in batches}
 
 
-def write_letters(root: Path, *, person: str = "", entity: str = "") -> dict[str, Any]:
-    """Write the proof packs, or one person's letter; gives `affected.letters/1`."""
+def write_letters(
+    root: Path, *, person: str = "", entity: str = "", batch: str = "", piece: str = ""
+) -> dict[str, Any]:
+    """Write the proof packs, one letter, or every letter of a batch; gives `affected.letters/1`."""
     if bool(person) != bool(entity):
         raise UsageError("letters: one letter needs both --person and --entity")
-    workspace, current = _planned(root, "notices")
+    if sum(map(bool, (person, batch, piece))) > 1:
+        raise UsageError("letters: one of --person, --batch and --piece at a time")
+    workspace, current = _planned(root, "pieces" if batch or piece else "notices")
     settings = step_settings.batches(current.incident)
-    if person:
+    document: dict[str, Any] = {"schema": "affected.letters/1"}
+    if batch:
+        printed = notify.letters.print_batch(workspace, settings, batch)
+        audit(workspace, "letters", batch=batch, pieces=printed.pieces)
+        document |= {"pieces": printed.pieces, "pages": printed.pages, "sheets": printed.sheets}
+        files = sorted(path for path in printed.folder.iterdir() if path.is_file())
+    elif piece:
+        pdf = notify.letters.print_piece(workspace, settings, piece)
+        files = [workspace.put_output(f"letters/piece-{piece}.pdf", pdf, personal=True)]
+        audit(workspace, "letter", piece=piece)
+    elif person:
         pdf = notify.letters.letter(workspace, settings, person_id=person, entity_id=entity)
         files = [workspace.put_output(f"letters/{person}-{entity}.pdf", pdf, personal=True)]
         audit(workspace, "letter", person=person, entity=entity)
     else:
         files = notify.letters.proof_pack(workspace, settings)
-    return {"schema": "affected.letters/1", "files": [str(path) for path in files]}
+    return {**document, "files": [str(path) for path in files]}
+
+
+def translate_letters(root: Path, *, language: str, table: Path | None) -> dict[str, Any]:
+    """Write a table for translators, or the language file that a filled one makes; gives `affected.letters/1`."""
+    workspace, current = open_round(root)
+    settings = step_settings.batches(current.incident)
+    wording, _ = notify.letters.checked_wording(settings)
+    short = language.split("-", maxsplit=1)[0]
+    if table is None:
+        data = notify.letters.translation_table(wording, short)
+        path = workspace.put_output(f"letters/translation-{short}.csv", data, personal=False)
+    else:
+        text = notify.letters.language_file(settings, wording, table.read_bytes(), tag=language)
+        path = workspace.put_output(f"letters/{short}.toml", text.encode(), personal=False)
+    return {"schema": "affected.letters/1", "files": [str(path)]}
 
 
 def _allowed(root: Path) -> tuple[Workspace, Round]:

@@ -209,6 +209,7 @@ def batches(file: IncidentFile) -> BatchesSettings:
         mailing=file.mailing,
         as_of=file.as_of,
         vendors=configs_folder() / "vendors",
+        counsel=file.counsel,
         root=file.root,
         letters=configs_folder() / "letters",
     )

@@ -18,6 +18,7 @@ __all__ = [
     "Counsel",
     "Email",
     "Hold",
+    "Imb",
     "Incident",
     "Mailing",
     "Monitoring",
@@ -51,6 +52,10 @@ class Incident(Closed):
     )
     should_have_known_reason: str = Field(default="", description="Why that day.")
     what_happened: str = Field(description="One plain paragraph for letters.")
+    what_happened_by_language: dict[str, str] = Field(
+        default_factory=dict,
+        description="The same in other languages; without it a letter says a neutral text.",
+    )
 
     @property
     def discovered_on(self) -> date:
@@ -152,6 +157,28 @@ class Monitoring(Closed):
         return self
 
 
+class Imb(Closed):
+    """`[mailing.imb]`: the Intelligent Mail barcode, where we and not the vendor give its number."""
+
+    barcode_id: str = Field(
+        default="00", pattern=r"^[0-9][0-4]$", description="Presort level; 00: none printed."
+    )
+    service_type: str = Field(pattern=r"^[0-9]{3}$", description="STID of class and services.")
+    mid: str = Field(
+        pattern=r"^([0-8][0-9]{5}|9[0-9]{8})$", description="Mailer id, 6 or 9 digits."
+    )
+    serial_from: int = Field(
+        default=1,
+        ge=0,
+        description="First serial number, past those this mailer id used in 180 days.",
+    )
+
+    @property
+    def serial_digits(self) -> int:
+        """Digits of a serial number: 15 with those of the mailer id."""
+        return 15 - len(self.mid)
+
+
 class Mailing(Closed):
     """`[mailing]`: how letters go out."""
 
@@ -168,6 +195,13 @@ class Mailing(Closed):
     monitoring: Monitoring | None = Field(
         default=None,
         description="Credit monitoring that letters offer: `{codes, months, enroll_by, elements}`; a row of the file `codes` for each person with one of these kinds of data, used once.",
+    )
+    qr_address: str = Field(
+        default="",
+        description="Web page of the QR code, as counsel set it; empty: business_associate.website.",
+    )
+    imb: Imb | None = Field(
+        default=None, description="Numbers of the barcode; absent: the vendor's."
     )
 
 
@@ -247,6 +281,9 @@ class Counsel(Closed):
     )
     massachusetts_wording: Literal["hipaa", "state"] = Field(
         default="hipaa", description="MA letters."
+    )
+    unreviewed_state_texts: bool = Field(
+        default=False, description="Letters bear state texts that nobody has reviewed."
     )
     unreachable_entity: Literal["wait", "ba_notifies"] = Field(
         default="wait", description="What happens when a covered entity cannot be reached."

@@ -20,7 +20,10 @@ from reportlab.pdfbase.ttfonts import TTFontFile  # type: ignore[import-untyped]
 
 from matching.store import OperatorError
 
-__all__ = ["FONTS", "GlyphMissingError", "TypesetError", "preview", "render", "unprintable"]
+__all__ = [
+    "FONTS", "GlyphMissingError", "TypesetError", "forget", "page_count", "preview", "query", "render",
+    "unprintable",
+]  # fmt: skip
 
 FONTS = Path(__file__).parent / "fonts"
 FAMILY = "Source Sans 3"
@@ -28,6 +31,8 @@ _NO_GLYPH = "could not be displayed with font"
 _QUOTED = re.compile(r'`[^`]*`|"[^"]*"')
 _RAISED = re.compile(r"(assertion failed|panicked with): .*", re.DOTALL)
 _WHERE = re.compile(r"┌─ .*?([^/\s]+\.typ:\d+):\d+")
+_PAGES = re.compile(rb"/Type/Pages/Count (\d+)")
+_COMPILATIONS_KEPT = 10
 _INVISIBLE = "\n\r\t\u00a0\u00ad\u200b\u2060"
 """Characters that set no glyph or are replaced by typst."""
 
@@ -44,6 +49,11 @@ class GlyphMissingError(OperatorError):
             f"letter {template} ({where}): a text holds a character that {FAMILY} lacks; "
             "set that piece aside (exceptions) or add a font to notify/fonts"
         )
+        self._told = (template, where)
+
+    def __reduce__(self) -> tuple[type[GlyphMissingError], tuple[str, str]]:
+        """Comes whole from a process that prints."""
+        return type(self), self._told
 
 
 def render(
@@ -74,6 +84,35 @@ def preview(
     return _compile(template, data, document_date, root, format="png", ppi=ppi)
 
 
+def page_count(pdf: bytes) -> int:
+    """Pages of a PDF that `render` made."""
+    return max(int(count) for count in _PAGES.findall(pdf))
+
+
+def forget() -> None:
+    """Let go of what typst keeps of earlier documents, 0.7 MB a letter: it drops what ten compilations did not use."""
+    for _ in range(_COMPILATIONS_KEPT + 1):
+        typst.compile(b"", font_paths=_fonts(), ignore_system_fonts=True, format="svg")
+
+
+def query(
+    template: Path, data: dict[str, Any] | list[Any], label: str, *, root: Path | None = None
+) -> list[Any]:
+    """The values that the template notes as `metadata(...) <label>`, after layout and in its order.
+
+    Raises as `render` does; a missing glyph is not noticed.
+    """
+    inside = template.relative_to(root or template.parent).as_posix()
+    try:
+        found = typst.query(
+            _main(inside), f"<{label}>", field="value", **_world(template, data, root)
+        )
+    except typst.TypstError as error:
+        raise _told_without_data(error, template, inside) from None
+    values: list[Any] = json.loads(found)
+    return values
+
+
 def unprintable(texts: pl.Series) -> pl.Series:
     """True where a text holds a character that the letter's upright font lacks; null stays null."""
     return texts.str.normalize("NFC").str.contains(_lacking())
@@ -86,22 +125,27 @@ def _compile(
     root: Path | None,
     **options: Any,
 ) -> list[bytes]:
-    folder = root or template.parent
-    inside = template.relative_to(folder).as_posix()
+    inside = template.relative_to(root or template.parent).as_posix()
     midnight = datetime.combine(document_date, time(), tzinfo=UTC)
     try:
         made = typst.compile(
             _main(inside),
-            root=str(folder),
-            font_paths=_fonts(),
-            ignore_system_fonts=True,
             timestamp=int(midnight.timestamp()),
-            sys_inputs={"data": json.dumps(data, ensure_ascii=False, sort_keys=True)},
+            **_world(template, data, root),
             **options,
         )
     except typst.TypstError as error:
         raise _told_without_data(error, template, inside) from None
     return made if isinstance(made, list) else [made or b""]
+
+
+def _world(template: Path, data: dict[str, Any] | list[Any], root: Path | None) -> dict[str, Any]:
+    return {
+        "root": str(root or template.parent),
+        "font_paths": _fonts(),
+        "ignore_system_fonts": True,
+        "sys_inputs": {"data": json.dumps(data, ensure_ascii=False, sort_keys=True)},
+    }
 
 
 def _main(inside: str) -> bytes:

@@ -24,6 +24,7 @@ from notify.batches.manifest import body, content_digest
 from notify.batches.settings import BatchesSettings, load_vendor
 from notify.batches.vendors import Vendor
 from notify.batches.window import window
+from notify.letters.imb import first_serials, used_serials, with_serials
 from notify.letters.merge import element_sets, entity_table, worded
 from notify.letters.proofs import checked_wording
 from notify.letters.texts import Wording
@@ -65,6 +66,8 @@ class Plan:
     vendor: Vendor
     wording: Wording
     entities: pl.DataFrame
+    serials: dict[str, int]
+    """First number of the barcodes of each batch; empty where the vendor gives them."""
 
 
 def run(workspace: Workspace, settings: BatchesSettings) -> None:
@@ -73,9 +76,10 @@ def run(workspace: Workspace, settings: BatchesSettings) -> None:
     Raises CheckFailed where the letters' lint finds an error, OperatorError for a bad profile.
     """
     vendor, (wording, _) = load_vendor(settings), checked_wording(settings)
-    plan = Plan(workspace, settings, vendor, wording, entity_table(workspace))
     mail = with_codes(workspace, settings, _mail(workspace))
     batches = _cut(workspace, mail, vendor)
+    serials = _serials(workspace, settings, vendor, batches)
+    plan = Plan(workspace, settings, vendor, wording, entity_table(workspace), serials)
     key = _resume_key(workspace, settings)
     with workspace.writer("pieces", resume_key=key) as pieces, ThreadPoolExecutor(IN_HAND) as pool:
         planned = [
@@ -137,6 +141,16 @@ def _cut(workspace: Workspace, mail: pl.DataFrame, vendor: Vendor) -> list[Batch
         start += rows
     rank = {batch_id: i for i, batch_id in enumerate(sorted(b.batch_id for b in batches))}
     return [replace(batch, index=rank[batch.batch_id]) for batch in batches]
+
+
+def _serials(
+    workspace: Workspace, settings: BatchesSettings, vendor: Vendor, batches: list[Batch]
+) -> dict[str, int]:
+    imb = settings.mailing.imb
+    if imb is None:
+        return {}
+    rows = [(batch.batch_id, batch.pieces + len(vendor.seeds)) for batch in batches]
+    return first_serials(rows, imb, used=used_serials(workspace))
 
 
 def _groups(batches: list[Batch]) -> Iterator[list[Batch]]:
@@ -215,6 +229,9 @@ def _sealed_rows(plan: Plan, batch: Batch, rows: pl.DataFrame) -> pl.DataFrame:
         mail_class=pl.lit(plan.vendor.mail_class),
         endorsement=pl.lit(plan.vendor.endorsement),
     )
+    if plan.settings.mailing.imb:
+        first = plan.serials[batch.batch_id]
+        numbered = with_serials(numbered, plan.settings.mailing.imb, first)
     complete = TABLES["pieces"].complete(numbered)
     return sealed(complete, plan.workspace.keys.seal_key(batch.batch_id))
 

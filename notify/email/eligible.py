@@ -19,6 +19,8 @@ from notify.answers import PRINTED, current_holds, delegations, holds_on, person
 from notify.email.settings import EmailSettings
 from notify.ledger.fold import pieces
 from notify.ledger.states import UNTOLD
+from notify.renamed import under_present_ids
+from notify.suppressed import suppressed
 
 __all__ = ["Checks"]
 
@@ -127,7 +129,9 @@ class Checks:
 def _told(workspace: Workspace, planned: pl.DataFrame) -> pl.DataFrame:
     """`person_id, entity_id, told_wave, failed`: what other pieces did for the planned people."""
     lost = pl.col("state").is_in([str(state) for state in UNTOLD])
-    known = pieces(workspace).join(planned.lazy().select(_PAIR).unique(), on=_PAIR, how="semi")
+    known = under_present_ids(workspace, pieces(workspace)).join(
+        planned.lazy().select(_PAIR).unique(), on=_PAIR, how="semi"
+    )
     return (
         known.group_by(_PAIR)
         .agg(
@@ -180,7 +184,7 @@ def _with_records(
     people = planned.lazy().select("person_id").unique()
     members = (
         workspace.scan("members")
-        .select("person_id", "record_id", member="mention_id")
+        .select("person_id", member="mention_id")
         .join(people, on="person_id", how="semi")
         .collect(engine="streaming")
     )
@@ -197,10 +201,10 @@ def _with_records(
     reminders = settings.counsel.reminder_opt_in_is_email_consent
     scopes = ["notices", "all", *(["reminders"] if reminders else [])]
     consent = records.filter(pl.col("scope").is_in(scopes), pl.col("consent_on") <= today)
-    wide = planned.select("mailpiece_id", "person_id", member="email_member")
+    wide = planned.select("mailpiece_id", *_PAIR, member="email_member")
     wide = wide.join(consent.select("member", "consent_on"), on="member", how="left")
     wide = wide.join(person, on="person_id", how="left").join(
-        _suppressed(workspace, members), on="person_id", how="left"
+        suppressed(workspace).drop("authority", "order_unclear"), on=_PAIR, how="left"
     )
     withdrawn = (pl.col("withdrawn_on") >= pl.col("consent_on")).fill_null(value=False)
     return wide.select(
@@ -210,13 +214,6 @@ def _with_records(
         "record_confidential",
         agreed=pl.col("consent_on").is_not_null() & ~withdrawn,
     )
-
-
-def _suppressed(workspace: Workspace, members: pl.DataFrame) -> pl.DataFrame:
-    """`person_id, suppressed` of people with a record that somebody ordered to leave out."""
-    orders = workspace.read("suppressions", ["record_id", "reason"])
-    found = members.join(orders, on="record_id")
-    return found.group_by("person_id").agg(suppressed=pl.col("reason").min())
 
 
 def _records(workspace: Workspace, members: pl.DataFrame) -> pl.DataFrame:

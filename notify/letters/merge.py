@@ -16,7 +16,7 @@ from notify import printed
 from notify.elsewhere import overlaid
 from notify.letters.dates import day_text, span_text
 from notify.letters.settings import LettersSettings
-from notify.letters.texts import Wording
+from notify.letters.texts import Wording, voice
 from notify.records import records
 
 __all__ = ["ALLOWED", "element_code", "element_sets", "entity_table", "merged", "worded"]
@@ -62,7 +62,7 @@ def worded(
 
     `entities` is the `entity_table`.
     """
-    letters = _by_letter(lines, settings, wording)
+    letters = _by_letter(_with_states(lines, settings, wording), settings, wording)
     ready = letters.with_columns(pl.col("element_set").fill_null("other"))
     ready = ready.join(_set_codes(ready["element_set"]), on="element_set", how="left").join(
         entities, on="entity_id", how="left"
@@ -73,6 +73,20 @@ def worded(
         insert_codes=pl.when(pl.col("language") != pl.col("wanted")).then(pl.lit("TAGLINE")),
         mail_by=pl.col("mail_by").dt.to_string("%Y-%m-%d"),
         wave=pl.col("wave").cast(pl.String),
+    )
+
+
+def _with_states(lines: pl.DataFrame, settings: LettersSettings, wording: Wording) -> pl.DataFrame:
+    """The variant of the state that the letter goes to, and the blocks for its residents."""
+    massachusetts = settings.counsel.massachusetts_wording
+    forms = wording.forms(massachusetts=massachusetts)
+    addenda = wording.addenda(
+        unreviewed=settings.counsel.unreviewed_state_texts, massachusetts=massachusetts
+    )
+    form = pl.col("state").replace_strict(forms, default=None, return_dtype=pl.String)
+    return lines.with_columns(
+        variant=pl.concat_str([form, pl.col("variant")], separator="_", ignore_nulls=True),
+        state_addenda=pl.when(pl.col("state").is_in(sorted(addenda))).then("state"),
     )
 
 
@@ -93,9 +107,13 @@ def _by_letter(lines: pl.DataFrame, settings: LettersSettings, wording: Wording)
             "variant": variant,
             "letter_version": wording.letter_version(language, variant),
             "letter_sha8": wording.letter_sha8(language, variant),
-            "salutation_line": wording.texts[language].salutation_line.get(variant.split("_")[-1]),
-            "breach_date_text": span_text(incident.breach_start, incident.breach_end, language),
-            "discovery_date_text": day_text(incident.discovered_on, language),
+            "salutation_line": wording.texts[language].salutation_line.get(voice(variant).base),
+            "breach_date_text": span_text(
+                incident.breach_start, incident.breach_end, language, wording.texts[language].dates
+            ),
+            "discovery_date_text": day_text(
+                incident.discovered_on, language, wording.texts[language].dates
+            ),
             "toll_free": settings.business_associate.toll_free,
         }
         for language, variant in wording.versions()

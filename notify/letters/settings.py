@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, computed_field
 
-from notify.facts import BusinessAssociate, Closed, Incident, Mailing
+from notify.facts import BusinessAssociate, Closed, Counsel, Incident, Mailing
 
 __all__ = ["CONFIGS", "LettersSettings", "folder_sha256"]
 
@@ -22,6 +22,7 @@ class LettersSettings(Closed):
     incident: Incident = Field(description="What happened and when.")
     business_associate: BusinessAssociate = Field(description="Who writes.")
     mailing: Mailing = Field(description="How letters go out.")
+    counsel: Counsel = Field(default=Counsel(), description="Wording that counsel decides.")
     as_of: date = Field(description="Today.")
     letters: Path = Field(
         default=CONFIGS / "letters", exclude=True, description="Folder of templates and texts."

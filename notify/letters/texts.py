@@ -8,21 +8,39 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from matching.store import OperatorError
 from notify.facts import Closed
+from notify.letters.dates import KNOWN, DateWords
+from notify.letters.states import StateText, load_states
 from notify.worded import checked, read_toml
 
-__all__ = ["BASES", "BLOCKS", "Element", "Texts", "Wording", "load_wording"]
+__all__ = ["BASES", "BLOCKS", "Element", "Texts", "Voice", "Wording", "load_wording", "voice"]
 
 BLOCKS = ("what_happened", "what_information", "what_we_are_doing", "what_you_can_do", "contact")
 """164.404(c)(1)(A), (B), (D), (C), (E), in the order people read best."""
 BASES = ("ADULT", "MINOR", "DECEASED", "PERSREP")
 """Variants before POSSIBLE_."""
 _POSSIBLE = "POSSIBLE_"
+_FORM_LENGTH = 2
+
+
+class Voice(NamedTuple):
+    """A variant taken apart: the form of a state or none, uncertain or not, whom it is about."""
+
+    form: str
+    possible: bool
+    base: str
+
+
+def voice(variant: str) -> Voice:
+    """`CA_POSSIBLE_MINOR` -> CA, uncertain, MINOR."""
+    *before, base = variant.split("_")
+    form = before[0] if before and len(before[0]) == _FORM_LENGTH else ""
+    return Voice(form, "POSSIBLE" in before, base)
 
 
 class About(Closed):
@@ -74,6 +92,21 @@ class Texts(Closed):
     closing: str = Field(description="Last sentence.")
     signature: str = Field(description="Who signs.")
     specimen: str = Field(description="Watermark of a synthetic incident.")
+    bars_alt: str = Field(description="What a screen reader says of the barcode.")
+    qr_alt: str = Field(description="What a screen reader says of the QR code.")
+    qr_label: str = Field(description="Line below the QR code.")
+    what_happened: str = Field(
+        default="", description="Said where the incident file has no text in this language."
+    )
+    monitoring: tuple[str, ...] = Field(
+        default=(), description="Added where a person gets a code of a monitoring vendor."
+    )
+    dates: DateWords | None = Field(
+        default=None, description="How days are written; en, es: known."
+    )
+    elements: dict[str, str] = Field(
+        default_factory=dict, description="Kinds of PHI, where elements.toml has no such column."
+    )
     salutation_line: dict[str, str] = Field(description="First line in the window, by variant.")
     about: dict[str, About] = Field(description="By variant.")
     certain: Certainty = Field(description="Confirmed people.")
@@ -96,6 +129,7 @@ class Wording(Closed):
 
     texts: dict[str, Texts]
     elements: dict[str, Element]
+    states: dict[str, StateText] = Field(default_factory=dict)
     template: Path
     template_sha256: str
 
@@ -103,29 +137,67 @@ class Wording(Closed):
         """The language a letter is written in: English where there is no text in the wanted one."""
         return wanted if wanted in self.texts else "en"
 
+    def form(self, form: str) -> StateText | None:
+        """The texts that a form of a state puts in place of the common ones."""
+        return next((text for text in self.states.values() if text.form == form), None)
+
+    def forms(self, *, massachusetts: str) -> dict[str, str]:
+        """State -> its form, of those in force under `[counsel] massachusetts_wording`."""
+        return {
+            text.state: text.form
+            for text in self.states.values()
+            if text.form and text.applies(massachusetts)
+        }
+
+    def addenda(self, *, unreviewed: bool, massachusetts: str = "hipaa") -> dict[str, StateText]:
+        """State -> its block at the end of the letter; those that nobody reviewed only where asked for.
+
+        A form in force with paragraphs of its own says the same in its text.
+        """
+        return {
+            text.state: text
+            for text in self.states.values()
+            if text.addendum
+            and (text.reviewed or unreviewed)
+            and not (text.form and text.paragraphs and text.applies(massachusetts))
+        }
+
+    def element(self, kind: str, language: str) -> str:
+        """What letters in this language call a kind of PHI of `elements`."""
+        own = self.texts[language].elements if language in self.texts else {}
+        return own.get(kind) or str(getattr(self.elements[kind], language, self.elements[kind].en))
+
     def letter_version(self, language: str, variant: str) -> str:
-        """IND-EN-ADULT-V1; POSS stands for POSSIBLE (24 characters at most)."""
-        short = variant.replace(_POSSIBLE, "POSS-")
-        return f"IND-{language.upper()}-{short}-V{self.texts[language].version}"
+        """IND-EN-ADULT-V1, of a state's form CA-EN-ADULT-V1; POSS stands for POSSIBLE (24 characters at most)."""
+        form, possible, base = voice(variant)
+        short = f"POSS-{base}" if possible else base
+        return f"{form or 'IND'}-{language.upper()}-{short}-V{self.texts[language].version}"
 
     def letter_sha8(self, language: str, variant: str) -> str:
         """First 8 hex digits of `letter_sha256`."""
         return self.letter_sha256(language, variant)[:8]
 
     def letter_sha256(self, language: str, variant: str) -> str:
-        """Digest over layout, text, kinds of PHI and version."""
+        """Digest over layout, texts, kinds of PHI, states' texts and version."""
         kinds = {name: element.model_dump() for name, element in sorted(self.elements.items())}
         parts = (
             self.template_sha256,
             self.texts[language].model_dump_json(),
             str(kinds),
+            *(text.model_dump_json() for _, text in sorted(self.states.items())),
             self.letter_version(language, variant),
         )
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
     def versions(self) -> list[tuple[str, str]]:
         """Every (language, variant) there is a text for."""
-        variants = [prefix + base for prefix in ("", _POSSIBLE) for base in BASES]
+        forms = ["", *sorted({text.form for text in self.states.values() if text.form})]
+        variants = [
+            "_".join(filter(None, (form, prefix, base)))
+            for form in forms
+            for prefix in ("", _POSSIBLE.strip("_"))
+            for base in BASES
+        ]
         return [(language, variant) for language in sorted(self.texts) for variant in variants]
 
 
@@ -144,8 +216,24 @@ def load_wording(folder: Path) -> Wording:
     elements = {name: checked(path, Element, raw) for name, raw in read_toml(path).items()}
     if "other" not in elements:
         raise OperatorError(f"{path}: [other]: missing; add what unlisted kinds are called")
+    for language, text in texts.items():
+        _check_language(individual / f"{language}.toml", language, text, elements)
     digest = hashlib.sha256(template.read_bytes()).hexdigest()
-    return Wording(texts=texts, elements=elements, template=template, template_sha256=digest)
+    states = load_states(folder / "states")
+    return Wording(
+        texts=texts, elements=elements, states=states, template=template, template_sha256=digest
+    )
+
+
+def _check_language(path: Path, language: str, texts: Texts, elements: dict[str, Element]) -> None:
+    """A language beyond those of the program brings its days and kinds of PHI along."""
+    if language in KNOWN:
+        return
+    missing = [] if texts.dates else ["[dates]"]
+    missing += [f"elements.{kind}" for kind in sorted(elements) if not texts.elements.get(kind)]
+    missing += [] if texts.what_happened else ["what_happened"]
+    if missing:
+        raise OperatorError(f"{path}: {', '.join(missing)}: missing; translate them")
 
 
 def _texts(path: Path) -> Texts:

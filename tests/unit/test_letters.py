@@ -114,7 +114,7 @@ def test_an_unwritten_language_gets_english_and_a_tagline_insert(told: Workspace
 
 def test_shipped_texts_pass_the_lint_with_all_variants() -> None:
     assert lint(SETTINGS, WORDING) == []
-    assert len(WORDING.versions()) == 2 * len(BASES) * 2
+    assert len(WORDING.versions()) == 2 * len(BASES) * 2 * 3
     names = [WORDING.letter_version(*version) for version in WORDING.versions()]
     assert max(map(len, names)) <= 24
     assert len({WORDING.letter_sha8(*version) for version in WORDING.versions()}) == len(names)
@@ -192,7 +192,9 @@ def test_ten_proofs_a_version_the_awkward_ones_among_them(workspace: Workspace) 
     people[23] = {"chart": {"state": "PR"}}
     people[29] = {"chart": {"country": "CA", "state": None}}
     _plan(workspace, people)
-    chosen = workspace.read("notices").join(proofs(workspace, WORDING), on="notice_id", how="semi")
+    chosen = workspace.read("notices").join(
+        proofs(workspace, SETTINGS, WORDING), on="notice_id", how="semi"
+    )
     assert chosen.height == PROOFS
     assert {"P00017", "P00023", "P00029"} <= set(chosen["person_id"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import date
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def test_a_missing_glyph_is_an_error_that_names_nobody(template: Path) -> None:
     assert "張" not in str(raised.value)
     assert "letter.typ:6" in str(raised.value)
     assert raised.value.__cause__ is None
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
     assert raised.value.__suppress_context__
 
 
