@@ -20,7 +20,7 @@ ORAL_HOLD_DAYS = 30
 """45 CFR 164.412(b): an oral statement delays no longer than 30 days from its date."""
 
 __all__ = [
-    "CORRECTABLE", "FLAGS", "PRINTED", "agencies", "current_facts", "current_holds", "delegations", "holds_on",
+    "CORRECTABLE", "FLAGS", "agencies", "current_facts", "current_holds", "delegations", "holds_on",
     "person_answers", "receipt_rows", "receipts", "released_packets",
 ]  # fmt: skip
 
@@ -28,8 +28,6 @@ CORRECTABLE = (
     "first_name", "middle_name", "last_name", "suffix", "date_of_birth", "street", "city", "state", "zip",
 )  # fmt: skip
 """Fields of a person that a covered entity may correct."""
-PRINTED = tuple(field for field in CORRECTABLE if field != "date_of_birth")
-"""Of these, what stands on a letter."""
 FLAGS = ("deceased", "minor", "confidential", "representative")
 """What it may say of a person: Y or N, of a representative the name and address."""
 

@@ -15,7 +15,14 @@ from notify.answers import person_answers
 from notify.renamed import under_present_ids
 from notify.typeset import unprintable
 
-__all__ = ["NAME_PARTS", "REPRESENTATIVE", "overlaid", "told_names", "told_places"]
+__all__ = [
+    "NAME_PARTS",
+    "REPRESENTATIVE",
+    "overlaid",
+    "told_names",
+    "told_places",
+    "with_told_names",
+]
 
 _PAIR = ["person_id", "entity_id"]
 _LINES = ("delivery_line", "delivery_line2", "city", "state", "zip5", "zip4")
@@ -156,15 +163,26 @@ def told_names(workspace: Workspace) -> pl.DataFrame:
     )
 
 
+def with_told_names(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` (person_id, entity_id, recipient_name and its parts) with what entities corrected in its place."""
+    names = told_names(workspace)
+    if names.is_empty():
+        return rows
+    named = rows.join(names, on=_PAIR, how="left", suffix="_told", maintain_order="left")
+    told = [f"{name}_told" for name in NAME_PARTS.values()]
+    changed = pl.any_horizontal(pl.col(name).is_not_null() for name in told)
+    parts = {name: pl.coalesce(f"{name}_told", name) for name in NAME_PARTS.values()}
+    whole = pl.concat_str(list(parts.values()), separator=" ", ignore_nulls=True)
+    said = pl.when(changed).then(whole).otherwise("recipient_name")
+    return named.with_columns(recipient_name=said, **parts).select(rows.columns)
+
+
 def overlaid(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
     """`rows` (person_id, entity_id, told_address, and the printed lines of records) as they go out.
 
     Told parts take the place of the record's; a new street takes its second line and ZIP+4 with it.
     """
-    named = rows.join(
-        told_names(workspace), on=_PAIR, how="left", suffix="_told", maintain_order="left"
-    )
-    rows = _with_names(named) if named.height else rows
+    rows = with_told_names(workspace, rows)
     asked = rows["told_address"].drop_nulls()
     if asked.is_empty():
         return rows
@@ -179,14 +197,3 @@ def overlaid(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
     abroad = ("intl_line1", "intl_line2", "country_line")
     kept |= {name: pl.when(~street).then(name) for name in abroad}
     return met.with_columns(**kept).select(rows.columns)
-
-
-def _with_names(named: pl.DataFrame) -> pl.DataFrame:
-    told = [f"{name}_told" for name in NAME_PARTS.values()]
-    changed = pl.any_horizontal(pl.col(name).is_not_null() for name in told)
-    parts = {name: pl.coalesce(f"{name}_told", name) for name in NAME_PARTS.values()}
-    whole = pl.concat_str(list(parts.values()), separator=" ", ignore_nulls=True)
-    kept = [c for c in named.columns if not c.endswith("_told") and not c.startswith("name_told_")]
-    return named.with_columns(
-        recipient_name=pl.when(changed).then(whole).otherwise("recipient_name"), **parts
-    ).select(kept)

@@ -151,12 +151,13 @@ def _files(release: Release, rows: pl.DataFrame) -> dict[str, tuple[bytes, bool]
 
 
 def _templates(settings: BatchesSettings) -> dict[str, tuple[bytes, bool]]:
-    """The layout and texts that the vendor composes from."""
-    paths = [
-        *sorted((settings.letters / "individual").iterdir()),
-        settings.letters / "elements.toml",
-    ]
-    return {f"templates/{path.name}": (path.read_bytes(), False) for path in paths}
+    """The layout and texts that the vendor composes from: languages, forms of states, inserts, kinds of data."""
+    base = settings.letters
+    flat = [base / "elements.toml", *sorted(base.glob("individual/*"))]
+    named = {path.name: path for path in flat}
+    for folder in ("states", "taglines"):
+        named |= {f"{folder}/{path.name}": path for path in sorted(base.glob(f"{folder}/*"))}
+    return {f"templates/{name}": (path.read_bytes(), False) for name, path in named.items()}
 
 
 def _manifest(

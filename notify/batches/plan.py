@@ -41,7 +41,7 @@ _VERSION = 2
 _PAIR = ["person_id", "entity_id"]
 _FROM_NOTICES = (
     "notice_id", "person_id", "entity_id", "wave", "variant", "language", "address_source",
-    "address_member", "address_kind", "name_member", "told_address", "remail_of", "reference_no",
+    "address_member", "address_kind", "name_member", "told_address", "remail_of", "alt_format", "reference_no",
     "mail_by",
 )  # fmt: skip
 

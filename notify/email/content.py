@@ -13,6 +13,7 @@ import polars as pl
 
 from matching.store import Workspace
 from notify import printed
+from notify.elsewhere import with_told_names
 from notify.email.message import Frame, Letterhead, Refused, frame, mailbox, unsafe
 from notify.email.outbox import Due
 from notify.email.sender import Letter
@@ -99,13 +100,14 @@ class Content:
         parts = [found for _, found in records_in_order(self.workspace, wanted)]
         records = pl.concat(parts)
         texts = pl.col("^(raw_)?(first|middle|last)_name$"), "suffix"
-        names = printed.nfc(records.select(*texts)).select(printed.name()[0])
+        names = printed.nfc(records.select(*texts)).select(printed.name())
         told = pl.concat([records.select("member", "email"), names], how="horizontal")
         addresses = told.select(email_member="member", address="email")
-        by_name = told.select("recipient_name", name_member="member")
+        by_name = told.drop("email").rename({"member": "name_member"})
         languages = {each: self.wording.language(each) for each in rows["language"].unique()}
         wide = rows.join(addresses, on="email_member", how="left", maintain_order="left")
         wide = wide.join(by_name, on="name_member", how="left", maintain_order="left")
+        wide = with_told_names(self.workspace, wide)
         wide = wide.join(self._sets, on=_PAIR, how="left", maintain_order="left")
         return wide.with_columns(
             pl.col("element_set").fill_null("other"),

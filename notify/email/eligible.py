@@ -15,7 +15,7 @@ from threading import Lock
 import polars as pl
 
 from matching.store import Workspace
-from notify.answers import PRINTED, current_holds, delegations, holds_on, person_answers
+from notify.answers import current_holds, delegations, holds_on, person_answers
 from notify.email.settings import EmailSettings
 from notify.ledger.fold import pieces
 from notify.ledger.states import UNTOLD
@@ -42,7 +42,6 @@ SKIP_WHEN: Mapping[str, pl.Expr] = {
     "deceased": _either("deceased"),
     "confidential": _either("confidential"),
     "entity_disputes_patient": pl.col("disputed").fill_null(value=False),
-    "entity_corrected_name_or_address": pl.col("corrected").fill_null(value=False),
     "entity_does_not_delegate": pl.col("told_by").fill_null("undecided") != "ba",
     "hold": pl.col("hold").is_not_null(),
     "already_told": pl.col("told_wave").fill_null(0) >= pl.col("wave"),
@@ -143,18 +142,14 @@ def _told(workspace: Workspace, planned: pl.DataFrame) -> pl.DataFrame:
 
 
 def _answers(workspace: Workspace, planned: pl.DataFrame) -> pl.DataFrame:
-    """`person_id, entity_id, disputed, corrected, said_deceased, said_confidential`, as notices reads them."""
+    """`person_id, entity_id, disputed, said_deceased, said_confidential`, as notices reads them."""
     said = person_answers(workspace)
     yes = pl.lit(value=True)
     person = said.group_by("person_id").agg(
         said_deceased=(pl.col("deceased") == yes).any(),
         said_confidential=(pl.col("confidential") == yes).any(),
     )
-    own = said.select(
-        *_PAIR,
-        "disputed",
-        corrected=pl.any_horizontal(pl.col(name).is_not_null() for name in PRINTED),
-    )
+    own = said.select(*_PAIR, "disputed")
     pairs = planned.select(_PAIR).unique().join(person, on="person_id")
     return pairs.join(own, on=_PAIR, how="left")
 

@@ -25,6 +25,13 @@ _PAIR = ["person_id", "entity_id"]
 _CE_ID_LENGTH = 12
 _SET_CODE_LENGTH = 8
 _WORD = 64
+_FORMAT_CODES = {
+    "large_print": "LARGEPRINT",
+    "braille": "BRAILLE",
+    "audio": "AUDIO",
+    "other": "ASKS",
+}
+"""Alternative format -> insert code; with the tagline at most 20 characters (DOMAIN 5.3)."""
 _SENDER_CODE = "SENDER"
 """Return address code of the business associate."""
 ALLOWED = (
@@ -68,9 +75,9 @@ def worded(
         entities, on="entity_id", how="left"
     )
     return ready.with_columns(
-        no_ncoa=_flag(pl.col("address_kind") == "alternate"),
+        no_ncoa=_flag(pl.col("address_kind") != "home"),
         no_household=pl.lit("Y"),
-        insert_codes=pl.when(pl.col("language") != pl.col("wanted")).then(pl.lit("TAGLINE")),
+        insert_codes=_inserts(),
         mail_by=pl.col("mail_by").dt.to_string("%Y-%m-%d"),
         wave=pl.col("wave").cast(pl.String),
     )
@@ -88,6 +95,16 @@ def _with_states(lines: pl.DataFrame, settings: LettersSettings, wording: Wordin
         variant=pl.concat_str([form, pl.col("variant")], separator="_", ignore_nulls=True),
         state_addenda=pl.when(pl.col("state").is_in(sorted(addenda))).then("state"),
     )
+
+
+def _inserts() -> pl.Expr:
+    """TAGLINE where the letter is not in the person's language; the format that the person asked for."""
+    tagline = pl.when(pl.col("language") != pl.col("wanted")).then(pl.lit("TAGLINE"))
+    format_ = pl.col("alt_format").replace_strict(
+        _FORMAT_CODES, default=None, return_dtype=pl.String
+    )
+    both = pl.concat_str(tagline, format_, separator=";", ignore_nulls=True)
+    return pl.when(both != "").then(both)
 
 
 def _flag(condition: pl.Expr) -> pl.Expr:

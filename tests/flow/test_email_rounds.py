@@ -58,7 +58,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 def through(root: Path, served: Served) -> None:
     """The incident's relay is the one of this machine."""
     _, current = open_round(root)
-    email = {**current.config["email"], "host": "127.0.0.1", "port": served.port,
+    email = {**current.config["email"], "host": "127.0.0.1", "port": served.port, "tls": "tls",
              "ca_file": str(served.certificate.pem), "from": "notices@northwind.example"}  # fmt: skip
     save(root, replace(current, config={**current.config, "email": email}))
 

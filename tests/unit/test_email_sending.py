@@ -267,7 +267,6 @@ SINCE = {
     "entity_disputes_patient": ("responses", lambda: _answer("", "dispute", ""), 1),
     "deceased": ("responses", lambda: _answer("deceased", "flag", "Y"), 1),
     "confidential": ("responses", lambda: _answer("confidential", "flag", "Y"), 1),
-    "entity_corrected_name_or_address": ("responses", lambda: _answer("last_name", "correct", "ROE"), 1),
     "already_told": ("events", lambda: _mailed("exported", "mail"), 1),
     "email_failed_before": ("events", lambda: _mailed("bounced", "email"), 1),
 }  # fmt: skip
