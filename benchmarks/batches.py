@@ -165,7 +165,7 @@ def files(made: Made, settings: BatchesSettings) -> Callable[[], int]:
     """From lines at hand to the files of every batch, without a table in between."""
     workspace, wording = made.workspace, checked_wording(settings)[0]
     vendor = notify.batches.plan.load_vendor(settings)
-    planned = plan.Plan(workspace, settings, vendor, wording, entity_table(workspace))
+    planned = plan.Plan(workspace, settings, vendor, wording, entity_table(workspace), serials={})
     mail = plan._mail(workspace)
     batches = plan._cut(workspace, mail, vendor)
     once = _read_once(workspace, settings, [], NOW)

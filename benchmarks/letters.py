@@ -97,7 +97,7 @@ def _pieces(workspace: Workspace, pairs: pl.DataFrame) -> pl.DataFrame:
         city=pl.lit("BALTIMORE"), state=pl.when(n % 10 == 0).then(pl.lit("CA")).otherwise(pl.lit("MD")),
         zip5=(20000 + n % 2000).cast(pl.String), zip4=(1000 + n % 9000).cast(pl.String), country_iso2=pl.lit("US"),
         intl_line1=pl.lit(None, pl.String), intl_line2=pl.lit(None, pl.String), country_line=pl.lit(None, pl.String),
-        address_source=pl.lit("CE_MASTER"), address_kind=pl.lit("home"),
+        address_source=pl.lit("CE_MASTER"), address_kind=pl.lit("home"), alt_format=pl.lit(None, pl.String),
         reference_no=("R" + text.str.zfill(9)), mail_by=pl.lit(MAIL_ON),
     )  # fmt: skip
     wording = load_wording(SETTINGS.letters)

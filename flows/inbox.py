@@ -93,7 +93,7 @@ def _taken_in(
     return {
         "file": file.name, "kind": "BOUNCE", "sha256": "", "rows": said.mails, "events": told, "taken": told,
         "known": said.known, "quarantined": said.quarantined, "reasons": dict(sorted(said.reasons.items())),
-        "kinds": dict(sorted(said.kinds.items())), "before": said.before == said.files,
+        "kinds": dict(sorted(said.kinds.items())), "before": bool(said.before) and not said.mails,
     }  # fmt: skip
 
 
