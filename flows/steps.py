@@ -133,7 +133,7 @@ STEPS: tuple[Step, ...] = (
     ),
 )  # fmt: skip
 REPORT = Step(
-    "report", notify.report.run, step_settings.report, 2,
+    "report", notify.report.run, step_settings.report, 3,
     reads=(*(name for step in STEPS for name in step.writes), "events", "responses", "facts"),
     writes=(),
 )  # fmt: skip

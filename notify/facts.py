@@ -240,6 +240,10 @@ class Email(Closed):
     rates: dict[str, float] = Field(
         default_factory=dict, description="Messages a second by domain."
     )
+    policy_lifted_on: date | None = Field(
+        default=None,
+        description="Domains that refused us (5.7.x) before this day get mail again.",
+    )
     warm_up_first_day: int = Field(
         default=0, ge=0, description="Messages of the first day, doubling each day; 0: no limit."
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.docs import ROOT
 from flows.docs.figures import MILLION, NO_RESULTS, documents_of, machine_of, with_region
+from flows.docs.mail_figures import mail_tables
 from flows.docs.markdown import grid
 
 __all__ = ["performance_page", "tables_of"]
@@ -25,7 +26,12 @@ def performance_page() -> str:
 def tables_of(results: Path) -> str:
     """Whole incidents, links beside Splink, what follows people; growth where two sizes are there."""
     documents = documents_of(results)
-    parts = [*_incidents(documents), *_links(documents), *_tuning(documents), *_mail(documents)]
+    parts = [
+        *_incidents(documents),
+        *_links(documents),
+        *_tuning(documents),
+        *mail_tables(documents),
+    ]
     return "\n\n".join(parts) + "\n" if parts else NO_RESULTS
 
 
@@ -115,13 +121,3 @@ def _tuning(documents: Documents) -> Iterator[str]:
             ["merge tree, once", f"{found['tree_s']:.1f} s"],
         ]
         yield "\n".join(grid([f"{found['pairs'] / MILLION:.0f}M kept pairs", "measured"], rows))
-
-
-def _mail(documents: Documents) -> Iterator[str]:
-    found = documents.get("mail")
-    if found:
-        rows = [
-            [name, f"{stage['rows']:,}", f"{stage['seconds']:.0f} s", f"{stage['peak_rss_gib']:.1f} GiB"]
-            for name, stage in found["stages"].items()
-        ]  # fmt: skip
-        yield "\n".join(grid(["everyone by letter", "rows", "seconds", "peak memory"], rows))

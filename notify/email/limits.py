@@ -38,6 +38,8 @@ class Limits:
     domain_connections: int = 0
     quota: int | None = None
     """Messages that this day still allows; None: any number."""
+    paused: frozenset[str] = frozenset()
+    """Domains that get nothing."""
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ class Queue(Generic[Item]):
         self._later: list[tuple[float, str]] = []
         self._busy: dict[str, int] = {}
         self._full: set[str] = set()
-        self._paused: set[str] = set()
+        self._paused = set(limits.paused)
         self.quota = limits.quota
         self.size = 0
 

@@ -24,6 +24,7 @@ from notify.email.content import Content
 from notify.email.eligible import Checks
 from notify.email.limits import Limits, allowance
 from notify.email.outbox import FILE, Change, Due, Outbox
+from notify.email.policy import paused_domains
 from notify.email.relay import Relay, relay
 from notify.email.sender import Letter, Patience, Sender, Sent
 from notify.email.settings import PACE, EmailSettings, domain_of
@@ -253,6 +254,7 @@ class _Run:
                 rates=email.rates,
                 domain_connections=email.domain_connections,
                 quota=None if self.dry else quota,
+                paused=paused_domains(self.workspace, lifted_on=email.policy_lifted_on),
             ),
             sent=Sent(
                 bounce_domain=self.settings.bounce_domain,

@@ -15,7 +15,7 @@ __all__ = ["PACE", "EmailSettings", "domain_of"]
 
 PACE = frozenset(
     {"connections", "domain_connections", "rate", "rates", "warm_up_first_day", "reply_timeout_s",
-     "retry_hours", "uncertain_wait_hours"}
+     "retry_hours", "uncertain_wait_hours", "policy_lifted_on"}
 )  # fmt: skip
 """Keys of `[email]` that say how fast, not what, to whom or through whom: no approval depends on them."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -626,3 +626,22 @@ def test_an_expired_certificate_is_refused(
     ):
         notify.email.send(workspace, settings(port, old), [1], hooks=clock.hooks())
     assert QUICK.connect_tries == 3
+
+
+@pytest.mark.parametrize(("lifted_on", "taken"), [(None, 0), (AS_OF, 0), (AS_OF.replace(year=AS_OF.year + 1), 1)])  # fmt: skip
+def test_a_domain_that_bounced_us_for_policy_waits_until_it_is_lifted(
+    workspace: Workspace, made: Certificate, clock: Clock, lifted_on: date | None, taken: int
+) -> None:
+    plan(workspace, [person(0), person(1)])
+    bounced = _mailed("bounced", "email").with_columns(
+        detail=pl.lit("5.7.26"), wave=pl.lit(1, pl.Int32)
+    )
+    workspace.append("events", bounced)
+    handler = Handler()
+    with serving(handler, made) as port:
+        asked = settings(port, made)
+        email = asked.email.model_copy(update={"policy_lifted_on": lifted_on})
+        notify.email.send(
+            workspace, asked.model_copy(update={"email": email}), [1], hooks=clock.hooks()
+        )
+    assert len(handler.taken) == taken
