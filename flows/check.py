@@ -69,7 +69,7 @@ def _config_problems(incident: IncidentFile, path: Path) -> list[str]:
         found.append(
             f"{path}: matching.model: '{model}' is neither dental, clinic nor a file; correct it"
         )
-    settings = batches_settings(incident)
+    settings = batches_settings(_dated(incident))
     vendor = settings.vendors / f"{incident.mailing.vendor}.toml"
     if not vendor.is_file():
         found.append(
@@ -81,6 +81,14 @@ def _config_problems(incident: IncidentFile, path: Path) -> list[str]:
     if codes is not None:
         found += [f"{path}: {line}" for line in _said(lambda: read_codes(codes))]
     return found + _said(lambda: load_rules(configs_folder() / "jurisdictions"))
+
+
+def _dated(incident: IncidentFile) -> IncidentFile:
+    """With a day, for what needs one: a file without `as_of` gets it when a round begins."""
+    day = incident.incident.as_of or incident.incident.known_on
+    return incident.model_copy(
+        update={"incident": incident.incident.model_copy(update={"as_of": day})}
+    )
 
 
 def _said(read: Callable[[], object]) -> list[str]:

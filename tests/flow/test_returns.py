@@ -89,13 +89,3 @@ def test_a_refused_file_leaves_those_before_it_in(exported: Workspace, tmp_path:
     kinds = exported.read("return_files")["kind"].to_list()
     assert kinds == ["ACK"]
     assert (exported.out / "mail" / "reconciliation.md").exists()
-
-
-def test_mail_is_for_the_bounces(
-    exported: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "notify.bounces.intake", None)
-    path = tmp_path / "bounce.eml"
-    path.write_text("Subject: x\n\n")
-    with pytest.raises(OperatorError, match="takes no bounces"):
-        take_returns(exported.root, [path], by="V")
