@@ -8,6 +8,7 @@ import polars as pl
 
 from matching.store import Workspace
 from matching.tables import UNOWNED
+from notify.ledger import identities
 from notify.report.charts import bars
 from notify.report.owed import owed
 from notify.report.parts import (
@@ -58,6 +59,7 @@ def notice_section(workspace: Workspace) -> Section:
     grids = (
         grid_of(states, {"label": "state", "why": "reason", "value": "how many"}),
         *_channels(workspace),
+        *_came_of(workspace),
         *_unreached(workspace),
     )
     return Section(anchor="notices", title=title, lead=lead, charts=(chart,), grids=grids)
@@ -81,6 +83,27 @@ def _channels(workspace: Workspace) -> tuple[Grid, ...]:
     return (
         grid_of(planned, heads, caption="Notices as planned, by channel, letter and language."),
     )
+
+
+def _came_of(workspace: Workspace) -> tuple[Grid, ...]:
+    """What came of the letters that were handed over, a row a wave; the columns add up."""
+    found = identities(workspace)
+    if found.is_empty():
+        return ()
+    numbers = ("exported", "mailed", "presumed_delivered", "remailed", "substitute", "uaa_open")
+    rows = (
+        found.group_by("wave")
+        .agg(pl.col(numbers).sum())
+        .with_columns(not_mailed=pl.col("exported") - pl.col("mailed"))
+        .sort("wave")
+    )
+    heads = {
+        "wave": "wave", "exported": "handed over", "not_mailed": "not mailed", "mailed": "mailed",
+        "presumed_delivered": "not come back", "remailed": "written again", "substitute": "substitute",
+        "uaa_open": "back, open",
+    }  # fmt: skip
+    caption = "Letters by what came of them. Handed over is mailed and not; mailed is the sum of the four after it."
+    return (grid_of(rows, heads, caption=caption),)
 
 
 def _unreached(workspace: Workspace) -> tuple[Grid, ...]:
