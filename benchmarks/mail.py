@@ -10,19 +10,16 @@ and peak memory of each stage go to `benchmarks/results/mail.json`.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 import notify.batches
 import notify.notices
-from benchmarks.results import record
+from benchmarks.results import measured, record
 from flows import step_settings
-from flows.measure import PeakMemory
 from flows.rounds import open_round
 from flows.settings import IncidentFile
 from matching.store import Workspace
@@ -60,21 +57,6 @@ def stages(workspace: Workspace, incident: IncidentFile) -> dict[str, Callable[[
         return workspace.rows("events")
 
     return {"notices": notices, "batches": batches, "export": export}
-
-
-def measured(stage: Callable[[], int]) -> dict[str, Any]:
-    """Rows, seconds, seconds of processors, rows a second, peak memory."""
-    began, busy = time.perf_counter(), time.process_time()
-    with PeakMemory() as memory:
-        rows = stage()
-    seconds = time.perf_counter() - began
-    return {
-        "rows": rows,
-        "seconds": round(seconds, 1),
-        "processor_seconds": round(time.process_time() - busy, 1),
-        "rows_per_s": round(rows / seconds),
-        "peak_rss_gib": round(memory.gib, 2),
-    }
 
 
 def main() -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import platform
+import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from flows.measure import PeakMemory
 
 FOLDER = Path(__file__).parent / "results"
 LIBRARIES = ("duckdb", "numpy", "polars", "prefect", "pyarrow", "splink")
@@ -25,6 +29,21 @@ def surroundings() -> dict[str, Any]:
             "python": platform.python_version(),
         },
         "versions": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def measured(stage: Callable[[], int]) -> dict[str, Any]:
+    """Rows, seconds, seconds of processors, rows a second, peak memory of work that gives its rows."""
+    began, busy = time.perf_counter(), time.process_time()
+    with PeakMemory() as memory:
+        rows = stage()
+    seconds = time.perf_counter() - began
+    return {
+        "rows": rows,
+        "seconds": round(seconds, 1),
+        "processor_seconds": round(time.process_time() - busy, 1),
+        "rows_per_s": round(rows / seconds),
+        "peak_rss_gib": round(memory.gib, 2),
     }
 
 

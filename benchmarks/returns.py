@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,8 +20,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from benchmarks.results import record
-from flows.measure import PeakMemory
+from benchmarks.results import measured, record
 from matching.keys import BASE32
 from matching.store import ROWS_PER_PART, Workspace
 from matching.tables import TABLES
@@ -105,21 +102,6 @@ def _new(*, filled: bool) -> list[pl.Expr]:
     values = {"new_delivery": street, "new_city": pl.lit("TOWSON"), "new_state": pl.lit("MD"),
               "new_zip5": pl.lit("21204"), "new_zip4": pl.lit("0001")}  # fmt: skip
     return [(value if filled else _NO).alias(name) for name, value in values.items()]
-
-
-def measured(work: Callable[[], int]) -> dict[str, Any]:
-    """Rows, seconds, seconds of processors, rows a second, peak memory."""
-    began, busy = time.perf_counter(), time.process_time()
-    with PeakMemory() as memory:
-        rows = work()
-    seconds = time.perf_counter() - began
-    return {
-        "rows": rows,
-        "seconds": round(seconds, 1),
-        "processor_seconds": round(time.process_time() - busy, 1),
-        "rows_per_s": round(rows / seconds),
-        "peak_rss_gib": round(memory.gib, 2),
-    }
 
 
 def run(folder: Path, *, rows: int, uaa: float, moved: float) -> dict[str, Any]:
