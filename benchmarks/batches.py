@@ -27,8 +27,7 @@ import polars as pl
 import pysequoia
 
 import notify.batches
-from benchmarks.mail import measured
-from benchmarks.results import record
+from benchmarks.results import measured, record
 from flows.rehearse.pools import load_pools
 from matching.store import Workspace
 from matching.tables import TABLES

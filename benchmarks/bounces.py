@@ -21,8 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.mail import measured
-from benchmarks.results import record
+from benchmarks.results import measured, record
 from matching.keys import Keys
 from matching.store import Workspace
 from matching.tables import TABLES
