@@ -3,6 +3,7 @@
 Every connection holds one message. Before it leaves, its row is `sending` on disk; one commit marks the
 next message of every connection that waits, together with the answers these got. So a crash leaves at
 most one uncertain row a connection, and a commit costs little for each message. The clocks are arguments.
+Longer than most modules: feeding, connections and commits share one loop and one state.
 """
 
 from __future__ import annotations
