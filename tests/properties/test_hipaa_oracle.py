@@ -39,6 +39,9 @@ class Memory:
     def scan(self, name: str) -> pl.LazyFrame:
         return self.read(name).lazy()
 
+    def lazy_parts(self, name: str) -> list[tuple[None, pl.LazyFrame]]:
+        return [(None, self.scan(name))]
+
     def write(self, name: str, frame: pl.DataFrame) -> None:
         table = TABLES[name]
         self.tables[name] = table.conform(frame.lazy()).sort(table.key, nulls_last=True).collect()
@@ -140,7 +143,8 @@ def returned_letters(breaches: list[Breach]) -> pl.DataFrame:
     rows = [
         {
             "event_id": f"{b.practice.entity_id}-{n}", "kind": "returned", "channel": "mail",
-            "entity_id": b.practice.entity_id, "person_id": f"P{n}", "piece_id": "p", "batch_id": "b",
+            "entity_id": b.practice.entity_id, "person_id": f"P{n}", "batch_id": "b",
+            "piece_id": f"{b.practice.entity_id}-{n}",
             "notice_version": 1, "wave": 1, "dated_on": b.known_on, "detail": "VAC",
             "recorded_at": datetime(2026, 1, 1, tzinfo=UTC),
         }
