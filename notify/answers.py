@@ -20,7 +20,7 @@ ORAL_HOLD_DAYS = 30
 """45 CFR 164.412(b): an oral statement delays no longer than 30 days from its date."""
 
 __all__ = [
-    "CORRECTABLE", "FLAGS", "agencies", "current_facts", "current_holds", "delegations", "holds_on",
+    "CORRECTABLE", "FLAGS", "agencies", "answers_of", "current_facts", "current_holds", "delegations", "holds_on",
     "person_answers", "receipt_rows", "receipts", "released_packets",
 ]  # fmt: skip
 
@@ -120,6 +120,23 @@ def person_answers(workspace: Workspace) -> pl.DataFrame:
         .sort("entity_id", "person_id")
         .collect()
     )
+
+
+def answers_of(workspace: Workspace, pairs: pl.LazyFrame) -> pl.DataFrame:
+    """Of those of the pairs (person_id, entity_id) whose person any entity spoke of, one row each.
+
+    `said_deceased, said_confidential`: any entity says so, which holds for the person everywhere; `disputed,
+    representative`: the pair's own entity's word (null: none).
+    """
+    said = person_answers(workspace)
+    yes = pl.lit(value=True)
+    person = said.group_by("person_id").agg(
+        said_deceased=(pl.col("deceased") == yes).any(),
+        said_confidential=(pl.col("confidential") == yes).any(),
+    )
+    own = said.select("person_id", "entity_id", "disputed", "representative")
+    met = pairs.join(person.lazy(), on="person_id")
+    return met.join(own.lazy(), on=["person_id", "entity_id"], how="left").collect()
 
 
 def agencies(workspace: Workspace) -> pl.DataFrame:

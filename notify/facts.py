@@ -296,3 +296,9 @@ class Counsel(Closed):
         default="upper",
         description="Number that filings report: confirmed and those reasonably believed affected.",
     )
+
+    @property
+    def email_scopes(self) -> tuple[str, ...]:
+        """Scopes of an agreement under which a notice may go by e-mail."""
+        reminders = ("reminders",) if self.reminder_opt_in_is_email_consent else ()
+        return ("notices", "all", *reminders)

@@ -15,7 +15,7 @@ import polars as pl
 from matching.store import Workspace
 from matching.tables import UNOWNED
 from notify.ledger.fold import last_pieces
-from notify.ledger.states import PieceState
+from notify.ledger.states import NOT_TAKEN, PieceState
 from notify.renamed import under_present_ids
 from notify.rules import Rule
 
@@ -25,8 +25,6 @@ UNKNOWN_RESIDENCE = "UNK"
 _NUMBERS = ("confirmed", "expected", "upper")
 _ZERO = {"confirmed": pl.lit(0, pl.Int64), "expected": pl.lit(0.0), "upper": pl.lit(0, pl.Int64)}
 _NAME, _UNNAMED_KIND = "name", "other"
-_SAID_REFUSED = ("REF", "UNC")
-"""Nixie classes of letters refused or not claimed: counsel says whether these people were told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ def unreachable(workspace: Workspace, *, refused_is_told: bool) -> pl.DataFrame:
     last = under_present_ids(workspace, last_pieces(workspace))
     came_back = (pl.col("channel") == "mail") & (pl.col("state") == PieceState.RETURNED)
     if refused_is_told:
-        came_back &= ~pl.col("detail").is_in(_SAID_REFUSED).fill_null(value=False)
+        came_back &= ~pl.col("detail").is_in(NOT_TAKEN).fill_null(value=False)
     found = last.filter(came_back).group_by("entity_id")
     people = pl.col("person_id").n_unique().cast(pl.Int64)
     return found.agg(returned=people).sort("entity_id").collect()

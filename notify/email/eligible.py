@@ -15,10 +15,11 @@ from threading import Lock
 import polars as pl
 
 from matching.store import Workspace
-from notify.answers import current_holds, delegations, holds_on, person_answers
+from notify.answers import answers_of
 from notify.email.settings import EmailSettings
 from notify.ledger.fold import pieces
 from notify.ledger.states import UNTOLD
+from notify.notices.entities import holds, told_by
 from notify.renamed import under_present_ids
 from notify.suppressed import suppressed
 
@@ -108,6 +109,9 @@ class Checks:
                 self._events_seen += 1
                 self._seen = (facts, responses, self.workspace.digest("events"))
 
+    def _pairs(self) -> pl.LazyFrame:
+        return self.planned.lazy().select(_PAIR).unique()
+
     def _event_parts(self) -> int:
         manifest = self.workspace.manifest("events")
         return len(manifest.parts) if manifest else 0
@@ -120,7 +124,10 @@ class Checks:
         self._events_seen = self._event_parts()
         self._seen = self._inbox_digests()
         self._inbox = _told(self.workspace, self.planned).join(
-            _answers(self.workspace, self.planned), on=_PAIR, how="full", coalesce=True
+            answers_of(self.workspace, self._pairs()).drop("representative"),
+            on=_PAIR,
+            how="full",
+            coalesce=True,
         )
         self._holds = _entities(self.workspace, self.settings, self.today)
 
@@ -141,35 +148,13 @@ def _told(workspace: Workspace, planned: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _answers(workspace: Workspace, planned: pl.DataFrame) -> pl.DataFrame:
-    """`person_id, entity_id, disputed, said_deceased, said_confidential`, as notices reads them."""
-    said = person_answers(workspace)
-    yes = pl.lit(value=True)
-    person = said.group_by("person_id").agg(
-        said_deceased=(pl.col("deceased") == yes).any(),
-        said_confidential=(pl.col("confidential") == yes).any(),
-    )
-    own = said.select(*_PAIR, "disputed")
-    pairs = planned.select(_PAIR).unique().join(person, on="person_id")
-    return pairs.join(own, on=_PAIR, how="left")
-
-
 def _entities(workspace: Workspace, settings: EmailSettings, today: date) -> pl.DataFrame:
     """`entity_id, told_by, hold`: who tells its patients, and what forbids sending today."""
-    in_force = holds_on(current_holds(workspace, settings.holds), today)
-    everywhere = next((hold.kind for hold in in_force if not hold.entity_id), None)
-    held = {hold.entity_id: str(hold.kind) for hold in in_force if hold.entity_id}
-    individual = delegations(workspace).filter(pl.col("duty") == "individual")
-    of_entity = pl.DataFrame(
-        {"entity_id": list(held), "hold": list(held.values())},
-        schema={"entity_id": pl.String, "hold": pl.String},
-    )
-    joined = individual.join(of_entity, on="entity_id", how="left")
-    return joined.select(
-        "entity_id",
-        told_by="by",
-        hold=pl.coalesce("hold", pl.lit(everywhere, dtype=pl.String)),
-    )
+    held, everywhere = holds(workspace, settings.holds, on=today)
+    unreachable_by_us = settings.counsel.unreachable_entity == "ba_notifies"
+    telling = told_by(workspace, unreachable_by_us=unreachable_by_us)
+    joined = telling.join(held, on="entity_id", how="left")
+    return joined.with_columns(hold=pl.coalesce("hold", everywhere))
 
 
 def _with_records(
@@ -193,9 +178,8 @@ def _with_records(
             pl.col("record_deceased", "record_confidential").any(),
         )
     )
-    reminders = settings.counsel.reminder_opt_in_is_email_consent
-    scopes = ["notices", "all", *(["reminders"] if reminders else [])]
-    consent = records.filter(pl.col("scope").is_in(scopes), pl.col("consent_on") <= today)
+    agreed = pl.col("scope").is_in(settings.counsel.email_scopes)
+    consent = records.filter(agreed, pl.col("consent_on") <= today)
     wide = planned.select("mailpiece_id", *_PAIR, member="email_member")
     wide = wide.join(consent.select("member", "consent_on"), on="member", how="left")
     wide = wide.join(person, on="person_id", how="left").join(

@@ -15,10 +15,15 @@ __all__ = [
     "LEDGER_MAY_BECOME",
     "MAIL_STATES",
     "MAY_BECOME",
+    "NOT_TAKEN",
     "UNTOLD",
     "PieceState",
     "impossible_with",
 ]
+
+
+NOT_TAKEN = ("REF", "UNC")
+"""Refused and unclaimed: whether these returns reached the person is counsel's decision (DOMAIN 5.1)."""
 
 
 class PieceState(StrEnum):

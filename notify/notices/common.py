@@ -12,7 +12,7 @@ import polars as pl
 
 from matching.store import Workspace
 from notify import printed
-from notify.answers import person_answers
+from notify.answers import answers_of
 from notify.duties import earliest_by
 from notify.elsewhere import REPRESENTATIVE, told_names, told_places
 from notify.notices.entities import holds, told_by
@@ -59,8 +59,7 @@ def common(workspace: Workspace, settings: NoticesSettings, aside: ThreadPoolExe
     entities = pl.Enum(pairs["entity_id"].unique().drop_nulls().sort())
     numbers = aside.submit(reference_numbers, workspace, pairs, earlier)
     del pairs
-    reminders = settings.counsel.reminder_opt_in_is_email_consent
-    scopes = ("notices", "all", *(["reminders"] if reminders else []))
+    scopes = settings.counsel.email_scopes
     heard = voices(workspace, Hearing(as_of=settings.as_of, scopes=scopes, entities=entities))
     due = earliest_by(workspace)
     return Common(
@@ -81,13 +80,11 @@ def common(workspace: Workspace, settings: NoticesSettings, aside: ThreadPoolExe
 
 def _by_entity(workspace: Workspace, settings: NoticesSettings, due: pl.DataFrame) -> pl.DataFrame:
     """`entity_id, told_by, hold, due_on, print_faults, print_lacks`, a row per entity of the roster."""
-    held = holds(workspace, settings)
-    for_all = held.filter(pl.col("entity_id").is_null())["hold"]
-    everywhere = pl.lit(for_all[0] if len(for_all) else None, dtype=pl.String)
     roster = workspace.read("entities", ["entity_id", "print_name"])
+    held, everywhere = holds(workspace, settings.holds, on=settings.as_of)
     frames = (
         told_by(workspace, unreachable_by_us=settings.counsel.unreachable_entity == "ba_notifies"),
-        held.drop_nulls("entity_id"),
+        held,
         due.filter(pl.col("state").is_null()).drop("state"),
     )
     for frame in frames:
@@ -108,19 +105,10 @@ def _answered(workspace: Workspace) -> pl.DataFrame:
     Death and a wish for confidential communications hold for the person, whoever said so; that the person
     is no patient, and whom it names as the representative, for that entity's notice alone.
     """
-    said = person_answers(workspace)
-    person = said.group_by("person_id").agg(
-        said_deceased=(pl.col("deceased") == pl.lit(value=True)).any(),
-        said_confidential=(pl.col("confidential") == pl.lit(value=True)).any(),
-    )
-    pairs = workspace.scan("ownership").select(_PAIR).join(person.lazy(), on="person_id").collect()
-    own = said.select(
-        *_PAIR,
-        "disputed",
-        representative_unclear=pl.col("representative").is_not_null()
-        & ~pl.col("representative").str.contains(REPRESENTATIVE),
-    )
-    return pairs.join(own, on=_PAIR, how="left")
+    heard = answers_of(workspace, workspace.scan("ownership").select(_PAIR))
+    named = pl.col("representative")
+    unclear = named.is_not_null() & ~named.str.contains(REPRESENTATIVE)
+    return heard.with_columns(representative_unclear=unclear).drop("representative")
 
 
 def _by_post(told: pl.DataFrame, used: Spent) -> pl.DataFrame:

@@ -5,12 +5,14 @@ Each function gives one row per entity. Later inbox rows supersede the incident 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import polars as pl
 
 from matching.store import Workspace
 from notify.answers import current_holds, delegations, holds_on
+from notify.facts import Hold
 from notify.notices.settings import NoticesSettings
 
 __all__ = ["default_due", "holds", "told_by"]
@@ -40,12 +42,14 @@ def told_by(workspace: Workspace, *, unreachable_by_us: bool) -> pl.DataFrame:
     return pl.concat([decided.join(more, on="entity_id", how="anti"), more])
 
 
-def holds(workspace: Workspace, settings: NoticesSettings) -> pl.DataFrame:
-    """`entity_id, hold`: what stops sending today; entity_id is null for a hold on all."""
-    in_force = holds_on(current_holds(workspace, settings.holds), settings.as_of)
-    rows = [(hold.entity_id or None, hold.kind) for hold in in_force]
+def holds(workspace: Workspace, typed: Iterable[Hold], *, on: date) -> tuple[pl.DataFrame, pl.Expr]:
+    """`entity_id, hold`, what stops sending for an entity on that day; and what does for all, null where nothing."""
+    in_force = holds_on(current_holds(workspace, typed), on)
+    rows = [(hold.entity_id, hold.kind) for hold in in_force if hold.entity_id]
     frame = pl.DataFrame(rows, schema={"entity_id": pl.String, "hold": pl.String}, orient="row")
-    return frame.group_by("entity_id").agg(pl.col("hold").min()).sort("entity_id")
+    for_all = min((hold.kind for hold in in_force if not hold.entity_id), default=None)
+    held = frame.group_by("entity_id").agg(pl.col("hold").min()).sort("entity_id")
+    return held, pl.lit(for_all, dtype=pl.String)
 
 
 def default_due(settings: NoticesSettings) -> date:

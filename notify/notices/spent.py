@@ -14,8 +14,7 @@ import polars as pl
 from matching.store import Workspace
 from notify import printed
 from notify.ledger.fold import pieces
-from notify.ledger.states import PieceState
-from notify.notices.told import REFUSED
+from notify.ledger.states import NOT_TAKEN, PieceState
 from notify.notices.voices import KINDS
 from notify.records import records
 from notify.renamed import under_present_ids
@@ -73,7 +72,7 @@ def _returned(workspace: Workspace, *, refused_is_told: bool) -> pl.DataFrame:
     )
     kept = ~again.fill_null(value=False)
     if refused_is_told:
-        kept &= ~code.is_in(REFUSED).fill_null(value=False)
+        kept &= ~code.is_in(NOT_TAKEN).fill_null(value=False)
     found = letters.filter(kept).select("person_id", "piece_id", ref="exported_detail")
     return found.collect(engine="streaming")
 

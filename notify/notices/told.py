@@ -10,13 +10,11 @@ import polars as pl
 
 from matching.store import Workspace
 from notify.ledger.fold import last_pieces
-from notify.ledger.states import PieceState
+from notify.ledger.states import NOT_TAKEN, PieceState
 from notify.renamed import under_present_ids
 
-__all__ = ["REFUSED", "TOLD", "told"]
+__all__ = ["TOLD", "told"]
 
-REFUSED = ("REF", "UNC")
-"""Refused and unclaimed: whether these reached the person is counsel's decision (DOMAIN 5.1)."""
 _DEAD = "DEC"
 _PAIR = ["person_id", "entity_id"]
 
@@ -49,20 +47,12 @@ def told(workspace: Workspace, *, refused_is_told: bool = False) -> pl.DataFrame
         schema=["state", "told"],
         orient="row",
     )
-    speaking = under_present_ids(workspace, last_pieces(workspace))
-    found = (
-        speaking.join(states.lazy(), on="state", how="left")
-        .sort("wave", "piece_id")
-        .group_by(_PAIR)
-        .agg(
-            pl.col("told", "detail", "piece_id", "wave", "channel", "state", "state_on").last(),
-        )
-        .collect(engine="streaming")
-    )
+    speaking = _speaking(workspace).join(states.lazy(), on="state", how="left")
+    found = speaking.collect(engine="streaming")
     returned = pl.col("told") == "returned"
     code = pl.col("detail")
     if refused_is_told:
-        reached = returned & code.is_in(REFUSED)
+        reached = returned & code.is_in(NOT_TAKEN)
         found = found.with_columns(
             told=pl.when(reached.fill_null(value=False)).then(pl.lit("mailed")).otherwise("told")
         )
@@ -77,3 +67,12 @@ def told(workspace: Workspace, *, refused_is_told: bool = False) -> pl.DataFrame
         told_on="state_on",
         reported_dead=(returned & (code == _DEAD)).fill_null(value=False),
     )
+
+
+def _speaking(workspace: Workspace) -> pl.LazyFrame:
+    """The last piece of each pair; of a person who was sent some under two ids the one of the higher wave."""
+    last = last_pieces(workspace)
+    present = under_present_ids(workspace, last)
+    if present is last:
+        return last  # nobody was merged: one row a pair already
+    return present.sort("wave", "piece_id").group_by(_PAIR).agg(pl.all().last())

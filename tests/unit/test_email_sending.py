@@ -645,3 +645,21 @@ def test_a_domain_that_bounced_us_for_policy_waits_until_it_is_lifted(
             workspace, asked.model_copy(update={"email": email}), [1], hooks=clock.hooks()
         )
     assert len(handler.taken) == taken
+
+
+@pytest.mark.parametrize(("decided", "taken"), [("wait", 0), ("ba_notifies", 1)])
+def test_patients_of_an_unreachable_entity_are_written_to_where_counsel_says_so(
+    workspace: Workspace, made: Certificate, clock: Clock, decided: str, taken: int
+) -> None:
+    plan(workspace, [person(0)])
+    workspace.write("delegation", TABLES["delegation"].empty())
+    lost = {"entity_id": "CE1", "state": "unreachable", "version": 1, "recipient_id": "CE1", "content": "x",
+            "confirmed": 1, "possible": 0, "possible_unlisted": 0}  # fmt: skip
+    workspace.write("packets", TABLES["packets"].complete(pl.DataFrame([lost])))
+    handler = Handler()
+    with serving(handler, made) as port:
+        asked = settings(port, made)
+        counsel = asked.counsel.model_copy(update={"unreachable_entity": decided})
+        asked = asked.model_copy(update={"counsel": counsel})
+        notify.email.send(workspace, asked, [1], hooks=clock.hooks())
+    assert len(handler.taken) == taken
