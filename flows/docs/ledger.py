@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from flows.docs import ROOT
 from flows.docs.figures import with_region
 from flows.docs.markdown import code, grid
+from flows.docs.return_files import return_files
 from notify.ledger.states import (
     AFTERWARDS,
     EMAIL_STATES,
@@ -16,7 +17,6 @@ from notify.ledger.states import (
     UNTOLD,
     PieceState,
 )
-from notify.returns import RETURNS
 
 __all__ = ["ledger_page"]
 
@@ -56,28 +56,7 @@ def _region() -> Iterator[str]:
         )
     )
     yield "## The files that come back\n"
-    for one in RETURNS.values():
-        yield f"### {one.kind}\n\n{one.grain[0].upper()}{one.grain[1:]}.\n"
-        columns = [
-            (
-                code(name),
-                field.type,
-                _must(field.needed, field.optional),
-                _codes(field.doc, field.codes),
-            )
-            for name, field in one.columns.items()
-        ]
-        yield from grid(("column", "type", "filled", "what it says"), columns)
-        yield ""
-
-
-def _must(needed: bool, optional: bool) -> str:
-    return "column may lack" if optional else "always" if needed else "may be empty"
-
-
-def _codes(doc: str, codes: Mapping[str, str] | None) -> str:
-    said = ", ".join(f"{code(value)} {words}" for value, words in (codes or {}).items())
-    return f"{doc} {said}." if said else doc
+    yield from return_files()
 
 
 def _drawn(states: Mapping[str, PieceState], *, start: PieceState | None) -> str:

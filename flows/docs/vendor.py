@@ -5,13 +5,14 @@ from __future__ import annotations
 import hmac
 
 from flows.docs.markdown import code, grid
+from flows.docs.return_files import return_files
 from notify.batches.layout import fields
 from notify.batches.manifest import SCHEMA
 from notify.batches.recall import SCHEMA as RECALL_SCHEMA
 from notify.batches.schema import ADDRESS_SEALED, COLUMNS, ROW_SEALED
 from notify.batches.vendors import Vendor
 
-__all__ = ["RETURNS", "vendor_page"]
+__all__ = ["vendor_page"]
 
 EXAMPLE_KEY = bytes(range(32))
 """Of the worked example, and of nothing else."""
@@ -31,65 +32,6 @@ NEED = {
     "if any": "may be empty",
 }
 SEAL = {"row": "row_seal", "address": "addr_seal", "both": "both", "none": ""}
-
-_NEW = tuple(
-    (f"new_{part}", "new address, else empty")
-    for part in ("delivery", "city", "state", "zip5", "zip4")
-)
-RETURNS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
-    "ACK": (
-        "one letter version of one mail file that was read in",
-        (
-            ("file", "name of the file"), ("sha256", "its digest as it came"),
-            ("rows_read", "rows of the file, decoys among them"),
-            ("rows_rejected", "of these, rows that cannot be used"),
-            ("letter_version", "as in MAIL v1"), ("letter_count", "rows of this version"),
-            ("received_at", "when, ISO 8601"), ("operator", "who"),
-        ),
-    ),
-    "ADDR": (
-        "one piece whose address was looked up",
-        (
-            ("mailpiece_id", "the piece"), ("ncoa_rc", "NCOALink return code"),
-            ("move_type", "I, F or B"), ("move_date", "YYYYMM"), *_NEW,
-            ("dpv", "Y, S, D or N"), ("dpv_fn", "DPV footnotes"), ("cmra", "Y or N"),
-            ("vacant", "Y or N"), ("lacs", "Y or N"),
-            ("action", "mailed_old, mailed_new or held"),
-        ),
-    ),
-    "PROOF": (
-        "one letter version whose proofs somebody approved",
-        (
-            ("letter_version", "as in MAIL v1"), ("proof_sha256", "digest of the proof PDF"),
-            ("approver", "who"), ("approved_at", "when, ISO 8601"),
-        ),
-    ),
-    "DROP": (
-        "one piece handed to the post",
-        (
-            ("mailpiece_id", "the piece"), ("drop_date", "YYYY-MM-DD"), ("facility", "where"),
-            ("imb", "Intelligent Mail barcode that was printed, 31 digits"),
-            ("postage_statement_id", "of PS Form 3600-FCM"),
-            ("spoiled_reprint_count", "times it was printed anew"),
-        ),
-    ),
-    "UAA": (
-        "one piece that came back",
-        (
-            ("mailpiece_id", "the piece"), ("event_date", "YYYY-MM-DD"),
-            ("channel", "PHYS, ACS, SD or IV_MTR"), ("nixie_class", "ANK, DEC, NSN, VAC ..."),
-            *_NEW, ("image_ref", "picture of the envelope"),
-        ),
-    ),
-    "DESTROY": (
-        "one certificate of destruction",
-        (
-            ("certificate_id", "yours"), ("batch_id", "batch"),
-            ("what", "spoilage, overs or data"), ("pieces", "how many"), ("destroyed_on", "YYYY-MM-DD"),
-        ),
-    ),
-}  # fmt: skip
-"""Files that come back -> grain and columns (DOMAIN 5.4)."""
 
 HEAD = """# Guide for the mail vendor
 
@@ -176,8 +118,8 @@ MANIFEST_ROWS = (
 RETURN_HEAD = """
 ## What to send back
 
-CSV in UTF-8 with a header row of these names, encrypted to our key. Send each file once; a file sent twice counts once,
-and files may come in any order. A row that names an unknown piece, or a day before export, is set aside and asked about.
+CSV in UTF-8 with a header row of these names, over the same SFTP. Send each file once; a file sent twice counts once, and
+files may come in any order. The last line ends with a line end: a file without it is taken for cut, and refused whole. A row that names an unknown piece, or a day before export, is set aside and asked about.
 
 """
 RECALL = f"""
@@ -196,7 +138,7 @@ def vendor_page() -> str:
     lines = [HEAD + "\n".join(grid(("file", "what it is"), ((code(n), w) for n, w in ARRIVES)))]
     lines += [CHECKS + "\n".join(_columns()), SEALS + "\n".join(_example())]
     lines += ["\n## Manifest\n", *grid(("field", "meaning"), MANIFEST_ROWS)]
-    lines += [RETURN_HEAD + "\n".join(_returns()), RECALL]
+    lines += [RETURN_HEAD + "\n".join(return_files()).rstrip(), RECALL]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -223,18 +165,3 @@ def _example() -> list[str]:
         lines += ["", f"`{seal}` covers {', '.join(code(c) for c in columns)}: over", "",
                   f"    {shown}", "", f"(␟ is U+001F) it is `{digest}`."]  # fmt: skip
     return lines
-
-
-def _returns() -> list[str]:
-    lines = []
-    for kind, (grain, columns) in RETURNS.items():
-        rows = ((code(name), meaning) for name, meaning in columns)
-        lines += [
-            f"### {kind}",
-            "",
-            f"One row: {grain}.",
-            "",
-            *grid(("column", "meaning"), rows),
-            "",
-        ]
-    return lines[:-1]

@@ -15,6 +15,7 @@ from matching.tables import UNOWNED
 from notify.notices import choose
 from notify.notices.settings import NoticesSettings
 from notify.notices.voices import KINDS
+from notify.returns.schemas import NO_USABLE_ADDRESS
 
 __all__ = ["RULES", "Rule", "decided", "variant_of", "with_address"]
 
@@ -38,9 +39,7 @@ def _says(reason: str) -> pl.Expr:
 
 _NO_ADDRESS = pl.col("address_member").is_null() & pl.col("told_address").is_null()
 _UNMAILABLE = _NO_ADDRESS | pl.col("name_member").is_null()
-_NO_USABLE = (
-    pl.col("told_detail").is_in(["01", "02", "03", "05", "14", "19"]).fill_null(value=False)
-)
+_NO_USABLE = pl.col("told_detail").is_in(NO_USABLE_ADDRESS).fill_null(value=False)
 """NCOALink: moved, and no address that can be used (DOMAIN 5.1)."""
 _REACHED = {
     "home": "last_known_address",

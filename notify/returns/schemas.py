@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["NIXIES", "RETURNS", "Field", "Return"]
+__all__ = ["NIXIES", "NO_USABLE_ADDRESS", "RETURNS", "Field", "Return"]
 
 Type = Literal["text", "date", "moment", "month", "integer", "digest", "code"]
 
@@ -87,6 +87,8 @@ _NCOA: Mapping[str, str] = {
     "92": "moved; number of the dwelling missing on the letter",
 }
 """NCOALink return codes (USPS NCOALink licensee guide)."""
+NO_USABLE_ADDRESS = ("01", "02", "03", "05", "14", "19")
+"""Of these: moved, and no address that a letter can go to (DOMAIN 5.1); substitute notice, if nothing else is known."""
 _PIECE = Field("text", "The piece, as in MAIL v1.")
 _BATCH = Field("text", "Checked where given.", needed=False, optional=True)
 _WAVE = Field("integer", "Checked where given.", needed=False, optional=True)
