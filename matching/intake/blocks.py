@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from matching.intake.content import Content
+from matching.intake.pieces import ROW_NO, START, Position
 from matching.intake.records import (
     REASONS,
     Dialect,
@@ -22,25 +23,9 @@ from matching.intake.records import (
 from matching.intake.text import byte_order_mark, char_widths, utf8_blocks
 from matching.sources import Source
 
-__all__ = ["ROW_NO", "START", "Block", "Position", "blanks_null", "blocks", "texts"]
+__all__ = ["Block", "blanks_null", "blocks", "texts"]
 
-ROW_NO = "__row_no"
-"""Row within the file, from 0; a name that no delivered column has."""
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a file is read on: byte `offset`, where a record begins, and that record's row number.
-
-    Binary formats have no offset.
-    """
-
-    offset: int = 0
-    row: int = 0
-
-
-START = Position()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +62,7 @@ class Block:
 
 
 def blocks(
-    path: Path,
+    content: Content,
     source: Source,
     dialect: Dialect | None,
     *,
@@ -91,11 +76,11 @@ def blocks(
     At the start of the file the first `skip` bytes are a header. `size`: bytes read at once.
     """
     widths = char_widths(source.encoding)
-    covered = 0 if start.offset else len(byte_order_mark(path, source.encoding))
+    covered = 0 if start.offset else len(byte_order_mark(content, source.encoding))
     offset, row, carry = start.offset or covered, start.row, b""
     skip = 0 if start.offset else skip
     for text, final in _with_last(
-        utf8_blocks(path, source.encoding, start=start.offset, size=size)
+        utf8_blocks(content, source.encoding, start=start.offset, size=size)
     ):
         data = np.frombuffer(bytearray(carry + text), np.uint8)
         if skip:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -11,12 +12,57 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from matching.errors import OperatorError
-from matching.intake.blocks import ROW_NO, Block, blanks_null
+from matching.intake.blocks import Block, blanks_null, blocks
+from matching.intake.content import Content
+from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
 from matching.intake.records import Dialect, blank_out, find_records
 from matching.intake.text import EMPTY, utf8_blocks
 from matching.sources import Source
 
-__all__ = ["csv_dialect", "csv_header", "parsed_csv"]
+__all__ = ["Delimited", "csv_dialect", "csv_header", "parsed_csv"]
+
+
+HEADER_BYTES = 1 << 20
+"""No header, and no title above one, is longer."""
+
+
+class Delimited:
+    """CSV and TSV, whatever parts their fields."""
+
+    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
+        """One table."""
+        return ("",)
+
+    def columns(self, content: Content, source: Source, part: str) -> list[str]:
+        """Names of the header row."""
+        return csv_header(content, source)[0]
+
+    def pieces(
+        self,
+        content: Content,
+        source: Source,
+        part: str,
+        start: Position = START,
+        *,
+        size: int | None = None,
+    ) -> Iterator[Piece]:
+        """Blocks of whole records."""
+        names, header = csv_header(content, source)
+        found = blocks(
+            content,
+            source,
+            csv_dialect(source),
+            columns=len(names),
+            skip=header,
+            start=start,
+            size=size,
+        )
+        for block in found:
+            yield Piece(block.end, partial(_batch, block, names, source))
+
+
+def _batch(block: Block, names: list[str], source: Source) -> Batch:
+    return Batch(parsed_csv(block, names, source), block.rejects(), block.covered)
 
 
 def csv_dialect(source: Source) -> Dialect:
@@ -26,24 +72,35 @@ def csv_dialect(source: Source) -> Dialect:
     return Dialect(delimiter=ord(delimiter), quote=quote, escape=escape)
 
 
-def csv_header(path: Path, source: Source) -> tuple[list[str], int]:
-    """Column names, and how many UTF-8 bytes of the file they take (0 without a header)."""
-    block = next(utf8_blocks(path, source.encoding), b"")
-    data = np.frombuffer(block, np.uint8)
-    records = find_records(data[: 1 << 20], csv_dialect(source), columns=0, final=True)
+def csv_header(content: Content, source: Source) -> tuple[list[str], int]:
+    """Column names, and how many UTF-8 bytes of the file they and the lines above take."""
+    block = next(utf8_blocks(content, source.encoding), b"")[:HEADER_BYTES]
+    above = _above(block, source.skip_lines)
+    records = find_records(
+        np.frombuffer(block, np.uint8)[above:], csv_dialect(source), columns=0, final=True
+    )
     if not records.starts.size:
-        raise OperatorError(EMPTY.format(path.name))
+        raise OperatorError(EMPTY.format(content.name))
     if not source.header:
-        return [f"c{number}" for number in range(int(records.fields[0]))], 0
-    text = block[records.starts[0] : records.ends[0]].decode("utf-8", "replace")
+        return [f"c{number}" for number in range(int(records.fields[0]))], above
+    first, end = above + int(records.starts[0]), above + int(records.ends[0])
     reader = csv.reader(
-        [text],
+        [block[first:end].decode("utf-8", "replace")],
         delimiter=chr(csv_dialect(source).delimiter),
         quotechar=source.quote or None,
         quoting=csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE,
         escapechar=source.escape or None,
     )
-    return _distinct([name.strip() for name in next(reader)]), int(records.ends[0])
+    return _distinct([name.strip() for name in next(reader)]), end
+
+
+def _above(block: bytes, lines: int) -> int:
+    """Bytes of the first physical lines, blank ones too."""
+    at = 0
+    for _ in range(lines):
+        broken = block.find(b"\n", at)
+        at = len(block) if broken < 0 else broken + 1
+    return at
 
 
 def _distinct(names: list[str]) -> list[str]:

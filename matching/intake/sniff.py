@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from pathlib import Path
+
+from matching.intake.content import Content
 
 __all__ = ["encoding_problem"]
 
@@ -22,10 +23,9 @@ _MARKS = (
 )
 
 
-def encoding_problem(path: Path, encoding: str) -> str | None:
+def encoding_problem(content: Content, encoding: str) -> str | None:
     """What is wrong and which encoding to write instead; None where the file may be read as said."""
-    with path.open("rb") as handle:
-        sample = handle.read(SAMPLE_BYTES)
+    sample = content.head(SAMPLE_BYTES)
     said = codecs.lookup(encoding).name
     marked = next((name for mark, name in _MARKS if sample.startswith(mark)), None)
     if marked and not said.startswith(marked):
