@@ -59,7 +59,7 @@ class JsonLines:
 
 def _batch(block: Block) -> Batch:
     rows = parsed_json(block)  # marks rejects, too
-    return Batch(rows, block.rejects(), block.covered)
+    return Batch(rows, block.rejects(), block.covered, block.guessed)
 
 
 _BAD_JSON = REASONS.index("bad_json")
