@@ -159,7 +159,9 @@ def parsed_csv(block: Block, names: list[str], source: Source) -> pl.DataFrame:
             newlines_in_values=True,
         ),
         convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=False,
+            check_utf8=False,  # rows that are not were found before
         ),
     )
     frame = pl.DataFrame(pl.from_arrow(table))
