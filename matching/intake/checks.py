@@ -24,7 +24,7 @@ from matching.intake.roster_checks import roster_problems
 from matching.intake.settings import IntakeSettings
 from matching.intake.sniff import encoding_problem
 from matching.intake.text import is_supported
-from matching.sources import TEXT_FORMATS, LeakedSource, MasterSource, Source
+from matching.sources import SEALED, TEXT_FORMATS, LeakedSource, MasterSource, Source
 from matching.tables import ELEMENT_KINDS
 
 __all__ = ["check"]
@@ -124,6 +124,8 @@ def _unreadable(content: Content, source: Source) -> str | None:
         return "no such file; correct path"
     if not os.access(path, os.R_OK):
         return "may not be read; give this user the right to"
+    if source.format == SEALED:
+        return None
     if not content.head(1):
         return "empty file; remove it from the incident file or deliver it again"
     return encoding_problem(content, source.encoding) if source.format in TEXT_FORMATS else None
@@ -132,7 +134,7 @@ def _unreadable(content: Content, source: Source) -> str | None:
 def _part_problems(settings: IntakeSettings, where: str, delivered: Delivered) -> Iterator[str]:
     source = delivered.source
     names = column_names(delivered.content, source, delivered.part)
-    if source.ignored:
+    if source.ignored or delivered.is_sealed:
         return
     yield from _column_problems(where, names + _joined_names(settings, delivered, names), source)
     yield from _date_problems(where, delivered, names)
@@ -159,6 +161,8 @@ def _entry_problems(where: str, source: Source) -> Iterator[str]:
     """What an entry says that cannot be, whatever is in its files."""
     if source.undecided:
         yield f"{where}: undecided: say what {', '.join(source.undecided)} are, then empty the list"
+    if source.format == SEALED and source.secured == "no":
+        yield f"{where}: secured: a sealed file is encrypted; say whether its key is safe, lost or unknown"
     safe = [name for name, state in source.secured_columns.items() if state == _SAFE]
     if (source.secured == _SAFE or safe) and not source.evidence:
         yield f"{where}: evidence: a key that is safe needs its proof; give the evidence number"

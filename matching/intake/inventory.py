@@ -91,7 +91,7 @@ def _inventory_row(
         "part": part or None,
         "file_no": file.file_no,
         "file_sha256": file.delivered.digest,
-        "bytes": content.size(),
+        "bytes": file.delivered.size,
         "format": source.format,
         "encoding": source.encoding if is_text else None,
         "rows": counted.counts["parsed"] + counted.counts["rejected"],

@@ -172,6 +172,25 @@ def test_tables_that_are_ignored_are_counted_and_not_read(
     assert (other["rows"], other["ignored"], other["covered_bytes"]) == (2, "price list", 18)
 
 
+def test_a_sealed_file_stands_in_the_inventory_without_rows(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("first,last\nAnn,Lee\n")
+    (tmp_path / "backup.gpg").write_bytes(bytes(range(256)))
+    sealed = LeakedSource(path="backup.gpg", format="sealed", secured="unknown")
+    taken(workspace, tmp_path, entry(), sealed)
+    row = workspace.read("inventory").row(1, named=True)
+    assert (row["bytes"], row["rows"], row["secured"], row["covered_bytes"]) == (
+        256,
+        0,
+        "unknown",
+        None,
+    )
+    plain = sealed.model_copy(update={"secured": "no"})
+    (problem,) = check(settings_of(tmp_path, entry(), plain))
+    assert "a sealed file is encrypted; say whether its key is safe" in problem
+
+
 # --- joins ---------------------------------------------------------------------------------
 
 
