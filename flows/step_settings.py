@@ -97,6 +97,7 @@ def intake(file: IncidentFile) -> IntakeSettings:
         entities=file.entities.path,
         delegation=file.entities.delegation or None,
         suppressions=file.suppressions,
+        text_names=file.matching.text_names,
         lead_is_phi=file.counsel.lead_is_phi,
         employees_notified=file.counsel.employees_notified,
         emergency_contacts_notified=file.counsel.emergency_contacts_notified,

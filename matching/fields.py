@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["CANONICAL_FIELDS", "FIELD_KINDS", "OF_AGE_YEARS", "PERSON_FIELDS", "ROLES"]
+__all__ = [
+    "CANONICAL_FIELDS",
+    "FIELD_KINDS",
+    "NAMED_IN_TEXT",
+    "OF_AGE_YEARS",
+    "PERSON_FIELDS",
+    "ROLES",
+]
 
 OF_AGE_YEARS = 18
 """No guarantor is younger. The few states where majority comes at 19 or 21 would only make it sharper."""
+NAMED_IN_TEXT = "named_in_text"
+"""`doubt` of a mention that only free text names, with too little to tell who it is: never one identity with another."""
 ROLES = ("patient", "guarantor", "lead", "employee", "provider", "emergency_contact")
 
 PERSON_FIELDS: dict[str, str] = {

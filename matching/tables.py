@@ -259,6 +259,24 @@ REJECTS = Table(
         "reason": _text("Reason code."),
     },
 )
+PASSAGES = Table(
+    name="passages",
+    grain="one person named by free text: where it was said",
+    key=("mention_id",),
+    columns={
+        "mention_id": _MENTION,
+        "source_row_no": _count("Row of the delivered table whose text it is."),
+        "source_column": _text("Column of that row."),
+        "start": _count("First character of what names the person, in the text as delivered."),
+        "end": _count("The character after the last."),
+        "said": _person_text("The name as it was said.", "no name was"),
+        "kinds": _text("Kinds of data that the passage shows, separated by `|`.", "none"),
+        "why": _text(
+            "Why nobody is told by it: no_name, first_name_only, last_name_only, name_only. For review.",
+            "there is enough to look for the person",
+        ),
+    },
+)
 ENTITIES = Table(
     name="entities",
     grain="one covered entity or business associate of the roster as of the incident",
@@ -1126,7 +1144,7 @@ _COMMON = {
 }
 
 STEP_TABLES = (
-    INVENTORY, CUSTODY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
+    INVENTORY, CUSTODY, LEAKED, CHARTS, REJECTS, PASSAGES, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, COMPLETENESS, IDENTITIES, KEPT_HASHES, PAIRS,
     OVER_BUDGET, MEMBERS, PERSONS, AFFECTED, HISTORIES, PROFILE, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS,
     ROW_OWNERS, OWNERSHIP, ELEMENTS, CANDIDATE_OWNERS, SAME_CHANCES, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -15,7 +15,7 @@ from matching.errors import OperatorError
 from matching.intake.content import Content, members
 from matching.intake.readers import parts
 from matching.intake.settings import IntakeSettings
-from matching.sources import SEALED, MasterSource, Source
+from matching.sources import SEALED, LeakedSource, MasterSource, Source
 from matching.store import Workspace, digest_of
 from matching.tables import TABLES
 
@@ -31,6 +31,8 @@ class Delivered:
     source: Source
     content: Content
     part: str = ""
+    text: bool = False
+    """What free text in its rows says, and not the rows."""
 
     @property
     def side(self) -> str:
@@ -42,7 +44,8 @@ class Delivered:
         path = self.content.path
         inside = path.relative_to(root) if path.is_relative_to(root) else path
         whole = "!".join((inside.as_posix(), *self.content.members))
-        return f"{whole}#{self.part}" if part and self.part else whole
+        named = f"{whole}#{self.part}" if (part or self.text) and self.part else whole
+        return f"{named}@text" if self.text else named
 
     @property
     def is_sealed(self) -> bool:
@@ -60,7 +63,10 @@ class Delivered:
         if self.is_sealed and self.content.members:
             return digest_of(Content(self.content.path).sha256(), self.content.members)
         own = self.content.sha256()
-        return digest_of(own, self.part) if self.part else own
+        named = [self.part] if self.part else []
+        if self.text:
+            named += ["", "text"]
+        return digest_of(own, *named) if named else own
 
 
 def matches(root: Path, pattern: str) -> list[Path]:
@@ -81,17 +87,23 @@ def matches(root: Path, pattern: str) -> list[Path]:
 
 
 def resolve(settings: IntakeSettings) -> list[Delivered]:
-    """Every delivered table with its entry, leaked files first, in incident order.
+    """Every delivered table with its entry, leaked files first, in incident order; then the texts in them.
 
     A path that is no glob is given even where no such file exists: `check` says so.
     """
     sources: tuple[Source, ...] = (*settings.leaked, *settings.masters)
-    return [
+    tables = [
         Delivered(source, content, part)
         for source in sources
         for content in contents(settings.root, source)
         for part in wanted_parts(content, source)
     ]
+    texts = [replace(one, text=True) for one in tables if _has_text(one.source)]
+    return tables + texts
+
+
+def _has_text(source: Source) -> bool:
+    return isinstance(source, LeakedSource) and bool(source.text) and not source.ignored
 
 
 def contents(root: Path, source: Source) -> Iterator[Content]:

@@ -80,9 +80,12 @@ def _inventory_row(
     file: TableRead, counted: TableRead, settings: IntakeSettings, same_rows_as: int | None
 ) -> dict[str, Any]:
     """A repeated file bears the counts of the same bytes read before."""
-    source, is_text = file.source, file.source.format in TEXT_FORMATS
+    source = file.source
+    is_text = source.format in TEXT_FORMATS and not file.delivered.text
     content, part = file.delivered.content, file.delivered.part
-    columns = counted.columns or column_names(content, source, part)
+    columns = counted.columns or (
+        [] if file.delivered.text else column_names(content, source, part)
+    )
     return {
         "position": file.position,
         "side": file.delivered.side,
@@ -92,7 +95,7 @@ def _inventory_row(
         "file_no": file.file_no,
         "file_sha256": file.delivered.digest,
         "bytes": file.delivered.size,
-        "format": source.format,
+        "format": "text" if file.delivered.text else source.format,
         "encoding": source.encoding if is_text else None,
         "rows": counted.counts["parsed"] + counted.counts["rejected"],
         "parsed": counted.counts["parsed"],

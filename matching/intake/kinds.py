@@ -97,6 +97,8 @@ def kinds_of_row(rows: pl.DataFrame, source: Source, unmapped: Sequence[str]) ->
 
 
 def _with(marks: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    if not marks.width:
+        return found
     both = [pl.col(kind) | found[kind] for kind in found.columns if kind in marks.columns]
     new = [found[kind] for kind in found.columns if kind not in marks.columns]
     return marks.with_columns(*both, *new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,3 +44,7 @@ class IntakeSettings(BaseModel):
         default=False, description="Emergency contacts are, too."
     )
     guarantors_notified: bool = Field(default=True, description="Parents and guarantors are, too.")
+    text_names: Literal["auto", "lists", "model"] = Field(
+        default="auto",
+        description="How names in free text are found; auto: with the model where installed.",
+    )

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.fields import NAMED_IN_TEXT
 from matching.link.hashing import GOLDEN, Hashes, chain
 from matching.link.kept import Kept
 from matching.model.definition import CLEANED_COLUMNS
@@ -55,12 +56,19 @@ def _known(
 
 
 def _hashed(rows: pl.LazyFrame) -> tuple[pl.Series, npt.NDArray[np.uint64]]:
-    frame = rows.select("mention_id", *CLEANED_COLUMNS).collect()
+    frame = rows.select(
+        "mention_id", "doubt", *(n for n in CLEANED_COLUMNS if n != "doubt")
+    ).collect()
     both = np.zeros((2, frame.height), dtype=np.uint64)
     for name in CLEANED_COLUMNS:
         hashes = frame[name].hash(_SEED).to_numpy()
         for half, odd in enumerate(_ODD):
             chain(both[half], hashes, odd)
+    alone = (frame["doubt"] == NAMED_IN_TEXT).fill_null(value=False).to_numpy()
+    if alone.any():  # two passages that say one name are not one person for that
+        own = frame["mention_id"].hash(_SEED).to_numpy()
+        for half in range(len(_ODD)):
+            both[half][alone] ^= own[alone]
     return frame["mention_id"], both
 
 

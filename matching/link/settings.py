@@ -23,6 +23,9 @@ class Matching(BaseModel):
     model: str = Field(
         default="", description="dental, clinic or a JSON file; default by the fields."
     )
+    text_names: Literal["auto", "lists", "model"] = Field(
+        default="auto", description="Names in free text; auto: with the model where installed."
+    )
     train: Literal["auto", "never"] = Field(
         default="auto",
         description="Re-estimate m, u and prior on this data, or take the file as it is.",

@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from matching.intake.blocks import ROW_NO
+from matching.intake.pieces import ROW_NO
 from matching.passages.found import findings
 from matching.passages.kinds import shown
 from matching.passages.model import Reader, installed

@@ -7,6 +7,7 @@ from functools import partial
 
 import polars as pl
 
+from matching.fields import NAMED_IN_TEXT
 from matching.standardise import address, contacts, dates, facts, names, places
 from matching.standardise.distinct import Cleaner, Cleaning, Known
 from matching.standardise.text import blank_to_null
@@ -17,6 +18,7 @@ _DOUBTS = {
     "birth_date_sentinel": "birth_date",
     "birth_date_to_come": "birth_date",
     "newborn": "newborn",
+    NAMED_IN_TEXT: NAMED_IN_TEXT,
 }
 """Flag -> `doubt`; the first that a row has."""
 
@@ -77,7 +79,7 @@ def clean_part(
     found["confidential"] = found["confidential"] | found["alternate_street"].is_not_null()
     found["flags"] = _flags(work)
     found["born_before"] = _born_before(frame, found["date_of_birth"])
-    found["doubt"] = _doubt(work)
+    found["doubt"] = _doubt(work, frame)
     return pl.DataFrame(found), work
 
 
@@ -230,9 +232,11 @@ def _born_before(frame: pl.DataFrame, birth: pl.Series) -> pl.Series:
     return frame.select(born_before=pl.when(unsaid).then(OF_AGE)).to_series()
 
 
-def _doubt(work: Cleaning) -> pl.Series:
+def _doubt(work: Cleaning, frame: pl.DataFrame) -> pl.Series:
     """What guards must know of a row beside its values; null where nothing is in doubt."""
     none = pl.Series([False]).new_from_index(0, work.rows)
+    if "doubtful" in frame.columns and frame["doubtful"].any():
+        work.note_rows("doubt", NAMED_IN_TEXT, frame["doubtful"].fill_null(value=False))
     flags = pl.DataFrame({code: work.flags.get(code, none) for code in _DOUBTS})
     said = [pl.when(pl.col(code)).then(pl.lit(word)) for code, word in _DOUBTS.items()]
     return flags.select(pl.coalesce(said)).to_series()
