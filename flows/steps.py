@@ -70,34 +70,34 @@ class Step:
 
 STEPS: tuple[Step, ...] = (
     Step(
-        "intake", matching.intake.run, step_settings.intake, 2,
+        "intake", matching.intake.run, step_settings.intake, 3,
         reads=("files", "decisions"),
         writes=("inventory", "custody", "leaked", "charts", "rejects", "passages", "entities", "delegation", "suppressions"),
     ),
     Step(
-        "standardise", matching.standardise.run, step_settings.standardise, 5,
+        "standardise", matching.standardise.run, step_settings.standardise, 6,
         reads=("inventory", "leaked", "charts"),
         writes=("leaked_std", "charts_std", "nonidentifying", "changes", "completeness"),
     ),
     Step(
-        "link", matching.link.run, step_settings.link, 7,
+        "link", matching.link.run, step_settings.link, 8,
         reads=("files", "leaked_std", "charts_std", "nonidentifying"),
         writes=("identities", "kept_hashes", "pairs", "over_budget"),
     ),
     Step(
-        "people", matching.people.run, step_settings.people, 6,
+        "people", matching.people.run, step_settings.people, 7,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
                "charts_std", "completeness", "decisions", "registry"),
         writes=("members", "persons", "affected", "histories", "profile", "maybe_same", "merge_tree", "merge_counts"),
     ),
     Step(
-        "owners", matching.owners.run, step_settings.owners, 3,
+        "owners", matching.owners.run, step_settings.owners, 4,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "members", "persons",
                "affected", "maybe_same", "leaked_std", "charts_std", "decisions", "responses"),
         writes=("row_owners", "ownership", "elements", "candidate_owners", "same_chances"),
     ),
     Step(
-        "counts", notify.counts.run, step_settings.counts, 5,
+        "counts", notify.counts.run, step_settings.counts, 6,
         reads=("inventory", "leaked", "rejects", "identities", "members", "persons", "affected",
                "maybe_same", "same_chances", "ownership", "elements", "candidate_owners", "leaked_std", "charts_std",
                "entities", "histories", "events", "responses"),
@@ -133,7 +133,7 @@ STEPS: tuple[Step, ...] = (
     ),
 )  # fmt: skip
 REPORT = Step(
-    "report", notify.report.run, step_settings.report, 3,
+    "report", notify.report.run, step_settings.report, 4,
     reads=(*(name for step in STEPS for name in step.writes), "events", "responses", "facts"),
     writes=(),
 )  # fmt: skip
