@@ -28,7 +28,7 @@ from matching.sources import Source
 
 __all__ = ["Shape", "Step", "found_in", "steps", "with_last"]
 
-_LAST, _LONG = JSON_REASONS.index("truncated_last_row"), JSON_REASONS.index("too_long")
+_LONG = JSON_REASONS.index("too_long")
 _KEPT = 16
 """States to go on from without reading a file again from its beginning: 0.4 MiB each."""
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
@@ -224,10 +224,10 @@ def _covered(step: Step, nodes: set[int]) -> int:
 
 def _own_records(step: Step, own: _Own) -> tuple[dict[str, Any], _Own]:
     """What is outside tables, put together: a record a document; the last may go on."""
-    events = step.events
+    events, state = step.events, step.state
     sizes = events.own_ends - events.own_starts
     if not sizes.size:
-        return _cut_document(own) if step.final and own.open and not step.events.more else ({}, own)
+        return _cut_document(own, state) if step.final and own.open and not events.more else ({}, own)
     edges = np.concatenate(([0], np.cumsum(sizes)))
     at = np.repeat(events.own_starts - edges[:-1], sizes) + np.arange(edges[-1])
     text = own.text + step.data[at].tobytes()
@@ -253,19 +253,22 @@ def _own_records(step: Step, own: _Own) -> tuple[dict[str, Any], _Own]:
         "offsets": offsets[: ends.size],
     }
     if step.final and still and not events.more:
-        cut, left = _cut_document(left)
-        rows = {
-            **{name: np.concatenate((rows[name], cut[name])) for name in rows if name != "data"},
-            "data": rows["data"],
-        }
+        cut, left = _cut_document(left, state)
+        cut["starts"], cut["ends"] = cut["starts"] + len(text), cut["ends"] + len(text)
+        rows = {name: np.concatenate((rows[name], cut[name])) for name in rows}
     return rows, left
 
 
-def _cut_document(own: _Own) -> tuple[dict[str, Any], _Own]:
-    """A document that the end of the file cuts off: nothing to read, but said."""
-    one = np.zeros(1, np.int64)
-    reasons = np.full(1, _LAST, np.uint8)
-    rows = {"data": np.zeros(0, np.uint8), "starts": one, "ends": one, "reasons": reasons, "offsets": one + own.offset}  # fmt: skip
+def _cut_document(own: _Own, state: State) -> tuple[dict[str, Any], _Own]:
+    """A document that the end of the file cuts off, closed for what it says before its tables."""
+    text = np.frombuffer(own.text + state.closers, np.uint8)
+    rows = {
+        "data": text,
+        "starts": np.zeros(1, np.int64),
+        "ends": np.array([text.size], np.int64),
+        "reasons": np.full(1, _LONG if own.long else 0, np.uint8),
+        "offsets": np.array([own.offset], np.int64),
+    }
     return rows, _Own()
 
 

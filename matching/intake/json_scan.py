@@ -70,6 +70,12 @@ class State:
         level = self.numbers[LEVEL]
         return int(self.nodes[level]) if self.kinds[level] in {TABLE, KEYED} else 0
 
+    @property
+    def closers(self) -> bytes:
+        """What would close all that is open."""
+        kinds = self.kinds[1 : int(self.numbers[LEVEL]) + 1]
+        return b"".join(b"}" if kind in {OBJECT, KEYED} else b"]" for kind in reversed(kinds) if kind != DOCUMENTS)  # fmt: skip
+
     def way(self, node: int) -> tuple[bytes, ...]:
         """Keys that lead to a node."""
         keys: list[bytes] = []
@@ -131,17 +137,28 @@ def scan(data: Any, state: State, *, final: bool, limit: int | None = None) -> E
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
 def lines(data: Any, final: bool, starts: Any, ends: Any) -> tuple[int, int]:
-    """Lines that are not blank: how many, and bytes done with."""
+    """Lines that are not blank: how many, and bytes done with. Several objects on one are one each."""
     count, at, size = 0, 0, data.size
+    is_list = np.zeros(DEPTH_MAX + 1, np.uint8)
     while at < size and count < starts.size:
-        end, blank = at, True
+        end, last, several = at, 0, False
         while end < size and data[end] != 10 and data[end] != 13:
-            if data[end] > 32 or (data[end] < 9 or 13 < data[end] < 30):
-                blank = False
+            byte = data[end]
+            if byte > 32 or byte == 0:
+                several = several or (byte == _OBJECT and last == 125)
+                last = byte if byte else 1
             end += 1
         if end == size and not final:
             break
-        if not blank:
+        if several:
+            first = _after_blanks(data[:end], at)
+            close = _extent(data[:end], first, is_list) if data[first] == _OBJECT else -1
+            if close > 0:
+                starts[count], ends[count] = first, close
+                count += 1
+                at = close
+                continue
+        if last:
             starts[count], ends[count] = at, end
             count += 1
         at = min(end + 1, size)
