@@ -95,7 +95,9 @@ def _tokens(found: Found, reasons: Any, wanted: Collection[str]) -> Tokens:
 
 def _mark_undecodable(found: Found, reasons: Any) -> None:
     try:
-        found.data.tobytes().decode("utf-8")
+        whole = found.data.tobytes()
+        if not whole.isascii():
+            whole.decode("utf-8")
     except UnicodeDecodeError:
         marked = np.zeros_like(reasons)
         mark_undecodable(found.data, found.starts, found.ends, marked)

@@ -141,24 +141,27 @@ def lines(data: Any, final: bool, starts: Any, ends: Any) -> tuple[int, int]:
     count, at, size = 0, 0, data.size
     is_list = np.zeros(DEPTH_MAX + 1, np.uint8)
     while at < size and count < starts.size:
-        end, last, several = at, 0, False
+        first = at
+        while first < size and data[first] <= 32 and data[first] not in (0, 10, 13):
+            first += 1
+        end, several = first, False
         while end < size and data[end] != 10 and data[end] != 13:
-            byte = data[end]
-            if byte > 32 or byte == 0:
-                several = several or (byte == _OBJECT and last == 125)
-                last = byte if byte else 1
+            if data[end] == _OBJECT and end > first:
+                last = end - 1
+                while last > first and data[last] <= 32:
+                    last -= 1
+                several = several or data[last] == 125
             end += 1
         if end == size and not final:
             break
         if several:
-            first = _after_blanks(data[:end], at)
             close = _extent(data[:end], first, is_list) if data[first] == _OBJECT else -1
             if close > 0:
                 starts[count], ends[count] = first, close
                 count += 1
                 at = close
                 continue
-        if last:
+        if end > first:
             starts[count], ends[count] = at, end
             count += 1
         at = min(end + 1, size)
