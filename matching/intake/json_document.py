@@ -93,7 +93,9 @@ def steps(
 
 
 def _before(data: _Bytes, widths: _Bytes | None) -> Any:
-    return None if widths is None else np.concatenate(([0], np.cumsum(widths[data], dtype=np.int64)))
+    return (
+        None if widths is None else np.concatenate(([0], np.cumsum(widths[data], dtype=np.int64)))
+    )
 
 
 @dataclass(slots=True)
@@ -227,7 +229,9 @@ def _own_records(step: Step, own: _Own) -> tuple[dict[str, Any], _Own]:
     events, state = step.events, step.state
     sizes = events.own_ends - events.own_starts
     if not sizes.size:
-        return _cut_document(own, state) if step.final and own.open and not events.more else ({}, own)
+        return (
+            _cut_document(own, state) if step.final and own.open and not events.more else ({}, own)
+        )
     edges = np.concatenate(([0], np.cumsum(sizes)))
     at = np.repeat(events.own_starts - edges[:-1], sizes) + np.arange(edges[-1])
     text = own.text + step.data[at].tobytes()
@@ -285,5 +289,3 @@ def _merged(strays: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     }
     order = np.argsort(both["offsets"], kind="stable")
     return {"data": own["data"], **{name: values[order] for name, values in both.items()}}
-
-

@@ -16,7 +16,6 @@ import polars as pl
 from matching.intake.json_names import names_of, register
 from matching.intake.json_tokens import (
     FOLDED,
-    ITEM,
     JSON_REASONS,
     KEYED,
     OF_REST,

@@ -101,7 +101,5 @@ def text_of(raw: bytes) -> str:
     text = raw.decode("utf-8", "replace")
     if "\\" not in text:
         return text
-    plain = _ESCAPE.sub(
-        lambda m: chr(int(m[1], 16)) if m[1] else _PLAIN.get(m[2], m[2]), text
-    )
+    plain = _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _PLAIN.get(m[2], m[2]), text)
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -324,10 +324,10 @@ def _next_start(data: Any, at: int, keyed: bool, numbers: Any, sign: Any) -> int
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _node(  # noqa: PLR0917 - compiled code takes arguments by position
+def _node(
     data: Any, first: int, end: int, above: int,
     numbers: Any, parent: Any, at: Any, length: Any, keys: Any,
-) -> int:  # fmt: skip
+) -> Any:  # fmt: skip
     """The number of a key of an object; -1 without room. Few enough to be looked for one by one."""
     size = end - first
     for node in range(1, numbers[NODES]):
@@ -374,7 +374,7 @@ def _skip(data: Any, at: int, limit: int, numbers: Any) -> int:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _scan(  # noqa: C901, PLR0912, PLR0915, PLR0917 - the states of one automaton
+def _scan(
     data: Any, final: bool, limit: int, tables: bool,
     numbers: Any, kinds: Any, nodes: Any, after: Any, sign: Any,
     parent: Any, ats: Any, length: Any, flags: Any, members: Any, objects: Any, keys: Any,
@@ -586,7 +586,9 @@ def _scan(  # noqa: C901, PLR0912, PLR0915, PLR0917 - the states of one automato
         numbers[CUT_OFF] = 1
     numbers[LEVEL] = level
     at = min(at, limit)
-    if not (final and at >= size) and limit == size:  # blanks tell how a record begins: they stay with it
+    if (
+        not (final and at >= size) and limit == size
+    ):  # blanks tell how a record begins: they stay with it
         blanks = at
         while at > 0 and 0 < data[at - 1] <= 32 and blanks - at < _SIGN_BYTES:
             at -= 1

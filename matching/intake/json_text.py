@@ -110,11 +110,13 @@ def _columns(
     return names
 
 
-def _names(found: Iterator[tuple[Found, Position]] | list[tuple[Found, Position]], wanted: Collection[str]) -> list[str]:
+def _names(
+    found: Iterator[tuple[Found, Position]] | list[tuple[Found, Position]], wanted: Collection[str]
+) -> list[str]:
     names: dict[str, None] = {}
     for one, _ in found:
         names |= dict.fromkeys(columns_found(one, wanted))
-        if wanted and wanted <= names.keys():
+        if wanted and set(wanted) <= names.keys():
             break
     return [name for name in names if name != ROW_NO]
 

@@ -116,10 +116,10 @@ def intern(tokens: Tokens, parent: int, kind: int, key: bytes, index: int) -> in
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _keyed(  # noqa: PLR0917 - compiled code takes arguments by position
+def _keyed(
     data: Any, first: int, end: int, parent: int,
     parents: Any, kinds: Any, at: Any, length: Any, keys: Any, table: Any, used: Any,
-) -> int:  # fmt: skip
+) -> Any:  # fmt: skip
     size = end - first
     digest = 2166136261 ^ (parent * 40503)
     for place in range(first, end):
@@ -147,9 +147,9 @@ def _keyed(  # noqa: PLR0917 - compiled code takes arguments by position
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _numbered(  # noqa: PLR0917
+def _numbered(
     parent: int, kind: int, index: int, parents: Any, kinds: Any, at: Any, table: Any, used: Any
-) -> int:
+) -> Any:
     slot = ((parent * 40503 + index * 2654435761 + kind) & 0xFFFFFFFF) & (table.size - 1)
     while table[slot] >= 0:
         path = table[slot]
@@ -198,7 +198,7 @@ def _string(data: Any, at: int, end: int) -> tuple[int, bool]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _as_before(  # noqa: PLR0917
+def _as_before(
     data: Any, first: int, end: int, own: int, last: int, next_key: Any,
     parents: Any, at: Any, length: Any, keys: Any,
 ) -> int:  # fmt: skip
@@ -251,7 +251,7 @@ def _scalar(data: Any, at: int, end: int) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _tokenize(  # noqa: C901, PLR0912, PLR0915, PLR0917 - the states of one automaton
+def _tokenize(
     data: Any, starts: Any, ends: Any, reasons: Any,
     out_row: Any, out_path: Any, out_start: Any, out_end: Any, out_value: Any,
     parents: Any, kinds: Any, ats: Any, lengths: Any, seen: Any,
@@ -265,7 +265,9 @@ def _tokenize(  # noqa: C901, PLR0912, PLR0915, PLR0917 - the states of one auto
     own = np.zeros(DEPTH_MAX + 1, np.int32)
     index = np.zeros(DEPTH_MAX + 1, np.int64)
     last_key = np.zeros(DEPTH_MAX + 1, np.int32)
-    next_key = np.zeros(2 * parents.size, np.int32)  # what came after a key; in the second half, first in an object
+    next_key = np.zeros(
+        2 * parents.size, np.int32
+    )  # what came after a key; in the second half, first in an object
     count, good = 0, 0
     for record in range(starts.size):
         if reasons[record] != 0:

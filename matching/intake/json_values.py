@@ -41,9 +41,7 @@ def column(
     out = np.empty(size, np.uint8)
     offsets, valid = np.zeros(height + 1, np.int64), np.zeros(height, np.uint8)
     again, halves = np.empty(chosen.size, np.int32), np.zeros(height, np.uint8)
-    more, blank = _fill(
-        data, chosen, rows, starts, ends, kinds, out, offsets, valid, again, halves
-    )
+    more, blank = _fill(data, chosen, rows, starts, ends, kinds, out, offsets, valid, again, halves)
     bits = np.packbits(valid, bitorder="little")
     buffers = [pa.py_buffer(bits), pa.py_buffer(offsets), pa.py_buffer(out)]
     text = pl.Series(
@@ -55,7 +53,7 @@ def column(
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _fill(  # noqa: C901, PLR0912, PLR0917 - one loop over all values
+def _fill(
     data: Any, chosen: Any, rows: Any, starts: Any, ends: Any, kinds: Any,
     out: Any, offsets: Any, valid: Any, again: Any, halves: Any,
 ) -> tuple[int, bool]:  # fmt: skip
@@ -98,8 +96,8 @@ def _fill(  # noqa: C901, PLR0912, PLR0917 - one loop over all values
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _hex(data: Any, at: int) -> int:
-    number = 0
+def _hex(data: Any, at: int) -> Any:
+    number = np.int64(0)
     for place in range(at, at + 4):
         digit = np.int64(data[place])
         number = number * 16 + (digit - 48 if digit < 58 else (digit & 0xDF) - 55)
@@ -107,7 +105,7 @@ def _hex(data: Any, at: int) -> int:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _unescape(data: Any, at: int, end: int, out: Any, used: int) -> tuple[int, bool]:  # noqa: C901, PLR0912
+def _unescape(data: Any, at: int, end: int, out: Any, used: int) -> tuple[int, bool]:
     """Bytes written, and whether half of a surrogate pair became the replacement character."""
     half = False
     while at < end:
