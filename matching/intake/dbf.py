@@ -9,9 +9,10 @@ values are UTF-8, and CP1252 where they are not. Rows that the header does not c
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from matching.errors import OperatorError
 from matching.intake.content import Content
 from matching.intake.memo import Memo, memo_of
 from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, Piece, Position
+from matching.intake.records import mark_undecodable
 from matching.sources import Source
 
 __all__ = ["DbfTable"]
@@ -147,7 +149,8 @@ def _fields(head: bytes) -> tuple[_Field, ...]:
         while name in seen:
             name, number = f"{base}#{number}", number + 1
         seen.add(name)
-        fields.append(_Field(name, kind, at, length))
+        if kind != "0":  # which values are null, a bit each: those are blank, too
+            fields.append(_Field(name, kind, at, length))
         at += length
     return tuple(fields)
 
@@ -185,29 +188,48 @@ def _batch(content: Content, table: _Table, first: int, end: int) -> Batch:
 def _column(raw: Any, field: _Field, table: _Table, memo: Memo | None) -> tuple[pl.Series, Any]:
     """The text of one field, and which rows were not of the file's encoding."""
     raw = np.ascontiguousarray(raw)
-    none = np.zeros(len(raw), np.bool_)
-    kind, length = field.kind, field.length
-    if kind in "I+" and length == 4:
-        return pl.Series(raw.view("<i4").ravel()).cast(pl.String), none
-    if kind == "Y" and length == 8:
-        return (pl.Series(raw.view("<i8").ravel()) / 10_000).cast(pl.String), none
-    if kind in "BO" and length == 8:
-        return pl.Series(raw.view("<f8").ravel()).cast(pl.String).str.strip_suffix(".0"), none
-    if kind in "T@" and length == 8:
-        return _moments(raw), none
-    if kind in "MGPW" or (kind == "B" and length == 10):
+    binary = _BINARY.get((field.kind, field.length))
+    if binary is not None:
+        return binary(raw), np.zeros(len(raw), np.bool_)
+    if field.kind in "MGPW" or (field.kind == "B" and field.length == 10):
         return _memos(raw, memo, table)
-    if kind == "0":
-        return pl.Series(
-            [None] * len(raw), dtype=pl.String
-        ), none  # which values are null: a bit each
     text, wrong = decoded(raw, table.encoding)
-    if kind == "D":
-        return text.str.replace(r"^(\d{4})(\d\d)(\d\d)$", "$1-$2-$3"), wrong
-    if kind == "L":
-        words = {"T": "true", "t": "true", "Y": "true", "y": "true", "F": "false", "f": "false", "N": "false", "n": "false"}  # fmt: skip
-        return text.replace({**words, "?": ""}), wrong
+    if field.kind == "D":
+        text = text.str.replace(r"^(\d{4})(\d\d)(\d\d)$", "$1-$2-$3")
+    if field.kind == "L":
+        text = text.replace(_LOGICAL)
     return text, wrong
+
+
+_LOGICAL = {**dict.fromkeys("TtYy", "true"), **dict.fromkeys("FfNn", "false"), "?": ""}
+
+
+def _whole(raw: Any) -> pl.Series:
+    return pl.Series(raw.view("<i4").ravel()).cast(pl.String)
+
+
+def _money(raw: Any) -> pl.Series:
+    return (pl.Series(raw.view("<i8").ravel()) / 10_000).cast(pl.String)
+
+
+def _real(raw: Any) -> pl.Series:
+    return pl.Series(raw.view("<f8").ravel()).cast(pl.String).str.strip_suffix(".0")
+
+
+def _moments(raw: Any) -> pl.Series:
+    """Day by Julian number and milliseconds: FoxPro's moments, to the second; midnight is a day."""
+    parts = raw.view("<i4").astype(np.int64)
+    seconds = (parts[:, 1] + 500) // 1000
+    stamps = pl.Series((parts[:, 0] - 2_440_588) * 86_400 + seconds) * 1000
+    text = stamps.cast(pl.Datetime("ms")).dt.strftime("%Y-%m-%d %H:%M:%S")
+    return text.str.strip_suffix(" 00:00:00").set(pl.Series(parts[:, 0] <= 0), None)
+
+
+_BINARY: Mapping[tuple[str, int], Callable[[Any], pl.Series]] = {
+    ("I", 4): _whole, ("+", 4): _whole, ("Y", 8): _money, ("B", 8): _real, ("O", 8): _real, ("T", 8): _moments,
+    ("@", 8): _moments,
+}  # fmt: skip
+"""Fields whose bytes are no text, by kind and length."""
 
 
 def decoded(raw: Any, encoding: str) -> tuple[pl.Series, Any]:
@@ -222,32 +244,23 @@ def decoded_runs(data: bytes, edges: Any, encoding: str) -> tuple[pl.Series, Any
     if data.isascii():
         return _series(data, edges), none
     if encoding:
-        texts = [data[a:b].decode(encoding, "replace") for a, b in zip(edges, edges[1:], strict=False)] if _wide(encoding) else None  # fmt: skip
+        texts = [data[a:b].decode(encoding, "replace") for a, b in pairwise(edges)] if _wide(encoding) else None  # fmt: skip
         if texts is not None:
             return _stripped(pl.Series(texts, dtype=pl.String)), none
         return _single(data, edges, encoding), none
-    try:
-        data.decode("utf-8")
-        whole = _sound(data, edges)
-    except UnicodeDecodeError:
-        whole = None
-    if whole is not None:
-        return whole, none
-    binary = pl.Series(_binary(data, edges))
-    text = binary.cast(pl.String, strict=False)
-    wrong = text.is_null().to_numpy()
-    text = text.zip_with(pl.Series(~wrong), _single(data, edges, "cp1252"))
-    return _stripped(text), wrong
+    bad = np.zeros(len(edges) - 1, np.uint8)
+    mark_undecodable(np.frombuffer(data, np.uint8), edges[:-1], edges[1:], bad)
+    wrong = bad != 0
+    if not wrong.any():
+        return _series(data, edges), none
+    of_wrong = np.repeat(wrong, np.diff(edges))
+    blanked = np.where(of_wrong, 32, np.frombuffer(data, np.uint8)[edges[0] : edges[-1]])
+    sound = _series(blanked.astype(np.uint8).tobytes(), edges - edges[0])
+    return sound.zip_with(pl.Series(~wrong), _single(data, edges, "cp1252")), wrong
 
 
 def _wide(encoding: str) -> bool:
     return len(bytes(range(256)).decode(encoding, "replace")) != 256
-
-
-def _sound(data: bytes, edges: Any) -> pl.Series | None:
-    """None where an edge cuts a character."""
-    bytes_ = np.frombuffer(data + b"\0", np.uint8)
-    return None if ((bytes_[edges] & 0xC0) == 0x80).any() else _series(data, edges)
 
 
 def _single(data: bytes, edges: Any, encoding: str) -> pl.Series:
@@ -275,15 +288,6 @@ def _stripped(text: pl.Series) -> pl.Series:
 
 def _blank_null(text: pl.Series) -> pl.Series:
     return text.set(text.str.strip_chars() == "", None)
-
-
-def _moments(raw: Any) -> pl.Series:
-    """Day by Julian number and milliseconds: FoxPro's moments, to the second; midnight is a day."""
-    parts = raw.view("<i4")
-    days = pl.Series(parts[:, 0].astype(np.int64) - 2_440_588, dtype=pl.Int64)
-    stamps = (days * 86_400_000 + pl.Series(parts[:, 1].astype(np.int64) + 500) // 1000 * 1000).cast(pl.Datetime("ms"))  # fmt: skip
-    text = stamps.dt.strftime("%Y-%m-%d %H:%M:%S").str.strip_suffix(" 00:00:00")
-    return text.set(pl.Series(parts[:, 0] == 0), None)
 
 
 def _memos(raw: Any, memo: Memo | None, table: _Table) -> tuple[pl.Series, Any]:

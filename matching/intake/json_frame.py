@@ -145,7 +145,7 @@ def _wrapped(text: pl.Series, path: int, tokens: Tokens) -> pl.Series:
 
 
 def _either(columns: dict[str, pl.Series], name: str, other: pl.Series) -> pl.Series:
-    """Two spellings of one key, as `name` and `n\\u0061me`: where a row has both, the second is `name#2`."""
+    """Two spellings of one key, with escapes and without: where a row has both, the second is `name#2`."""
     own = columns[name]
     both = own.is_not_null() & other.is_not_null()
     if both.any():
