@@ -16,6 +16,7 @@ from matching.errors import OperatorError
 from matching.intake import roster
 from matching.intake.content import Content
 from matching.intake.delivered import Delivered, contents, matches, wanted_parts
+from matching.intake.fixed import layout_problems
 from matching.intake.mapping import mapped_columns
 from matching.intake.readers import column_names, sample
 from matching.intake.settings import IntakeSettings
@@ -61,7 +62,7 @@ def _source_problems(
     if not is_supported(source.encoding):
         yield f'{where}: encoding "{source.encoding}" is not read; use utf-8, utf-16, cp1252 or latin-1'
         return
-    signs = list(_dialect_problems(where, source))
+    signs = [*_dialect_problems(where, source), *layout_problems(where, source)]
     if signs:
         yield from signs
         return

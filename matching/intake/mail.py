@@ -1,7 +1,7 @@
 """Mailboxes and single messages: one row a message.
 
-A message of an mbox begins at a line `From ` after a blank line or with a time in it, with a header behind
-it: a sentence that begins so parts nothing. Offsets are of the file's bytes. Text without a declared
+A message of an mbox begins at a line `From ` with two of these: a blank line before it, a time in it, a header
+behind it. A sentence that begins so parts nothing. Offsets are of the file's bytes. Text without a declared
 encoding is `encoding` of the incident file. Messages forwarded as attachments are part of the body; other
 attachments are named and counted in the row, and `attachments` gives them out to be read as files.
 """
@@ -29,7 +29,8 @@ __all__ = ["Attachment", "MailBox", "SingleMessage", "attachments"]
 BLOCK_BYTES = 8 << 20
 MESSAGE_BYTES_MAX = 64 << 20
 """Longer than mail servers take; with its parts it is what is held in memory."""
-_BEGINS = re.compile(rb"^From [^\r\n]*\r?\n(?=[!-9;-~]+:|>From )", re.MULTILINE)
+_LINE = re.compile(rb"^From [^\r\n]*\r?\n", re.MULTILINE)
+_HEADER = re.compile(rb"[!-9;-~]+:|>From ")
 _TIME = re.compile(rb"\d\d:\d\d")
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 
@@ -64,7 +65,7 @@ class MailBox:
         head = content.head(BLOCK_BYTES)
         if not head.strip():
             raise OperatorError(EMPTY.format(content.name))
-        if not _BEGINS.search(head):
+        if not _edges(head):
             raise OperatorError(
                 f'{content.name}: no mailbox: no line "From " with a header behind it; correct format, perhaps to "eml"'
             )
@@ -160,24 +161,28 @@ def _split(content: Content, start: int, size: int) -> Iterator[tuple[list[_Raw]
 
 def _edges(text: bytes) -> list[int]:
     """Where messages begin."""
-    return [
-        found.start()
-        for found in _BEGINS.finditer(text)
-        if (found.start() == 0)
-        or text[: found.start()].endswith((b"\n\n", b"\n\r\n"))
-        or _TIME.search(found.group())
-    ]
+    return [found.start() for found in _LINE.finditer(text) if _begins(text, found)]
+
+
+def _begins(text: bytes, line: re.Match[bytes]) -> bool:
+    at = line.start()
+    blank = at == 0 or text[max(0, at - 3) : at].endswith((b"\n\n", b"\n\r\n"))
+    timed = _TIME.search(line.group()) is not None
+    return blank + timed + (_HEADER.match(text, line.end()) is not None) >= 2
 
 
 def _raw(offset: int, text: bytes) -> _Raw:
     if len(text) > MESSAGE_BYTES_MAX:
         return _Raw(offset, b"", "too_long")
-    return _Raw(offset, text) if _BEGINS.match(text) else _Raw(offset, b"", "stray_text")
+    begins = _LINE.match(text)
+    return (
+        _Raw(offset, text) if begins and _begins(text, begins) else _Raw(offset, b"", "stray_text")
+    )
 
 
 def _unquoted(text: bytes) -> bytes:
     """The message without its `From ` line, and lines that were quoted for its sake as they were."""
-    begins = _BEGINS.match(text)
+    begins = _LINE.match(text)
     if not begins:
         return text
     return _QUOTED.sub(rb"\1", text[begins.end() :])

@@ -33,6 +33,8 @@ PARTS_MAX = 1000
 TEXT_MAX = 4 << 20
 """Characters of a body; what lies beyond is counted as cut off at its end."""
 CUT = "[... {} characters more]"
+_MIME = re.compile(r"multi-?part|MIME", re.IGNORECASE)
+"""What programs write there."""
 _BLOCKS = frozenset({"p", "div", "br", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "blockquote", "hr", "pre"})  # fmt: skip
 _UNSEEN = frozenset({"script", "style", "head", "title"})
 
@@ -187,7 +189,13 @@ def _contents(message: EmailMessage, encoding: str) -> tuple[list[str], list[str
         else:
             texts.append(text)
             plain = kind == "text/plain" and bool(text.strip())
-    return _forwarded(message, encoding) + texts, names
+    return [*_forwarded(message, encoding), *texts, *_around(message, encoding)], names
+
+
+def _around(message: EmailMessage, encoding: str) -> list[str]:
+    """Text before the first part and behind the last, where mail readers show nothing."""
+    found = [message.preamble or "", message.epilogue or ""] if message.is_multipart() else []
+    return [_repaired(text, encoding) for text in found if text.strip() and not _MIME.search(text)]
 
 
 def _forwarded(message: EmailMessage, encoding: str) -> list[str]:
