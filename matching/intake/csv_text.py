@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,8 +16,9 @@ from matching.errors import OperatorError
 from matching.intake.blocks import Block, blanks_null, blocks
 from matching.intake.content import Content
 from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
-from matching.intake.records import Dialect, blank_out, find_records
+from matching.intake.records import REASONS, Dialect, blank_out, find_records
 from matching.intake.text import EMPTY, utf8_blocks
+from matching.intake.undecodable import MIXED, recoded_bytes
 from matching.sources import Source
 
 __all__ = ["Delimited", "csv_dialect", "csv_header", "parsed_csv"]
@@ -24,6 +26,10 @@ __all__ = ["Delimited", "csv_dialect", "csv_header", "parsed_csv"]
 
 HEADER_BYTES = 1 << 20
 """No header, and no title above one, is longer."""
+
+
+_REPEATED = REASONS.index("repeated_header")
+_Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class Delimited:
@@ -48,6 +54,7 @@ class Delimited:
     ) -> Iterator[Piece]:
         """Blocks of whole records."""
         names, header = csv_header(content, source)
+        own = _header_bytes(content, source, header)
         found = blocks(
             content,
             source,
@@ -58,11 +65,12 @@ class Delimited:
             size=size,
         )
         for block in found:
-            yield Piece(block.end, partial(_batch, block, names, source))
+            yield Piece(block.end, partial(_batch, block, names, source, own))
 
 
-def _batch(block: Block, names: list[str], source: Source) -> Batch:
-    return Batch(parsed_csv(block, names, source), block.rejects(), block.covered)
+def _batch(block: Block, names: list[str], source: Source, header: bytes) -> Batch:
+    _mark_repeated(block, np.frombuffer(header, np.uint8))
+    return Batch(parsed_csv(block, names, source), block.rejects(), block.covered, block.guessed)
 
 
 def csv_dialect(source: Source) -> Dialect:
@@ -72,9 +80,29 @@ def csv_dialect(source: Source) -> Dialect:
     return Dialect(delimiter=ord(delimiter), quote=quote, escape=escape)
 
 
+def _mark_repeated(block: Block, header: _Bytes) -> None:
+    """Rows that say what the header says: files set one after the other, or pages of a report."""
+    records = block.records
+    alike = np.flatnonzero((records.ends - records.starts == header.size) & (records.reasons == 0))
+    if header.size and alike.size:
+        places = records.starts[alike, None] + np.arange(header.size)
+        same = (block.data[places] == header).all(axis=1)
+        records.reasons[alike[same]] = _REPEATED
+
+
+def _header_bytes(content: Content, source: Source, end: int) -> bytes:
+    """The header row as UTF-8; empty where there is none."""
+    if not source.header:
+        return b""
+    block = next(utf8_blocks(content, source.encoding), b"")[:end]
+    text = block[_above(block, source.skip_lines) :].lstrip(b"\r\n")
+    return recoded_bytes(text) if source.encoding == MIXED else text
+
+
 def csv_header(content: Content, source: Source) -> tuple[list[str], int]:
     """Column names, and how many UTF-8 bytes of the file they and the lines above take."""
     block = next(utf8_blocks(content, source.encoding), b"")[:HEADER_BYTES]
+    shown = recoded_bytes if source.encoding == MIXED else bytes
     above = _above(block, source.skip_lines)
     records = find_records(
         np.frombuffer(block, np.uint8)[above:], csv_dialect(source), columns=0, final=True
@@ -85,7 +113,7 @@ def csv_header(content: Content, source: Source) -> tuple[list[str], int]:
         return [f"c{number}" for number in range(int(records.fields[0]))], above
     first, end = above + int(records.starts[0]), above + int(records.ends[0])
     reader = csv.reader(
-        [block[first:end].decode("utf-8", "replace")],
+        [shown(block[first:end]).decode("utf-8", "replace")],
         delimiter=chr(csv_dialect(source).delimiter),
         quotechar=source.quote or None,
         quoting=csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE,
