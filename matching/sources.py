@@ -123,8 +123,21 @@ class Source(BaseModel):
     skip_lines: int = Field(
         default=0, ge=0, le=1000, description="Lines above the header: titles of a report."
     )
+    fields: dict[str, tuple[int, int]] = Field(
+        default_factory=dict,
+        description="Fixed width: name = [start, length] in characters; the first is 1.",
+    )
+    record_length: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Fixed width: characters a record; needed where no line breaks part them.",
+    )
     sheet: str = Field(default="", description="Sheets of a workbook, a glob; empty: all.")
-    table: str = Field(default="", description="Tables of a dump, a glob; empty: all.")
+    table: str = Field(
+        default="",
+        description="Tables of a dump or of a JSON document, a glob; empty: all. JSON: $ makes each object a row.",
+    )
     ignored: str = Field(
         default="", description="Why nothing in these tables is about a person: counted, not read."
     )

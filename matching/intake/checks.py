@@ -16,6 +16,7 @@ from matching.errors import OperatorError
 from matching.intake import roster
 from matching.intake.content import Content, members
 from matching.intake.delivered import Delivered, contents, matches, resolve, wanted_parts
+from matching.intake.fixed import layout_problems
 from matching.intake.joins import other_table
 from matching.intake.kinds import NO_KIND
 from matching.intake.mapping import mapped_columns
@@ -71,6 +72,7 @@ def _source_problems(
         yield f'{where}: encoding "{source.encoding}" is not read; use utf-8, utf-16, cp1252 or latin-1'
         return
     signs = [*_dialect_problems(where, source), *_entry_problems(where, source)]
+    signs += layout_problems(where, source)
     if signs:
         yield from signs
         return

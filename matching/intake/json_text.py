@@ -1,47 +1,47 @@
-"""JSON lines: one object a line, its top-level keys as columns."""
+"""JSON and JSON lines as tables of text.
+
+Objects become columns whose names have dots, arrays of scalars one value parted by `|`, arrays of objects
+numbered columns (json_names says how they are written). Numbers, true and false stay as they are written, a
+trailing `.0` goes. Columns of one block may differ from those of the next.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 
-import duckdb
 import numpy as np
-import polars as pl
 
-from matching.intake.blocks import Block, blanks_null, blocks, texts
+from matching.errors import OperatorError
 from matching.intake.content import Content
-from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
-from matching.intake.records import REASONS
+from matching.intake.json_document import found_in, with_last
+from matching.intake.json_frame import Found, columns_found, parsed
+from matching.intake.json_scan import RECORD_BYTES_MAX, lines
+from matching.intake.json_shape import shape_of
+from matching.intake.json_tokens import JSON_REASONS
+from matching.intake.mapping import mapped_columns
+from matching.intake.pieces import ROW_NO, START, Piece, Position
+from matching.intake.text import byte_order_mark, char_widths, utf8_blocks
 from matching.sources import Source
 
-__all__ = ["JsonLines", "parsed_json"]
+__all__ = ["JsonLines", "JsonText"]
 
 SAMPLE_BYTES = 2 << 20
 """The first of a file: enough to see its keys."""
+_LONG = JSON_REASONS.index("too_long")
 
 
 class JsonLines:
-    """One object a line."""
+    """One object, or array, a line; a broken line costs nothing but itself."""
 
     def parts(self, content: Content, source: Source) -> tuple[str, ...]:
         """One table."""
         return ("",)
 
     def columns(self, content: Content, source: Source, part: str) -> list[str]:
-        """Keys of the first lines; of many more where a mapped one is not among them."""
-        wanted = {
-            name
-            for columns in source.columns.values()
-            for name in ((columns,) if isinstance(columns, str) else columns)
-        }
-        names: list[str] = []
-        for size in (SAMPLE_BYTES, None):
-            first = next(self.pieces(content, source, part, size=size), None)
-            names = [] if first is None else [n for n in first.parse().rows.columns if n != ROW_NO]
-            if wanted <= set(names):
-                break
-        return names
+        """Keys of the first lines; of the whole file where a mapped one is not among them."""
+        sample = _lines(content, source, START, SAMPLE_BYTES)
+        return _columns(content, source, sample, _lines(content, source, START, None))
 
     def pieces(
         self,
@@ -53,61 +53,117 @@ class JsonLines:
         size: int | None = None,
     ) -> Iterator[Piece]:
         """Blocks of whole lines."""
-        for block in blocks(content, source, None, start=start, size=size):
-            yield Piece(block.end, partial(_batch, block))
+        wanted = frozenset(mapped_columns(source))
+        for found, end in _lines(content, source, start, size):
+            yield Piece(end, partial(parsed, found, wanted))
 
 
-def _batch(block: Block) -> Batch:
-    rows = parsed_json(block)  # marks rejects, too
-    return Batch(rows, block.rejects(), block.covered, block.guessed)
+class JsonText:
+    """A document, or a sequence of them: json_document says what its parts are."""
+
+    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
+        """Paths of its tables; `""` where every object is a record."""
+        return shape_of(content, source).parts
+
+    def columns(self, content: Content, source: Source, part: str) -> list[str]:
+        """Keys of the part's first records; of the whole file where a mapped one is not among them."""
+        shape = shape_of(content, source)
+        sample = found_in(content, source, shape, part, START, size=SAMPLE_BYTES)
+        whole = found_in(content, source, shape, part, START)
+        return _columns(content, source, sample, whole)
+
+    def pieces(
+        self,
+        content: Content,
+        source: Source,
+        part: str,
+        start: Position = START,
+        *,
+        size: int | None = None,
+    ) -> Iterator[Piece]:
+        """Blocks of whole records."""
+        wanted, shape = frozenset(mapped_columns(source)), shape_of(content, source)
+        for found, end in found_in(content, source, shape, part, start, size=size):
+            yield Piece(end, partial(parsed, found, wanted))
 
 
-_BAD_JSON = REASONS.index("bad_json")
-VALID_SQL = """
-select case when json_valid(line) then json_type(line) = 'OBJECT' else false end as good
-from lines
-"""
-"""`and` would not do: DuckDB may take the type of a line that is no JSON, and its error quotes the line."""
-KEYS_SQL = """
-select distinct unnest(json_keys(line)) as key
-from lines
-order by key
-"""
-VALUES_SQL = """
-select json_extract_string(line, $paths) as found
-from lines
-"""
+def _columns(
+    content: Content,
+    source: Source,
+    sample: Iterator[tuple[Found, Position]],
+    whole: Iterator[tuple[Found, Position]],
+) -> list[str]:
+    wanted = frozenset(mapped_columns(source))
+    first = next(((found, end) for found, end in sample if found.starts.size), None)
+    names = _names([first] if first else [], wanted)
+    if names and wanted <= set(names):
+        return names
+    names = _names(whole, wanted)
+    if not names and first:
+        rejects = parsed(first[0], wanted).rejects
+        if rejects.height:
+            _, offset, reason = rejects.row(0)
+            raise OperatorError(
+                f"{content.name}: no record can be read, the first is {reason} at byte {offset};"
+                " correct format, or take the file out of the incident file"
+            )
+    return names
 
 
-def parsed_json(block: Block) -> pl.DataFrame:
-    """Top-level keys as columns; nested values stay JSON text. Marks bad lines in the block."""
-    reasons, lines = block.records.reasons, texts(block)
-    with duckdb.connect() as connection:
-        good = _asked(connection, VALID_SQL, lines)["good"]
-        reasons[np.flatnonzero(reasons == 0)[~good.to_numpy()]] = _BAD_JSON
-        kept = lines.filter(good)
-        keys: list[str] = _asked(connection, KEYS_SQL, kept)["key"].to_list()
-        if not keys:
-            return pl.DataFrame(block.row_numbers())
-        paths = {"paths": [_json_path(key) for key in keys]}
-        found = _asked(connection, VALUES_SQL, kept, paths)["found"]
-    frame = pl.DataFrame(found.list.to_struct(fields=keys).struct.unnest())
-    return frame.with_columns(blanks_null(), block.row_numbers())
+def _names(
+    found: Iterator[tuple[Found, Position]] | list[tuple[Found, Position]], wanted: Collection[str]
+) -> list[str]:
+    names: dict[str, None] = {}
+    for one, _ in found:
+        names |= dict.fromkeys(columns_found(one, wanted))
+        if wanted and set(wanted) <= names.keys():
+            break
+    return [name for name in names if name != ROW_NO]
 
 
-def _asked(
-    connection: duckdb.DuckDBPyConnection,
-    query: str,
-    lines: pl.Series,
-    params: dict[str, list[str]] | None = None,
-) -> pl.DataFrame:
-    connection.register("lines", pl.DataFrame({"line": lines}).to_arrow())
-    try:
-        return pl.DataFrame(connection.sql(query, params=params).pl())
-    except duckdb.Error as error:  # its text may quote a line
-        raise AssertionError(f"DuckDB could not read JSON lines: {type(error).__name__}") from None
-
-
-def _json_path(key: str) -> str:
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    return f'$."{escaped}"'
+def _lines(
+    content: Content, source: Source, start: Position, size: int | None
+) -> Iterator[tuple[Found, Position]]:
+    """Blocks of lines. The rest of a line longer than RECORD_BYTES_MAX is passed by, not held."""
+    widths = char_widths(source.encoding)
+    mark = len(byte_order_mark(content, source.encoding))
+    offset, row, carry = start.offset or mark, start.row, b""
+    covered, long = (0 if start.offset else mark), -1
+    blocks = utf8_blocks(content, source.encoding, start=start.offset, size=size)
+    for text, final in with_last(blocks):
+        data = np.frombuffer(carry + text, np.uint8)
+        while data.size:
+            before = None if widths is None else np.concatenate(([0], np.cumsum(widths[data], dtype=np.int64)))  # fmt: skip
+            if long < 0:
+                room = data.size // 4 + 64
+                starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
+                count, done = lines(data, final, starts, ends)
+                starts, ends = starts[:count], ends[:count]
+                reasons = np.where(ends - starts > RECORD_BYTES_MAX, _LONG, 0).astype(np.uint8)
+                if not done and data.size <= RECORD_BYTES_MAX:
+                    break
+                if not done:
+                    long, done = offset, int(data.size)
+            else:
+                broken = data.tobytes().find(b"\n")
+                done = int(data.size) if broken < 0 else broken + 1
+                starts = ends = np.zeros(int(broken >= 0 or final), np.int64)
+                reasons = np.full(starts.size, _LONG, np.uint8)
+            size_done = done if before is None else int(before[done])
+            offsets = offset + (starts if before is None else before[starts])
+            if starts.size and long >= 0:
+                offsets, long = np.array([long]), -1
+            covered += size_done
+            offset += size_done
+            row += starts.size
+            if long < 0:
+                cut = final and done == data.size and data[-1] not in {10, 13}
+                yield (
+                    Found(
+                        data, starts, ends, offsets, reasons, row - starts.size, covered, cut=cut
+                    ),
+                    Position(offset, row),
+                )
+                covered = 0
+            data = data[done:]
+        carry = data.tobytes()

@@ -14,7 +14,10 @@ from typing import Final
 from matching.errors import OperatorError
 from matching.intake.content import Content
 from matching.intake.csv_text import Delimited
-from matching.intake.json_text import JsonLines
+from matching.intake.dbf import DbfTable
+from matching.intake.fixed import FixedWidth
+from matching.intake.json_text import JsonLines, JsonText
+from matching.intake.mail import MailBox, SingleMessage
 from matching.intake.parquet import ParquetFile
 from matching.intake.pieces import ROW_NO, START, Batch, Format, Piece, Position
 from matching.intake.sealed import Sealed
@@ -42,6 +45,11 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "jsonl": JsonLines(),
         "parquet": ParquetFile(),
         SEALED: Sealed(),
+        "json": JsonText(),
+        "fixed": FixedWidth(),
+        "dbf": DbfTable(),
+        "mbox": MailBox(),
+        "eml": SingleMessage(),
     }
 )
 """What intake reads, by `format` of the incident file."""
