@@ -15,21 +15,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from matching.errors import OperatorError
 from matching.intake import archives
 from matching.intake.archives import EncryptedMember
-from matching.intake.signs import not_read
 from matching.intake.streams import Damage, Stream
 
 __all__ = [
     "Content",
     "EncryptedMember",
     "Skipped",
+    "encrypted_how",
     "is_encrypted",
     "members",
-    "refuse_unread",
     "skipped",
-    "unnamed",
 ]
 
 _CHUNK_BYTES = 1 << 20
@@ -134,31 +131,15 @@ def skipped(path: Path) -> list[Skipped]:
     return [Skipped(Content(path, m.way), m.reason) for m in archives.listing(path) if m.reason]
 
 
-def unnamed(path: Path, wanted: list[str]) -> list[Content]:
-    """Members that none of these globs means: they would be read by nobody."""
-    return [
-        Content(path, member.way)
-        for member in archives.listing(path)
-        if not member.reason and not any(_is_wanted(path, member.way, glob) for glob in wanted)
-    ]
-
-
 def _is_wanted(path: Path, way: tuple[str, ...], wanted: str) -> bool:
     return not wanted or fnmatchcase("!".join(way) if way else path.name, wanted)
 
 
 def is_encrypted(content: Content) -> bool:
     """The bytes show that they are encrypted: a member of a zip, age, OpenPGP, OpenSSL, an Office password."""
-    return bool(archives.encrypted_how(content.path, content.members))
+    return bool(encrypted_how(content))
 
 
-def refuse_unread(content: Content) -> None:
-    """Raise OperatorError where the bytes are encrypted or of a kind that no format reads, with the fix."""
-    how = archives.encrypted_how(content.path, content.members)
-    if how:
-        raise EncryptedMember(content.name, how)
-    what = not_read(content.head(archives.HEAD_BYTES))
-    if what:
-        raise OperatorError(
-            f"{content.name}: {what}, which is not read; unpack or convert it and name its files in path"
-        )
+def encrypted_how(content: Content) -> str:
+    """The same in a word or two; empty where no sign of it is seen."""
+    return archives.encrypted_how(content.path, content.members)

@@ -14,6 +14,7 @@ from typing import Final
 from matching.errors import OperatorError
 from matching.intake.content import Content
 from matching.intake.csv_text import Delimited
+from matching.intake.damage import LOST, refuse_unread, with_damage
 from matching.intake.json_text import JsonLines
 from matching.intake.parquet import ParquetFile
 from matching.intake.pieces import ROW_NO, START, Batch, Format, Piece, Position
@@ -58,7 +59,11 @@ class Portion:
 
 
 def parts(content: Content, source: Source) -> tuple[str, ...]:
-    """Tables or sheets of a file, in order; `("",)` where it is one table."""
+    """Tables or sheets of a file, in order; `("",)` where it is one table.
+
+    Raises OperatorError where the bytes are encrypted or of another kind than `format` says.
+    """
+    refuse_unread(content, source)
     return FORMATS[source.format].parts(content, source)
 
 
@@ -103,5 +108,10 @@ def _pieces(
     content: Content, source: Source, part: str, start: Position, *, size: int | None = None
 ) -> Iterator[Piece]:
     if not content.head(1):
-        raise OperatorError(EMPTY.format(content.name))
-    return FORMATS[source.format].pieces(content, source, part, start, size=size)
+        raise OperatorError((LOST if content.damage() else EMPTY).format(content.name))
+    return with_damage(
+        content,
+        source,
+        start,
+        lambda: FORMATS[source.format].pieces(content, source, part, start, size=size),
+    )

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from matching.intake.tars import is_tar
 from matching.intake.unpack import compression
 
-__all__ = ["compression", "encryption", "is_tar", "is_zip", "not_read"]
+__all__ = ["compression", "encryption", "is_tar", "is_zip", "not_read", "other_kind"]
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
@@ -40,6 +40,15 @@ def is_zip(head: bytes) -> bool:
 def not_read(head: bytes) -> str:
     """What it is, where it is nothing that is read; empty otherwise."""
     return next((what for sign, what in _NOT_READ.items() if head.startswith(sign)), "")
+
+
+def other_kind(head: bytes) -> str:
+    """What a file is that is no text; empty where that does not show."""
+    if is_zip(head):  # an archive would have been opened
+        return "it is a workbook (xlsx, ods) or a document"
+    if head.startswith(_OLE):
+        return "it is an old workbook (xls) or document"
+    return "it is Parquet" if head.startswith(b"PAR1") else ""
 
 
 def encryption(head: bytes, opened: Callable[[], BinaryIO]) -> str:
