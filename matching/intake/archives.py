@@ -45,6 +45,8 @@ __all__ = [
     "Member",
     "encrypted_how",
     "head",
+    "inside",
+    "inside_stream",
     "is_compressed",
     "is_locked",
     "listing",
@@ -138,6 +140,28 @@ def is_compressed(path: Path) -> bool:
 def is_locked(path: Path, way: Way) -> bool:
     """A member of an encrypted zip: no plain bytes."""
     return bool(way) and _entry(path, way).encrypted
+
+
+def inside(path: Path, way: Way) -> tuple[Entry, ...]:
+    """Members of a workbook, which is a zip to be read as one file; none of anything else."""
+    if not is_zip(head(path, way)):
+        return ()
+    try:
+        with _base(path, way).open() as file:
+            return zip_directory(file).entries
+    except Unreadable as refused:
+        raise OperatorError(f"{shown(path, way)}: {refused}") from None
+
+
+def inside_stream(path: Path, way: Way, entry: Entry) -> Stream:
+    """The plain bytes of such a member."""
+    name = shown(path, (*way, entry.name))
+    base = _base(path, way)
+    return Stream(
+        (_key(path, way), entry.name),
+        lambda: _member(base, entry, name),
+        Limits(name, max(entry.packed, 1)),
+    )
 
 
 def encrypted_how(path: Path, way: Way) -> str:

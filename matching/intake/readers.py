@@ -18,6 +18,7 @@ from matching.intake.damage import LOST, refuse_unread, with_damage
 from matching.intake.json_text import JsonLines
 from matching.intake.parquet import ParquetFile
 from matching.intake.pieces import ROW_NO, START, Batch, Format, Piece, Position
+from matching.intake.sheets import Workbook
 from matching.intake.text import EMPTY
 from matching.sources import Source
 
@@ -36,7 +37,13 @@ __all__ = [
 ]
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
-    {"csv": Delimited(), "tsv": Delimited(), "jsonl": JsonLines(), "parquet": ParquetFile()}
+    {
+        "csv": Delimited(),
+        "tsv": Delimited(),
+        "jsonl": JsonLines(),
+        "parquet": ParquetFile(),
+        **dict.fromkeys(("xlsx", "xls", "ods"), Workbook()),
+    }
 )
 """What intake reads, by `format` of the incident file."""
 PORTION_ROWS = 500_000

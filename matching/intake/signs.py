@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import BinaryIO
 
 from matching.intake.tars import is_tar
 from matching.intake.unpack import compression
 
-__all__ = ["compression", "encryption", "is_tar", "is_zip", "not_read", "other_kind"]
+__all__ = [
+    "compression",
+    "encryption",
+    "is_tar",
+    "is_zip",
+    "not_read",
+    "other_kind",
+    "workbook_kind",
+]
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_BARE_XLS = (b"\x09\x08\x10\x00", b"\x09\x08\x08\x00", b"\x09\x04\x06\x00", b"\x09\x02\x06\x00")
+"""Records with which BIFF begins where no OLE file is around it."""
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _ENCRYPTED = {
     b"age-encryption.org/": "age",
@@ -49,6 +59,20 @@ def other_kind(head: bytes) -> str:
     if head.startswith(_OLE):
         return "it is an old workbook (xls) or document"
     return "it is Parquet" if head.startswith(b"PAR1") else ""
+
+
+def workbook_kind(head: bytes, names: Callable[[], Container[str]]) -> str:
+    """xlsx, xls or ods; empty where it is none. `names`: of its members, where it is a zip."""
+    if head.startswith(_OLE) or head.startswith(_BARE_XLS):
+        return "xls"
+    if not is_zip(head):
+        return ""
+    inside = names()
+    if any(
+        name in inside for name in ("xl/workbook.xml", "xl/workbook.bin", "[Content_Types].xml")
+    ):
+        return "xlsx"
+    return "ods" if "content.xml" in inside else ""
 
 
 def encryption(head: bytes, opened: Callable[[], BinaryIO]) -> str:
