@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import python_calamine as calamine
 
 BATCH_CELLS = 1_000_000
@@ -100,40 +100,34 @@ def _column(values: list[Any]) -> pa.Array:
     kinds = set(map(type, values))
     if kinds == {str}:
         return pa.array(values, pa.string())
-    found = np.array(values, dtype=object)
-    types = np.array(list(map(type, values)), dtype=object)
-    for kind in kinds - {str}:
-        here = types == kind
-        found[here] = _texts(kind, found[here])
-    return pa.array(found, pa.string())
+    if str in kinds and len(kinds) == 2:  # numbers or dates with empty cells between
+        emptied = [None if value == "" else value for value in values]
+        found = set(map(type, emptied)) - {type(None)}
+        kinds, values = (found, emptied) if str not in found else (kinds, values)
+    if kinds == {float}:
+        return _numbers(pa.array(values, pa.float64()))
+    if kinds == {dt.date}:
+        return pa.array(values, pa.date32()).cast(pa.string())
+    return pa.array(
+        [None if value is None or value == "" else _text(value) for value in values], pa.string()
+    )
 
 
-def _texts(kind: type, values: Any) -> Any:
-    if kind is float:
-        return _numbers(values.astype(np.float64))
-    if kind in {int, dt.date}:
-        return np.array(list(map(str, values)), dtype=object)
-    known = {value: _text(value) for value in set(values)}
-    return np.array([*map(known.__getitem__, values)], dtype=object)
-
-
-def _numbers(values: Any) -> Any:
+def _numbers(values: pa.Array) -> pa.Array:
     """Whole ones without a point, others with the fifteen digits that Excel keeps."""
-    whole = (values == np.floor(values)) & (np.abs(values) < EXACT)
-    found = np.empty(values.size, dtype=object)
-    found[whole] = pa.array(values[whole].astype(np.int64)).cast(pa.string()).to_numpy(False)
-    found[~whole] = [_rest(value) for value in values[~whole].tolist()]
-    return found
-
-
-def _rest(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e21 else format(value, ".15g")
+    whole = pc.and_(pc.equal(values, pc.floor(values)), pc.less(pc.abs(values), EXACT))
+    if pc.all(whole).as_py():
+        return values.cast(pa.int64()).cast(pa.string())
+    return pa.array([None if value is None else _text(value) for value in values.to_pylist()])
 
 
 def _text(value: object) -> str:
     """As a person would have written it: a day without its midnight, whole seconds."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        whole = value.is_integer() and abs(value) < 1e21
+        return str(int(value)) if whole else format(value, ".15g")
     if isinstance(value, dt.timedelta):
         seconds = round(value.total_seconds())
         sign, seconds = ("-" if seconds < 0 else ""), abs(seconds)
