@@ -15,6 +15,7 @@ import polars as pl
 from matching.errors import OperatorError
 from matching.intake import roster
 from matching.intake.content import Content
+from matching.intake.damage import refused
 from matching.intake.delivered import Delivered, contents, matches, wanted_parts
 from matching.intake.mapping import mapped_columns
 from matching.intake.readers import column_names, sample
@@ -89,7 +90,7 @@ def _owner_problems(
 
 
 def _file_problems(where: str, content: Content, source: Source) -> Iterator[str]:
-    unreadable = _unreadable(content, source)
+    unreadable = _refused(content, source) or _unreadable(content, source)
     if unreadable:
         yield f"{where}: {unreadable}"
         return
@@ -115,6 +116,12 @@ def _unreadable(content: Content, source: Source) -> str | None:
     if not content.head(1):
         return "empty file; remove it from the incident file or deliver it again"
     return encoding_problem(content, source.encoding) if source.format in TEXT_FORMATS else None
+
+
+def _refused(content: Content, source: Source) -> str | None:
+    """Why bytes that are there are nothing for this format."""
+    there = content.path.is_file() and os.access(content.path, os.R_OK)
+    return refused(content, source) if there else None
 
 
 def _part_problems(where: str, content: Content, source: Source, part: str) -> Iterator[str]:

@@ -19,15 +19,19 @@ from matching.intake.signs import not_read, other_kind
 from matching.intake.streams import Damage
 from matching.sources import TEXT_FORMATS, Source
 
-__all__ = ["LOST", "refuse_unread", "with_damage"]
+__all__ = ["LOST", "refuse_unread", "refused", "with_damage"]
 
 LOST = "{}: damaged from its first byte on; deliver it again"
+SEALED = frozenset({"encrypted"})
+"""Formats of which nobody reads a byte."""
 WHOLE = frozenset({"parquet", "xlsx", "xls", "ods"})
 """Formats that a reader can only take apart from their end."""
 
 
 def refuse_unread(content: Content, source: Source) -> None:
     """Raise OperatorError, with the fix, where the bytes are encrypted or not of the format that is said."""
+    if source.format in SEALED:
+        return
     how = encrypted_how(content)
     if how:
         raise EncryptedMember(content.name, how)
@@ -42,6 +46,15 @@ def refuse_unread(content: Content, source: Source) -> None:
         raise OperatorError(
             f'{content.name}: no {source.format}; {other}; correct format = "{source.format}"'
         )
+
+
+def refused(content: Content, source: Source) -> str | None:
+    """The same as a line without the file's name; None where it is nothing to refuse."""
+    try:
+        refuse_unread(content, source)
+    except OperatorError as error:
+        return str(error).removeprefix(f"{content.name}: ")
+    return None
 
 
 def with_damage(

@@ -16,6 +16,7 @@ from matching.intake.content import Content
 from matching.intake.csv_text import Delimited
 from matching.intake.damage import LOST, refuse_unread, with_damage
 from matching.intake.json_text import JsonLines
+from matching.intake.limits import refuse_wide
 from matching.intake.parquet import ParquetFile
 from matching.intake.pieces import ROW_NO, START, Batch, Format, Piece, Position
 from matching.intake.sheets import Workbook
@@ -102,7 +103,9 @@ def portions(
 
 def column_names(content: Content, source: Source, part: str = "") -> list[str]:
     """Source columns without reading the whole file; JSONL: those of its first block."""
-    return FORMATS[source.format].columns(content, source, part)
+    names = FORMATS[source.format].columns(content, source, part)
+    refuse_wide(content.name, len(names))
+    return names
 
 
 def sample(content: Content, source: Source, part: str = "") -> Batch | None:

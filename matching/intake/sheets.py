@@ -32,9 +32,10 @@ from matching.intake import archives, streams
 from matching.intake.blocks import blanks_null
 from matching.intake.content import Content
 from matching.intake.csv_text import _distinct as distinct_names
+from matching.intake.limits import COLUMNS_MAX
 from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, Piece, Position
 from matching.intake.signs import workbook_kind
-from matching.intake.workbook_parts import COLUMNS_MAX, refuse_costly
+from matching.intake.workbook_parts import refuse_costly
 from matching.sources import Source
 
 __all__ = ["Workbook"]

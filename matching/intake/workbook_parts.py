@@ -15,12 +15,13 @@ from numba import njit  # type: ignore[import-untyped,unused-ignore]
 from matching.errors import OperatorError
 from matching.intake import archives
 from matching.intake.content import Content
+from matching.intake.limits import COLUMNS_MAX
 from matching.intake.zips import Entry
 
-__all__ = ["COLUMNS_MAX", "ROWS_MAX", "refuse_costly"]
+__all__ = ["ROWS_MAX", "refuse_costly"]
 
-COLUMNS_MAX, ROWS_MAX = 16_384, 1_048_576
-"""Excel's limits; LibreOffice has the same."""
+ROWS_MAX = 1_048_576
+"""Excel's limit, as that of columns; LibreOffice has the same."""
 CELLS_MAX = 64 << 20
 """In the rectangle around all used cells: calamine takes 32 bytes each, so 2 GiB."""
 XML_BYTES_MAX = 8 << 30
