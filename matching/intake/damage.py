@@ -22,7 +22,7 @@ from matching.sources import TEXT_FORMATS, Source
 __all__ = ["LOST", "refuse_unread", "refused", "with_damage"]
 
 LOST = "{}: damaged from its first byte on; deliver it again"
-SEALED = frozenset({"encrypted"})
+SEALED = frozenset({"sealed"})
 """Formats of which nobody reads a byte."""
 WHOLE = frozenset({"parquet", "xlsx", "xls", "ods"})
 """Formats that a reader can only take apart from their end."""

@@ -180,6 +180,7 @@ class _Inflate:
 
     def __init__(self, window: int) -> None:
         self._zlib = zlib.decompressobj(window)
+        self._left = b""
 
     @property
     def eof(self) -> bool:
@@ -187,14 +188,25 @@ class _Inflate:
 
     @property
     def unused_data(self) -> bytes:
-        return self._zlib.unused_data
+        return self._zlib.unused_data + self._left
 
     @property
     def needs_input(self) -> bool:
-        return not self._zlib.unconsumed_tail
+        return not self._left
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
+        data = self._left + data
+        if max_length > 1:
+            found = self._zlib.decompress(data, max_length)
+            self._left = self._zlib.unconsumed_tail
+            return found
+        at, found = 0, self._zlib.decompress(b"", 1)
+        while not found and at < len(data) and not self.eof:
+            # by single bytes: zlib gives nothing of a call that meets a wrong checksum
+            found = self._zlib.decompress(data[at : at + 1], 1)
+            at += not self._zlib.unconsumed_tail
+        self._left = data[at:]
+        return found
 
 
 def _codec(name: str) -> Callable[[_Source, _Steps], Iterator[bytes]]:
