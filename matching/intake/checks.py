@@ -15,6 +15,7 @@ import polars as pl
 from matching.errors import OperatorError
 from matching.intake import roster
 from matching.intake.content import Content, members
+from matching.intake.damage import refused
 from matching.intake.delivered import Delivered, contents, matches, resolve, wanted_parts
 from matching.intake.fixed import layout_problems
 from matching.intake.joins import other_table
@@ -102,7 +103,7 @@ def _owner_problems(
 def _file_problems(
     settings: IntakeSettings, where: str, content: Content, source: Source
 ) -> Iterator[str]:
-    unreadable = _unreadable(content, source)
+    unreadable = _refused(content, source) or _unreadable(content, source)
     if unreadable:
         yield f"{where}: {unreadable}"
         return
@@ -131,6 +132,14 @@ def _unreadable(content: Content, source: Source) -> str | None:
     if not content.head(1):
         return "empty file; remove it from the incident file or deliver it again"
     return encoding_problem(content, source.encoding) if source.format in TEXT_FORMATS else None
+
+
+def _refused(content: Content, source: Source) -> str | None:
+    """Why bytes that are there are nothing for this format."""
+    if source.format == SEALED:
+        return None
+    there = content.path.is_file() and os.access(content.path, os.R_OK)
+    return refused(content, source) if there else None
 
 
 def _part_problems(settings: IntakeSettings, where: str, delivered: Delivered) -> Iterator[str]:

@@ -15,6 +15,7 @@ import pyarrow.csv as pa_csv
 from matching.errors import OperatorError
 from matching.intake.blocks import Block, blanks_null, blocks
 from matching.intake.content import Content
+from matching.intake.limits import refuse_wide
 from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
 from matching.intake.records import REASONS, Dialect, blank_out, find_records
 from matching.intake.text import EMPTY, utf8_blocks
@@ -26,6 +27,7 @@ __all__ = ["Delimited", "csv_dialect", "csv_header", "parsed_csv"]
 
 HEADER_BYTES = 1 << 20
 """No header, and no title above one, is longer."""
+csv.field_size_limit(HEADER_BYTES)
 
 
 _REPEATED = REASONS.index("repeated_header")
@@ -109,6 +111,12 @@ def csv_header(content: Content, source: Source) -> tuple[list[str], int]:
     )
     if not records.starts.size:
         raise OperatorError(EMPTY.format(content.name))
+    if above + int(records.ends[0]) >= HEADER_BYTES:
+        raise OperatorError(
+            f"{content.name}: its first line is longer than {HEADER_BYTES >> 20} MiB; correct format,"
+            " encoding, delimiter or quote, or deliver it again"
+        )
+    refuse_wide(content.name, int(records.fields[0]))
     if not source.header:
         return [f"c{number}" for number in range(int(records.fields[0]))], above
     first, end = above + int(records.starts[0]), above + int(records.ends[0])

@@ -23,7 +23,7 @@ from matching.errors import OperatorError
 from matching.intake.content import Content
 from matching.intake.memo import Memo, memo_of
 from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, Piece, Position
-from matching.intake.records import mark_undecodable
+from matching.intake.undecodable import mark_undecodable
 from matching.sources import Source
 
 __all__ = ["DbfTable"]

@@ -24,7 +24,7 @@ from matching.intake.json_tokens import (
 )
 from matching.intake.json_values import by_path, column
 from matching.intake.pieces import ROW_NO, Batch
-from matching.intake.records import mark_undecodable
+from matching.intake.undecodable import mark_undecodable
 
 __all__ = ["Found", "columns_found", "parsed"]
 

@@ -14,13 +14,16 @@ from typing import Final
 from matching.errors import OperatorError
 from matching.intake.content import Content
 from matching.intake.csv_text import Delimited
+from matching.intake.damage import LOST, refuse_unread, with_damage
 from matching.intake.dbf import DbfTable
 from matching.intake.fixed import FixedWidth
 from matching.intake.json_text import JsonLines, JsonText
+from matching.intake.limits import refuse_wide
 from matching.intake.mail import MailBox, SingleMessage
 from matching.intake.parquet import ParquetFile
 from matching.intake.pieces import ROW_NO, START, Batch, Format, Piece, Position
 from matching.intake.sealed import Sealed
+from matching.intake.sheets import Workbook
 from matching.intake.text import EMPTY
 from matching.sources import SEALED, Source
 
@@ -50,6 +53,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "dbf": DbfTable(),
         "mbox": MailBox(),
         "eml": SingleMessage(),
+        **dict.fromkeys(("xlsx", "xls", "ods"), Workbook()),
     }
 )
 """What intake reads, by `format` of the incident file."""
@@ -73,7 +77,11 @@ class Portion:
 
 
 def parts(content: Content, source: Source) -> tuple[str, ...]:
-    """Tables or sheets of a file, in order; `("",)` where it is one table."""
+    """Tables or sheets of a file, in order; `("",)` where it is one table.
+
+    Raises OperatorError where the bytes are encrypted or of another kind than `format` says.
+    """
+    refuse_unread(content, source)
     return FORMATS[source.format].parts(content, source)
 
 
@@ -105,7 +113,9 @@ def portions(
 
 def column_names(content: Content, source: Source, part: str = "") -> list[str]:
     """Source columns without reading the whole file; JSONL: those of its first block."""
-    return FORMATS[source.format].columns(content, source, part)
+    names = FORMATS[source.format].columns(content, source, part)
+    refuse_wide(content.name, len(names))
+    return names
 
 
 def sample(content: Content, source: Source, part: str = "") -> Batch | None:
@@ -117,6 +127,13 @@ def sample(content: Content, source: Source, part: str = "") -> Batch | None:
 def _pieces(
     content: Content, source: Source, part: str, start: Position, *, size: int | None = None
 ) -> Iterator[Piece]:
-    if source.format != SEALED and not content.head(1):
-        raise OperatorError(EMPTY.format(content.name))
-    return FORMATS[source.format].pieces(content, source, part, start, size=size)
+    if source.format == SEALED:
+        return iter(())
+    if not content.head(1):
+        raise OperatorError((LOST if content.damage() else EMPTY).format(content.name))
+    return with_damage(
+        content,
+        source,
+        start,
+        lambda: FORMATS[source.format].pieces(content, source, part, start, size=size),
+    )

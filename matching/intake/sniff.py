@@ -40,6 +40,8 @@ def encoding_problem(content: Content, encoding: str) -> str | None:
             else f'is not {said}; set encoding = "utf-8"'
         )
     nul = sample.count(0)
+    if nul == len(sample):
+        return "holds nothing but NUL bytes where it begins; deliver it again"
     if nul > NUL_SHARE * len(sample):
         order = "le" if sample[1::2].count(0) >= sample[0::2].count(0) else "be"
         return f'byte {sample.index(0)} is NUL, as in UTF-16; set encoding = "utf-16-{order}"'

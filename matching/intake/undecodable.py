@@ -13,7 +13,7 @@ from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.intake.records import REASONS, Records
 
-__all__ = ["MIXED", "recoded", "recoded_bytes", "with_undecodable"]
+__all__ = ["MIXED", "mark_undecodable", "recoded", "recoded_bytes", "with_undecodable"]
 
 MIXED = "mixed"
 """`encoding` of a file that is UTF-8 here and CP1252 there."""
@@ -41,8 +41,13 @@ _TEXTS, _WIDTHS = _cp1252()
 def with_undecodable(data: _Bytes, records: Records) -> Records:
     """The records, those that hold bytes which are no UTF-8 marked as rejects."""
     if not _sound(data[: records.consumed]):
-        _mark(data, records.starts, records.ends, records.reasons, _UNDECODABLE)
+        mark_undecodable(data, records.starts, records.ends, records.reasons)
     return records
+
+
+def mark_undecodable(data: _Bytes, starts: Any, ends: Any, reasons: Any) -> None:
+    """Set the reason of every record that holds bytes which are no UTF-8."""
+    _mark(data, starts, ends, reasons, _UNDECODABLE)
 
 
 def recoded(data: _Bytes, records: Records) -> tuple[_Bytes, Records, int]:
