@@ -17,6 +17,7 @@ from matching.intake.csv_text import Delimited
 from matching.intake.json_text import JsonLines
 from matching.intake.parquet import ParquetFile
 from matching.intake.pieces import ROW_NO, START, Batch, Format, Piece, Position
+from matching.intake.sql import SqlDump
 from matching.intake.text import EMPTY
 from matching.sources import Source
 
@@ -35,7 +36,13 @@ __all__ = [
 ]
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
-    {"csv": Delimited(), "tsv": Delimited(), "jsonl": JsonLines(), "parquet": ParquetFile()}
+    {
+        "csv": Delimited(),
+        "tsv": Delimited(),
+        "jsonl": JsonLines(),
+        "parquet": ParquetFile(),
+        "sql": SqlDump(),
+    }
 )
 """What intake reads, by `format` of the incident file."""
 PORTION_ROWS = 500_000

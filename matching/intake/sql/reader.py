@@ -1,0 +1,227 @@
+"""The rows of a dump: runs of the layout, taken apart column by column, in any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from matching.intake.content import Content
+from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, Piece, Position
+from matching.intake.sql import scan
+from matching.intake.sql.expressions import evaluated
+from matching.intake.sql.layout import (
+    COPIED,
+    INSERTED,
+    REASONS,
+    REJECTED,
+    Layout,
+    reason_number,
+)
+from matching.intake.sql.lexer import BACKSLASH, EXPRESSION
+from matching.intake.sql.values import column_text, decoding_table
+from matching.intake.sql.windows import is_raw, layout_of, text_of
+from matching.intake.text import byte_order_mark, char_widths
+from matching.sources import Source
+
+__all__ = ["SqlDump"]
+
+PIECE_BYTES = 4 << 20
+"""Of rows in one piece: some 20,000 of usual width."""
+
+
+class SqlDump:
+    """A dump of MySQL, MariaDB, PostgreSQL, SQLite or SQL Server, or a script of INSERT statements.
+
+    `columns` are those that its rows fill; c0, c1 ... where neither a list nor a CREATE TABLE names them.
+    """
+
+    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
+        """Tables with rows, in order; all that are created where none has any."""
+        return layout_of(content, source).parts
+
+    def columns(self, content: Content, source: Source, part: str) -> list[str]:
+        """Columns of a table."""
+        layout = layout_of(content, source)
+        return list(layout.part_columns[layout.parts.index(part)])
+
+    def pieces(
+        self,
+        content: Content,
+        source: Source,
+        part: str,
+        start: Position = START,
+        *,
+        size: int | None = None,
+    ) -> Iterator[Piece]:
+        """Runs of rows of a table, with what stands around them."""
+        layout = layout_of(content, source)
+        columns = layout.part_columns[layout.parts.index(part)]
+        encoding = _Encoding(source.encoding, _mark(content, source.encoding))
+        of_part = layout.of_part(part)
+        runs = of_part[layout.end[of_part] > start.offset]
+        if start.offset == 0:
+            runs = of_part
+        rows = start.row
+        with content.open() as stream:
+            for group in _groups(layout, runs, size or PIECE_BYTES):
+                taken = [_taken(layout, int(run), stream) for run in group]
+                end = Position(int(layout.end[group[-1]]), rows + int(layout.rows[group].sum()))
+                yield Piece(end, partial(_batch, layout, taken, columns, rows, encoding))
+                rows = end.row
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    name: str
+    mark: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run and, where it holds rows, its bytes."""
+
+    number: int
+    data: bytes
+
+
+def _mark(content: Content, encoding: str) -> bytes:
+    return byte_order_mark(content, "utf-8" if encoding == "mixed" else encoding)
+
+
+def _groups(layout: Layout, runs: Any, size: int) -> Iterator[Any]:
+    """Runs that make a piece: as many as hold `size` bytes of rows, and what follows them unread."""
+    weight = np.where(layout.kind[runs] == REJECTED, 64, 0)
+    holding = (layout.kind[runs] == INSERTED) | (layout.kind[runs] == COPIED)
+    weight = np.where(holding, layout.end[runs] - layout.start[runs], weight)
+    first, sum_ = 0, 0
+    for place, own in enumerate(weight.tolist()):
+        if sum_ and sum_ + own > size:
+            yield runs[first:place]
+            first, sum_ = place, 0
+        sum_ += own
+    if first < runs.size:
+        yield runs[first:]
+
+
+def _taken(layout: Layout, run: int, stream: Any) -> _Run:
+    if layout.kind[run] not in (INSERTED, COPIED) or layout.rows[run] == 0:
+        return _Run(run, b"")
+    start = int(layout.start[run])
+    stream.seek(start)
+    return _Run(run, stream.read(int(layout.end[run]) - start))
+
+
+def _batch(
+    layout: Layout, runs: list[_Run], columns: tuple[str, ...], first_row: int, encoding: _Encoding
+) -> Batch:
+    """All runs of a piece; the same rows whatever pieces they come in."""
+    frames = [pl.DataFrame(schema={**dict.fromkeys(columns, pl.String), ROW_NO: pl.Int64})]
+    rejects, covered, guessed, row = [NO_REJECTS], 0, 0, first_row
+    for run in runs:
+        number = run.number
+        start, rows = int(layout.start[number]), int(layout.rows[number])
+        covered += int(layout.end[number]) - start
+        if layout.kind[number] == REJECTED:
+            rejects.append(_rejected([row], [start], [int(layout.reason[number])]))
+        elif rows:
+            found = _rows(layout, run, row, encoding)
+            frames.append(found.rows)
+            rejects.append(found.rejects)
+            guessed += found.guessed
+        row += rows
+    return Batch(pl.concat(frames, how="diagonal").rechunk(), pl.concat(rejects), covered, guessed)
+
+
+def _rejected(row_no: Any, offset: Any, reason: Any) -> pl.DataFrame:
+    frame = pl.DataFrame({"row_no": row_no, "offset": offset}, schema_overrides=NO_REJECTS.schema)
+    names = pl.Series("reason", REASONS).gather(pl.Series(reason, dtype=pl.UInt32))
+    return frame.select(
+        pl.col("row_no").cast(pl.Int64), pl.col("offset").cast(pl.Int64), names.alias("reason")
+    )
+
+
+def _rows(layout: Layout, run: _Run, first_row: int, encoding: _Encoding) -> Batch:
+    """Rows of one run: those with as many values as columns, of sound bytes, without NUL."""
+    head, rows = int(layout.head[run.number]), int(layout.rows[run.number])
+    columns, binary = layout.columns[head], layout.binary[head]
+    text = text_of(run.data, encoding.name, encoding.mark)
+    buf = np.frombuffer(text, np.uint8)
+    room = buf.size // 2 + 1 if len(columns) > 1 else rows
+    room = min(room, rows * len(columns))
+    starts, counts = np.empty(rows, np.int64), np.empty(rows, np.int32)
+    first, last = np.empty(room, np.int32), np.empty(room, np.int32)
+    kind = np.empty(room, np.int8)
+    copy = layout.heads[head].copy
+    if copy:
+        found = scan.copy_rows(buf, buf.size, len(columns), starts, counts, first, last, kind)
+    else:
+        found = scan.insert_rows(
+            buf, 0, buf.size, layout.dialect.flags, int(layout.state[run.number]),
+            np.frombuffer(layout.heads[head].text, np.uint8), buf.size + 1, len(columns),
+            starts, counts, first, last, kind,
+        )[3]  # fmt: skip
+    if found != rows:
+        raise AssertionError(f"{rows} rows found, {found} read")
+    reasons = np.zeros(rows, np.uint8)
+    reasons[counts < len(columns)] = reason_number("short_row")
+    reasons[counts > len(columns)] = reason_number("long_row")
+    good = np.flatnonzero(reasons == 0)
+    made: list[pl.Series] = []
+    foreign = np.zeros(good.size, np.bool_)
+    wide = len(columns)
+    table = decoding_table(encoding.name)
+    for place, name in enumerate(columns):
+        own = slice(place, good.size * wide, wide)
+        column = column_text(
+            buf, first[own], last[own], kind[own], copy=copy,
+            backslash=layout.dialect.flags & BACKSLASH != 0, binary=name in binary,
+            table=table, mixed=encoding.name == "mixed",
+        )  # fmt: skip
+        reasons[good[column.bad]] = reason_number("undecodable_bytes")
+        foreign |= column.foreign
+        made.append(_evaluated(column.text, kind[own]).alias(name))
+    if text.find(b"\0") >= 0:
+        _mark_nul(buf, starts, reasons)
+    bad = np.flatnonzero(reasons)
+    frame = pl.DataFrame([*made, pl.Series(ROW_NO, first_row + good, pl.Int64)])
+    sound = reasons[good] == 0
+    frame = frame.filter(pl.Series(sound)) if bad.size else frame
+    offsets = int(layout.start[run.number]) + _delivered(buf, starts[bad], encoding)
+    return Batch(
+        frame, _rejected(first_row + bad, offsets, reasons[bad]), 0, int((foreign & sound).sum())
+    )
+
+
+def _evaluated(text: pl.Series, kind: Any) -> pl.Series:
+    """The column with its expressions as what they stand for."""
+    called = np.flatnonzero(kind == EXPRESSION)
+    if not called.size:
+        return text
+    written = text.gather(called)
+    made = evaluated(written.fill_null(""))
+    return text.scatter(pl.Series(called), made)
+
+
+def _mark_nul(buf: Any, starts: Any, reasons: Any) -> None:
+    """Rows with a byte of NUL between their brackets."""
+    places = np.flatnonzero(buf == 0)
+    rows = np.searchsorted(starts, places, side="right") - 1
+    hit = np.unique(rows[rows >= 0])
+    hit = hit[reasons[hit] == 0]
+    reasons[hit] = reason_number("nul_byte")
+
+
+def _delivered(buf: Any, starts: Any, encoding: _Encoding) -> Any:
+    """Offsets within the run, in delivered bytes."""
+    if is_raw(encoding.name):
+        return starts
+    widths = char_widths(encoding.name)
+    if widths is None:
+        return starts
+    before = np.concatenate(([0], np.cumsum(widths[buf], dtype=np.int64)))
+    return before[starts]

@@ -1,0 +1,323 @@
+"""Values of one column as Arrow text: unquoted, escapes undone, blanks null, bytes that are no text as 0x."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+from matching.intake.records import _character
+from matching.intake.sql.lexer import (
+    EXPRESSION,
+    HEX,
+    NULL,
+    PLAIN,
+    TEXT,
+    TEXT_BINARY,
+    TEXT_ESCAPED,
+)
+
+__all__ = ["Column", "column_text", "decoding_table"]
+
+SOUND, FOREIGN, WRONG = 0, 1, 2
+"""Of a value's bytes: of the file's encoding, read as CP1252 in a mixed file, of no encoding."""
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
+_HEX_SIGNS: Final = np.frombuffer(b"0123456789ABCDEF", np.uint8)
+
+
+class Column:
+    """Text of one column; `bad` rows hold bytes of no encoding, `foreign` ones CP1252."""
+
+    __slots__ = ("bad", "foreign", "text")
+
+    def __init__(self, text: pl.Series, bad: Any, foreign: Any) -> None:
+        self.text, self.bad, self.foreign = text, bad, foreign
+
+
+def decoding_table(encoding: str) -> Any:
+    """UTF-8 of every byte, four places each, its length last; None where the file is UTF-8 as lexed."""
+    if encoding == "mixed":
+        encoding = "cp1252"
+    elif codecs.lookup(encoding).name.startswith("utf"):
+        return None
+    table = np.zeros((256, 4), np.uint8)
+    for byte in range(256):
+        text = bytes([byte]).decode(encoding, "ignore").encode()
+        table[byte, : len(text)] = np.frombuffer(text, np.uint8)
+        table[byte, 3] = len(text)
+    return table
+
+
+def column_text(
+    buf: Any, first: Any, last: Any, kind: Any, *, copy: bool, backslash: bool, binary: bool,
+    table: Any, mixed: bool,
+) -> Column:  # fmt: skip
+    """One column of some rows, whose values lie in `buf` at first:last. `binary`: declared to hold bytes."""
+    rows = first.size
+    room = int(_room(first, last, kind, binary))
+    out, ends = np.empty(room, np.uint8), np.empty(rows + 1, np.int64)
+    valid, plain = np.empty(rows, np.bool_), np.empty(rows, np.bool_)
+    foreign_bytes = _build(buf, first, last, kind, copy, backslash, binary, out, ends, valid, plain)
+    state = np.zeros(rows, np.uint8)
+    if foreign_bytes and table is None:
+        _check(out, ends, valid, plain, state)
+    elif foreign_bytes:
+        new = np.empty(3 * int(ends[-1]) + 1, np.uint8)
+        out, ends = new, _transcode(out, ends, plain, table, mixed, new, state)
+    if foreign_bytes:
+        _null_wide_blanks(out, ends, valid)
+        valid &= state != WRONG
+    bits = np.packbits(valid, bitorder="little")
+    array = pa.LargeStringArray.from_buffers(
+        rows, pa.py_buffer(ends), pa.py_buffer(out), pa.py_buffer(bits)
+    )
+    return Column(pl.Series(pl.from_arrow(array)), state == WRONG, state == FOREIGN)
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _room(first: Any, last: Any, kind: Any, binary: bool) -> int:
+    """Bytes that the values can take at most: bytes as digits take two each."""
+    room = 0
+    for row in range(first.size):
+        size = last[row] - first[row]
+        doubled = kind[row] == TEXT_BINARY or (binary and kind[row] in (TEXT, TEXT_ESCAPED))
+        room += 2 * size + 2 if doubled else size + 3
+    return room
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _build(  # noqa: C901, PLR0917 - one loop over all kinds of values
+    buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, binary: bool,
+    out: Any, ends: Any, valid: Any, plain: Any,
+) -> bool:  # fmt: skip
+    """Write the values one after the other; says whether any byte is beyond ASCII."""
+    at, foreign = 0, False
+    ends[0] = 0
+    for row in range(first.size):
+        begin, end, what = first[row], last[row], kind[row]
+        start = at
+        is_bytes = what == TEXT_BINARY or (binary and what in (TEXT, TEXT_ESCAPED))
+        plain[row] = False
+        blank, beyond = True, 0
+        if what == NULL:
+            pass
+        elif what == HEX:
+            at = _unhex(buf, begin, end, out, at)
+            is_bytes = True
+        elif what in (TEXT, PLAIN, EXPRESSION):
+            for place in range(begin, end):
+                byte = buf[place]
+                out[at] = byte
+                at += 1
+                blank &= byte == 32 or (9 <= byte <= 13)
+                beyond |= byte
+        else:
+            at = _unescaped(buf, begin, end, copy, backslash, buf[begin - 1], out, at)
+            for place in range(start, at):
+                blank &= out[place] == 32 or (9 <= out[place] <= 13)
+                beyond |= out[place]
+        if is_bytes and at > start:
+            blank = False
+            beyond = 0
+            if not _is_text(out, start, at):
+                at = _as_digits(out, start, at)
+                plain[row] = True
+            for place in range(start, at):
+                beyond |= out[place]
+            plain[row] = True  # its bytes are checked, whatever the file's encoding
+        if what == NULL or blank:
+            valid[row] = False
+            at = start
+        else:
+            valid[row] = True
+            foreign |= beyond >= 128
+        ends[row + 1] = at
+    return foreign
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _unescaped(
+    buf: Any, begin: int, end: int, copy: bool, backslash: bool, quote: int, out: Any, at: int
+) -> int:  # fmt: skip
+    """The text between quotes, or of a field of COPY, without its escapes."""
+    place = begin
+    while place < end:
+        byte = buf[place]
+        if byte == 92 and (backslash or copy) and place + 1 < end:
+            sign = buf[place + 1]
+            place += 2
+            if copy and 48 <= sign <= 55:
+                value, digits = sign - 48, 1
+                while place < end and digits < 3 and 48 <= buf[place] <= 55:
+                    value = value * 8 + buf[place] - 48
+                    place += 1
+                    digits += 1
+                byte = value & 255
+            elif copy and sign == 120 and place < end and _digit(buf[place]) >= 0:
+                value = _digit(buf[place])
+                place += 1
+                if place < end and _digit(buf[place]) >= 0:
+                    value = value * 16 + _digit(buf[place])
+                    place += 1
+                byte = value
+            else:
+                if not copy and (sign == 37 or sign == 95):  # a backslash stays before % and _
+                    out[at] = 92
+                    at += 1
+                byte = _escape(sign, copy)
+        else:
+            if not copy and byte == quote and place + 1 < end and buf[place + 1] == quote:
+                place += 1
+            place += 1
+        out[at] = byte
+        at += 1
+    return at
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _escape(sign: int, copy: bool) -> int:
+    if sign == 110:
+        return 10
+    if sign == 114:
+        return 13
+    if sign == 116:
+        return 9
+    if sign == 98:
+        return 8
+    if copy:
+        return 12 if sign == 102 else 11 if sign == 118 else sign
+    return 0 if sign == 48 else 26 if sign == 90 else sign
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _digit(byte: int) -> int:
+    if 48 <= byte <= 57:
+        return byte - 48
+    if 65 <= byte <= 70:
+        return byte - 55
+    return byte - 87 if 97 <= byte <= 102 else -1
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _unhex(buf: Any, begin: int, end: int, out: Any, at: int) -> int:
+    """Digits as bytes; what is no whole number of bytes has a zero before it."""
+    if (end - begin) % 2:
+        out[at] = _digit(buf[begin])
+        at += 1
+        begin += 1
+    for place in range(begin, end, 2):
+        out[at] = (_digit(buf[place]) << 4) | (_digit(buf[place + 1]) & 15)
+        at += 1
+    return at
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _is_text(out: Any, begin: int, end: int) -> bool:
+    """UTF-8 without control characters but tab and line breaks."""
+    place = begin
+    while place < end:
+        byte = out[place]
+        if byte < 32 and byte not in (9, 10, 13):
+            return False
+        width = _character(out, place, end)
+        if width == 0 or byte == 127:
+            return False
+        place += width
+    return True
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _as_digits(out: Any, begin: int, end: int) -> int:
+    """Overwrite bytes by 0x and their digits, from the last on."""
+    size = end - begin
+    for number in range(size - 1, -1, -1):
+        byte = out[begin + number]
+        out[begin + 2 + 2 * number + 1] = _HEX_SIGNS[byte & 15]
+        out[begin + 2 + 2 * number] = _HEX_SIGNS[byte >> 4]
+    out[begin] = 48
+    out[begin + 1] = 120
+    return begin + 2 + 2 * size
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _sound(out: Any, begin: int, end: int) -> bool:
+    place = begin
+    while place < end:
+        width = _character(out, place, end)
+        if width == 0:
+            return False
+        place += width
+    return True
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _check(out: Any, ends: Any, valid: Any, plain: Any, state: Any) -> None:
+    """Mark values that are no UTF-8."""
+    for row in range(valid.size):
+        if valid[row] and not plain[row] and not _sound(out, ends[row], ends[row + 1]):
+            state[row] = WRONG
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _transcode(
+    out: Any, ends: Any, plain: Any, table: Any, mixed: bool, new: Any, state: Any
+) -> Any:  # fmt: skip
+    """Values of one byte a character as UTF-8; in a mixed file those that are not."""
+    new_ends, at = np.empty(ends.size, np.int64), 0
+    new_ends[0] = 0
+    for row in range(state.size):
+        keep = plain[row] or (mixed and _sound(out, ends[row], ends[row + 1]))
+        for place in range(ends[row], ends[row + 1]):
+            byte = out[place]
+            if keep or byte < 128:
+                new[at] = byte
+                at += 1
+                continue
+            if mixed:
+                state[row] = max(state[row], FOREIGN)
+            if table[byte, 3] == 0:
+                state[row] = WRONG
+            for sign in range(table[byte, 3]):
+                new[at] = table[byte, sign]
+                at += 1
+        new_ends[row + 1] = at
+    return new_ends
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _null_wide_blanks(out: Any, ends: Any, valid: Any) -> None:
+    """Null what holds nothing but white space, the wide kinds too."""
+    for row in range(valid.size):
+        place, end = ends[row], ends[row + 1]
+        while place < end:
+            byte = out[place]
+            if byte == 32 or 9 <= byte <= 13:
+                place += 1
+            elif byte == 0xC2 and place + 1 < end and out[place + 1] in (0x85, 0xA0):
+                place += 2
+            elif (
+                byte in (0xE1, 0xE2, 0xE3)
+                and place + 2 < end
+                and _is_wide_blank(byte, out[place + 1], out[place + 2])
+            ):
+                place += 3
+            else:
+                break
+        if place == end:
+            valid[row] = False
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _is_wide_blank(first: int, second: int, third: int) -> bool:
+    """U+1680, U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F, U+3000."""
+    if first == 0xE1:
+        return second == 0x9A and third == 0x80
+    if first == 0xE3:
+        return second == 0x80 and third == 0x80
+    if second == 0x80:
+        return 0x80 <= third <= 0x8A or third in (0xA8, 0xA9, 0xAF)
+    return second == 0x81 and third == 0x9F
