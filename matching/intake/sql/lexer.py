@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.intake.sql.words import eight_bytes, first_of, marked
+
 __all__ = [
     "BACKSLASH", "BAD_QUOTE", "BROKEN", "EXPRESSION", "GO_LINES", "HEX", "MORE", "NESTED", "NULL",
     "PLAIN", "TEXT", "TEXT_BINARY", "TEXT_ESCAPED", "TUPLE_BYTES_MAX", "UNCLOSED",
@@ -144,6 +146,17 @@ def string_end(
     escaped = False
     limit = min(n, start + TUPLE_BYTES_MAX)
     while at < limit:
+        while at + 8 <= limit:
+            word = eight_bytes(buf, at)
+            marks = marked(word, quote)
+            if escapes:
+                marks |= marked(word, _BACK)
+            if marks:
+                at += first_of(marks)
+                break
+            at += 8
+        if at >= limit:
+            break
         byte = buf[at]
         if byte == quote:
             if at + 1 < n and buf[at + 1] == quote:

@@ -23,7 +23,13 @@ from matching.intake.sql.layout import (
     reason_number,
 )
 from matching.intake.sql.lexer import BACKSLASH, EXPRESSION
-from matching.intake.sql.values import column_text, decoding_table
+from matching.intake.sql.values import (
+    PADDING,
+    column_text,
+    decoding_table,
+    is_ascii,
+    is_sound,
+)
 from matching.intake.sql.windows import is_raw, layout_of, text_of
 from matching.intake.text import byte_order_mark, char_widths
 from matching.sources import Source
@@ -86,7 +92,8 @@ class _Run:
     """A run and, where it holds rows, its bytes."""
 
     number: int
-    data: bytes
+    data: Any
+    size: int
 
 
 def _mark(content: Content, encoding: str) -> bytes:
@@ -110,10 +117,18 @@ def _groups(layout: Layout, runs: Any, size: int) -> Iterator[Any]:
 
 def _taken(layout: Layout, run: int, stream: Any) -> _Run:
     if layout.kind[run] not in (INSERTED, COPIED) or layout.rows[run] == 0:
-        return _Run(run, b"")
+        return _Run(run, None, 0)
     start = int(layout.start[run])
+    size = int(layout.end[run]) - start
     stream.seek(start)
-    return _Run(run, stream.read(int(layout.end[run]) - start))
+    data = np.zeros(size + PADDING, np.uint8)
+    at = 0
+    while at < size:
+        got = stream.readinto(memoryview(data)[at:size])
+        if not got:
+            raise AssertionError(f"the dump became shorter: byte {start + at}")
+        at += got
+    return _Run(run, data, size)
 
 
 def _batch(
@@ -149,20 +164,19 @@ def _rows(layout: Layout, run: _Run, first_row: int, encoding: _Encoding) -> Bat
     """Rows of one run: those with as many values as columns, of sound bytes, without NUL."""
     head, rows = int(layout.head[run.number]), int(layout.rows[run.number])
     columns, binary = layout.columns[head], layout.binary[head]
-    text = text_of(run.data, encoding.name, encoding.mark)
-    buf = np.frombuffer(text, np.uint8)
-    room = buf.size // 2 + 1 if len(columns) > 1 else rows
+    buf, n = _lexed(run, encoding)
+    room = n // 2 + 1 if len(columns) > 1 else rows
     room = min(room, rows * len(columns))
     starts, counts = np.empty(rows, np.int64), np.empty(rows, np.int32)
     first, last = np.empty(room, np.int32), np.empty(room, np.int32)
     kind = np.empty(room, np.int8)
     copy = layout.heads[head].copy
     if copy:
-        found = scan.copy_rows(buf, buf.size, len(columns), starts, counts, first, last, kind)
+        found = scan.copy_rows(buf, n, len(columns), starts, counts, first, last, kind)
     else:
         found = scan.insert_rows(
-            buf, 0, buf.size, layout.dialect.flags, int(layout.state[run.number]),
-            np.frombuffer(layout.heads[head].text, np.uint8), buf.size + 1, len(columns),
+            buf, 0, n, layout.dialect.flags, int(layout.state[run.number]),
+            np.frombuffer(layout.heads[head].text, np.uint8), n + 1, len(columns),
             starts, counts, first, last, kind,
         )[3]  # fmt: skip
     if found != rows:
@@ -175,26 +189,39 @@ def _rows(layout: Layout, run: _Run, first_row: int, encoding: _Encoding) -> Bat
     foreign = np.zeros(good.size, np.bool_)
     wide = len(columns)
     table = decoding_table(encoding.name)
+    unlike = table is not None and encoding.name != "mixed"
+    sound = bool(is_ascii(buf, n) if unlike else is_sound(buf, n))
     for place, name in enumerate(columns):
         own = slice(place, good.size * wide, wide)
         column = column_text(
             buf, first[own], last[own], kind[own], copy=copy,
             backslash=layout.dialect.flags & BACKSLASH != 0, binary=name in binary,
-            table=table, mixed=encoding.name == "mixed",
+            table=table, mixed=encoding.name == "mixed", sound=sound,
         )  # fmt: skip
         reasons[good[column.bad]] = reason_number("undecodable_bytes")
         foreign |= column.foreign
         made.append(_evaluated(column.text, kind[own]).alias(name))
-    if text.find(b"\0") >= 0:
-        _mark_nul(buf, starts, reasons)
+    if not buf[:n].all():
+        _mark_nul(buf[:n], starts, reasons)
     bad = np.flatnonzero(reasons)
     frame = pl.DataFrame([*made, pl.Series(ROW_NO, first_row + good, pl.Int64)])
     sound = reasons[good] == 0
     frame = frame.filter(pl.Series(sound)) if bad.size else frame
-    offsets = int(layout.start[run.number]) + _delivered(buf, starts[bad], encoding)
+    offsets = int(layout.start[run.number]) + _delivered(buf[:n], starts[bad], encoding)
     return Batch(
         frame, _rejected(first_row + bad, offsets, reasons[bad]), 0, int((foreign & sound).sum())
     )
+
+
+def _lexed(run: _Run, encoding: _Encoding) -> tuple[Any, int]:
+    """The run as it is lexed, PADDING behind it; read-only, as all that compiled code is made for."""
+    buf, n = run.data, run.size
+    if not is_raw(encoding.name):
+        text = text_of(buf[:n].tobytes(), encoding.name, encoding.mark)
+        buf, n = np.frombuffer(text + bytes(PADDING), np.uint8), len(text)
+    buf = buf.view()
+    buf.flags.writeable = False
+    return buf, n
 
 
 def _evaluated(text: pl.Series, kind: Any) -> pl.Series:

@@ -20,8 +20,12 @@ from matching.intake.sql.lexer import (
     TEXT_BINARY,
     TEXT_ESCAPED,
 )
+from matching.intake.sql.words import HIGH_BITS, eight_bytes
 
-__all__ = ["Column", "column_text", "decoding_table"]
+__all__ = ["PADDING", "Column", "column_text", "decoding_table", "is_ascii", "is_sound"]
+
+PADDING = 16
+"""Bytes behind what is looked at, so that eight can be loaded at once."""
 
 SOUND, FOREIGN, WRONG = 0, 1, 2
 """Of a value's bytes: of the file's encoding, read as CP1252 in a mixed file, of no encoding."""
@@ -54,11 +58,36 @@ def decoding_table(encoding: str) -> Any:
 
 def column_text(
     buf: Any, first: Any, last: Any, kind: Any, *, copy: bool, backslash: bool, binary: bool,
+    table: Any, mixed: bool, sound: bool,
+) -> Column:  # fmt: skip
+    """One column of some rows, whose values lie in `buf` at first:last. `binary`: declared to hold bytes.
+
+    `sound`: all of `buf` is text as Arrow wants it, so that values are views of it. It has PADDING behind.
+    """
+    if not sound:
+        return _decoded(
+            buf, first, last, kind, copy=copy, backslash=backslash, binary=binary,
+            table=table, mixed=mixed,
+        )  # fmt: skip
+    rows = first.size
+    views, state = np.empty((rows, 2), np.uint64), np.zeros(rows, np.uint8)
+    valid = np.empty(rows, np.bool_)
+    made = np.empty(int(_room(first, last, kind, binary, False)) + PADDING, np.uint8)  # noqa: FBT003
+    _view(buf, first, last, kind, copy, backslash, binary, views, valid, made, state)
+    bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    array = pa.Array.from_buffers(
+        pa.string_view(), rows, [bits, *(pa.py_buffer(part) for part in (views, buf, made))]
+    )
+    return Column(pl.Series(pl.from_arrow(array)), state == WRONG, np.zeros(rows, np.bool_))
+
+
+def _decoded(
+    buf: Any, first: Any, last: Any, kind: Any, *, copy: bool, backslash: bool, binary: bool,
     table: Any, mixed: bool,
 ) -> Column:  # fmt: skip
-    """One column of some rows, whose values lie in `buf` at first:last. `binary`: declared to hold bytes."""
+    """The same where bytes are of another encoding, or of none: every value is copied and looked at."""
     rows = first.size
-    room = int(_room(first, last, kind, binary))
+    room = int(_room(first, last, kind, binary, True))  # noqa: FBT003
     out, ends = np.empty(room, np.uint8), np.empty(rows + 1, np.int64)
     valid, plain = np.empty(rows, np.bool_), np.empty(rows, np.bool_)
     foreign_bytes = _build(buf, first, last, kind, copy, backslash, binary, out, ends, valid, plain)
@@ -79,13 +108,117 @@ def column_text(
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def _room(first: Any, last: Any, kind: Any, binary: bool) -> int:
-    """Bytes that the values can take at most: bytes as digits take two each."""
+def is_sound(buf: Any, n: int) -> bool:
+    """`buf[:n]` is UTF-8."""
+    at = 0
+    while at < n:
+        if at + 8 <= n and eight_bytes(buf, at) & HIGH_BITS == 0:
+            at += 8
+            continue
+        width = _character(buf, at, n)
+        if width == 0:
+            return False
+        at += width
+    return True
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def is_ascii(buf: Any, n: int) -> bool:
+    """No byte of `buf[:n]` is beyond ASCII."""
+    found = np.uint64(0)
+    at = 0
+    while at + 8 <= n:
+        found |= eight_bytes(buf, at)
+        at += 8
+    while at < n:
+        found |= np.uint64(buf[at]) << np.uint64(56)
+        at += 1
+    return bool(found & HIGH_BITS == 0)
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _view(  # noqa: PLR0917 - compiled code takes arguments by position
+    buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, binary: bool,
+    views: Any, valid: Any, made: Any, state: Any,
+) -> None:  # fmt: skip
+    """Views of the values as they stand; of what had escapes in `made`."""
+    used = 0
+    for row in range(first.size):
+        begin, end, what = first[row], last[row], kind[row]
+        views[row, 0], views[row, 1], valid[row] = 0, 0, False
+        if what == NULL or begin == end:
+            continue
+        is_bytes = what == TEXT_BINARY or (binary and what in (TEXT, TEXT_ESCAPED))
+        if what in (TEXT, PLAIN, EXPRESSION) and not is_bytes:
+            byte = buf[begin]
+            if (byte > 32 and byte < 128) or not _blank(buf, begin, end):
+                valid[row] = True
+                _put_view(buf, begin, end, 0, views, row)
+            continue
+        start = used
+        if what == HEX:
+            used = _unhex(buf, begin, end, made, used)
+            is_bytes = True
+        else:
+            used = _unescaped(buf, begin, end, copy, backslash, buf[begin - 1], made, used)
+        if is_bytes and not _is_text(made, start, used):
+            used = _as_digits(made, start, used)
+        elif not is_bytes and not _sound(made, start, used):
+            state[row] = WRONG
+            continue
+        if used > start and (is_bytes or not _blank(made, start, used)):
+            valid[row] = True
+            _put_view(made, start, used, 1, views, row)
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _put_view(buf: Any, begin: int, end: int, number: int, views: Any, row: int) -> None:
+    """Arrow's view of `buf[begin:end]`: up to 12 bytes in itself, else the first four and the place."""
+    size = end - begin
+    word = eight_bytes(buf, begin)
+    if size > 12:
+        low, high = word & np.uint64(0xFFFFFFFF), np.uint64(number) | (np.uint64(begin) << np.uint64(32))
+    else:
+        more = np.uint64(0)
+        if size < 8:
+            word &= (np.uint64(1) << np.uint64(8 * size)) - np.uint64(1)
+        elif size > 8:
+            more = eight_bytes(buf, begin + 8)
+            more &= (np.uint64(1) << np.uint64(8 * (size - 8))) - np.uint64(1)
+        low, high = word & np.uint64(0xFFFFFFFF), (word >> np.uint64(32)) | (more << np.uint64(32))
+    views[row, 0], views[row, 1] = np.uint64(size) | (low << np.uint64(32)), high
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _blank(out: Any, place: int, end: int) -> bool:
+    """Nothing but white space, the wide kinds too."""
+    while place < end:
+        byte = out[place]
+        if byte == 32 or 9 <= byte <= 13:
+            place += 1
+        elif byte == 0xC2 and place + 1 < end and out[place + 1] in (0x85, 0xA0):
+            place += 2
+        elif (
+            0xE1 <= byte <= 0xE3
+            and place + 2 < end
+            and _is_wide_blank(byte, out[place + 1], out[place + 2])
+        ):
+            place += 3
+        else:
+            return False
+    return True
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _room(first: Any, last: Any, kind: Any, binary: bool, whole: bool) -> int:
+    """Bytes that values can take at most, as digits two each. Unless `whole`, without those that stay."""
     room = 0
     for row in range(first.size):
         size = last[row] - first[row]
-        doubled = kind[row] == TEXT_BINARY or (binary and kind[row] in (TEXT, TEXT_ESCAPED))
-        room += 2 * size + 2 if doubled else size + 3
+        if kind[row] == TEXT_BINARY or (binary and kind[row] in (TEXT, TEXT_ESCAPED)):
+            room += 2 * size + 2
+        elif whole or kind[row] in (TEXT_ESCAPED, HEX):
+            room += size + 3
     return room
 
 
@@ -290,24 +423,8 @@ def _transcode(
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
 def _null_wide_blanks(out: Any, ends: Any, valid: Any) -> None:
-    """Null what holds nothing but white space, the wide kinds too."""
     for row in range(valid.size):
-        place, end = ends[row], ends[row + 1]
-        while place < end:
-            byte = out[place]
-            if byte == 32 or 9 <= byte <= 13:
-                place += 1
-            elif byte == 0xC2 and place + 1 < end and out[place + 1] in (0x85, 0xA0):
-                place += 2
-            elif (
-                byte in (0xE1, 0xE2, 0xE3)
-                and place + 2 < end
-                and _is_wide_blank(byte, out[place + 1], out[place + 2])
-            ):
-                place += 3
-            else:
-                break
-        if place == end:
+        if _blank(out, ends[row], ends[row + 1]):
             valid[row] = False
 
 
