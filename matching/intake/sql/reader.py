@@ -25,6 +25,7 @@ from matching.intake.sql.layout import (
 from matching.intake.sql.lexer import BACKSLASH, EXPRESSION
 from matching.intake.sql.values import (
     PADDING,
+    Views,
     column_text,
     decoding_table,
     is_ascii,
@@ -163,54 +164,93 @@ def _rejected(row_no: Any, offset: Any, reason: Any) -> pl.DataFrame:
 def _rows(layout: Layout, run: _Run, first_row: int, encoding: _Encoding) -> Batch:
     """Rows of one run: those with as many values as columns, of sound bytes, without NUL."""
     head, rows = int(layout.head[run.number]), int(layout.rows[run.number])
-    columns, binary = layout.columns[head], layout.binary[head]
+    columns = layout.columns[head]
+    binary = [name in layout.binary[head] for name in columns]
     buf, n = _lexed(run, encoding)
-    room = n // 2 + 1 if len(columns) > 1 else rows
-    room = min(room, rows * len(columns))
-    starts, counts = np.empty(rows, np.int64), np.empty(rows, np.int32)
-    first, last = np.empty(room, np.int32), np.empty(room, np.int32)
-    kind = np.empty(room, np.int8)
-    copy = layout.heads[head].copy
-    if copy:
-        found = scan.copy_rows(buf, n, len(columns), starts, counts, first, last, kind)
-    else:
-        found = scan.insert_rows(
-            buf, 0, n, layout.dialect.flags, int(layout.state[run.number]),
-            np.frombuffer(layout.heads[head].text, np.uint8), n + 1, len(columns),
-            starts, counts, first, last, kind,
-        )[3]  # fmt: skip
-    if found != rows:
-        raise AssertionError(f"{rows} rows found, {found} read")
+    most = min(rows, n // max(2 * len(columns), 1) + 1)
+    """Rows that can be whole: a value takes two bytes at least."""
+    kept = scan.Kept(rows, len(columns), Views(len(columns), most, n, binary))
+    sound = _is_sound(buf, n, encoding.name)
+    if not sound:
+        kept = scan.Kept(rows, most * len(columns))
+    _scan(layout, run, buf, n, kept)
     reasons = np.zeros(rows, np.uint8)
-    reasons[counts < len(columns)] = reason_number("short_row")
-    reasons[counts > len(columns)] = reason_number("long_row")
+    reasons[kept.counts < len(columns)] = reason_number("short_row")
+    reasons[kept.counts > len(columns)] = reason_number("long_row")
     good = np.flatnonzero(reasons == 0)
-    made: list[pl.Series] = []
-    foreign = np.zeros(good.size, np.bool_)
-    wide = len(columns)
-    table = decoding_table(encoding.name)
-    unlike = table is not None and encoding.name != "mixed"
-    sound = bool(is_ascii(buf, n) if unlike else is_sound(buf, n))
-    for place, name in enumerate(columns):
-        own = slice(place, good.size * wide, wide)
-        column = column_text(
-            buf, first[own], last[own], kind[own], copy=copy,
-            backslash=layout.dialect.flags & BACKSLASH != 0, binary=name in binary,
-            table=table, mixed=encoding.name == "mixed", sound=sound,
-        )  # fmt: skip
-        reasons[good[column.bad]] = reason_number("undecodable_bytes")
-        foreign |= column.foreign
-        made.append(_evaluated(column.text, kind[own]).alias(name))
+    found = _viewed(kept, buf, good.size) if sound else _copied(layout, head, kept, buf, good.size, binary, encoding)
+    reasons[good[found.wrong]] = reason_number("undecodable_bytes")
     if not buf[:n].all():
-        _mark_nul(buf[:n], starts, reasons)
+        _mark_nul(buf[:n], kept.starts, reasons)
     bad = np.flatnonzero(reasons)
-    frame = pl.DataFrame([*made, pl.Series(ROW_NO, first_row + good, pl.Int64)])
-    sound = reasons[good] == 0
-    frame = frame.filter(pl.Series(sound)) if bad.size else frame
-    offsets = int(layout.start[run.number]) + _delivered(buf[:n], starts[bad], encoding)
-    return Batch(
-        frame, _rejected(first_row + bad, offsets, reasons[bad]), 0, int((foreign & sound).sum())
-    )
+    named = [text.alias(name) for name, text in zip(columns, found.texts, strict=True)]
+    frame = pl.DataFrame([*named, pl.Series(ROW_NO, first_row + good, pl.Int64)])
+    whole = reasons[good] == 0
+    frame = frame.filter(pl.Series(whole)) if bad.size else frame
+    offsets = int(layout.start[run.number]) + _delivered(buf[:n], kept.starts[bad], encoding)
+    rejects = _rejected(first_row + bad, offsets, reasons[bad])
+    return Batch(frame, rejects, 0, int((found.foreign & whole).sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Columns of the rows that have as many values; which have bytes of no encoding, or of CP1252."""
+
+    texts: list[pl.Series]
+    wrong: Any
+    foreign: Any
+
+
+def _is_sound(buf: Any, n: int, encoding: str) -> bool:
+    """The bytes are UTF-8 as they stand."""
+    if decoding_table(encoding) is None or encoding == "mixed":
+        return bool(is_sound(buf, n))
+    return bool(is_ascii(buf, n))
+
+
+def _scan(layout: Layout, run: _Run, buf: Any, n: int, kept: scan.Kept) -> None:
+    head = int(layout.head[run.number])
+    wide, text = len(layout.columns[head]), layout.heads[head].text
+    if layout.heads[head].copy:
+        rows = scan.copy_rows(buf, n, wide, *kept.arrays())
+    else:
+        rows = scan.insert_rows(
+            buf, 0, n, layout.dialect.flags, int(layout.state[run.number]),
+            np.frombuffer(text, np.uint8), n + 1, wide, *kept.arrays(),
+        )[3]  # fmt: skip
+    if rows != kept.starts.size:
+        raise AssertionError(f"{kept.starts.size} rows found, {rows} read")
+
+
+def _viewed(kept: scan.Kept, buf: Any, rows: int) -> _Texts:
+    views = kept.views
+    assert views is not None
+    texts = [
+        _evaluated(views.column(buf, place, rows), views.called[place, :rows])
+        for place in range(views.binary.size)
+    ]
+    return _Texts(texts, views.wrong[:rows], np.zeros(rows, np.bool_))
+
+
+def _copied(  # noqa: PLR0917
+    layout: Layout, head: int, kept: scan.Kept, buf: Any, rows: int, binary: list[bool],
+    encoding: _Encoding,
+) -> _Texts:
+    texts = list[pl.Series]()
+    wrong, foreign = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
+    wide, table = len(binary), decoding_table(encoding.name)
+    copy = layout.heads[head].copy
+    for place in range(wide):
+        own = slice(place, rows * wide, wide)
+        column = column_text(
+            buf, kept.first[own], kept.last[own], kept.kind[own], copy=copy,
+            backslash=layout.dialect.flags & BACKSLASH != 0, binary=binary[place],
+            table=table, mixed=encoding.name == "mixed",
+        )  # fmt: skip
+        wrong |= column.bad
+        foreign |= column.foreign
+        texts.append(_evaluated(column.text, kept.kind[own] == EXPRESSION))
+    return _Texts(texts, wrong, foreign)
 
 
 def _lexed(run: _Run, encoding: _Encoding) -> tuple[Any, int]:
@@ -224,11 +264,11 @@ def _lexed(run: _Run, encoding: _Encoding) -> tuple[Any, int]:
     return buf, n
 
 
-def _evaluated(text: pl.Series, kind: Any) -> pl.Series:
+def _evaluated(text: pl.Series, is_called: Any) -> pl.Series:
     """The column with its expressions as what they stand for."""
-    called = np.flatnonzero(kind == EXPRESSION)
-    if not called.size:
+    if not is_called.any():
         return text
+    called = np.flatnonzero(is_called)
     written = text.gather(called)
     made = evaluated(written.fill_null(""))
     return text.scatter(pl.Series(called), made)

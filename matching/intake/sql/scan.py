@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.intake.sql.lexer import (
+    BACKSLASH,
     BROKEN,
     MORE,
     NULL,
@@ -21,26 +22,11 @@ from matching.intake.sql.lexer import (
     same_bytes,
     tuple_end,
 )
+from matching.intake.sql.values import Views, view_row
 
 __all__ = [
-    "AFTER",
-    "CUT",
-    "DAMAGED",
-    "ENDED",
-    "FULL",
-    "HEAD",
-    "NEEDS_MORE",
-    "NO_COUNTS",
-    "NO_FIELDS",
-    "NO_KINDS",
-    "NO_STARTS",
-    "STATEMENT",
-    "TAIL",
-    "TOO_LONG",
-    "TUPLE",
-    "copy_rows",
-    "insert_rows",
-    "scan_copy",
+    "AFTER", "CUT", "DAMAGED", "ENDED", "FULL", "HEAD", "NEEDS_MORE", "NOTHING", "STATEMENT", "TAIL",
+    "TOO_LONG", "TUPLE", "Kept", "copy_rows", "insert_rows", "scan_copy",
 ]  # fmt: skip
 
 HEAD, TUPLE, AFTER = 0, 1, 2
@@ -48,11 +34,29 @@ HEAD, TUPLE, AFTER = 0, 1, 2
 NEEDS_MORE, FULL, STATEMENT, DAMAGED, TAIL, ENDED, CUT, TOO_LONG = range(8)
 """Why a scan stopped: bytes end; run long enough; another statement; a broken tuple; a clause behind the
 tuples; the block's end mark; another statement within a COPY block; a line that is too long."""
-NO_FIELDS: Final = np.empty(0, np.int32)
-NO_STARTS: Final = np.empty(0, np.int64)
-NO_COUNTS: Final = np.empty(0, np.int32)
-NO_KINDS: Final = np.empty(0, np.int8)
 
+
+
+class Kept:
+    """Arrays that a scan fills: places and counts of `rows` rows, values of as many as `room` takes."""
+
+    def __init__(self, rows: int, room: int, views: Views | None = None) -> None:
+        self.starts, self.counts = np.empty(rows, np.int64), np.empty(rows, np.int32)
+        self.first, self.last = np.empty(room, np.int32), np.empty(room, np.int32)
+        self.kind = np.empty(room, np.int8)
+        self.views = views
+
+    def arrays(self) -> tuple[Any, ...]:
+        """As compiled code takes them."""
+        views = self.views or Views(0, 0, 0, [])
+        return (
+            self.starts, self.counts, self.first, self.last, self.kind,
+            views.binary, views.views, views.valid, views.called, views.wrong, views.made,
+        )  # fmt: skip
+
+
+NOTHING: Final = Kept(0, 0).arrays()
+"""For scans that only count."""
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
@@ -60,14 +64,16 @@ _compiled = njit(cache=True, nogil=True, error_model="numpy")
 def insert_rows(  # noqa: C901, PLR0912, PLR0917 - the states of one automaton
     buf: Any, at: int, n: int, flags: int, state: int, head: Any, limit: int, columns: int,
     starts: Any, counts: Any, first: Any, last: Any, kind: Any,
+    binary: Any, views: Any, valid: Any, called: Any, wrong: Any, made: Any,
 ) -> tuple[int, int, int, int, int, int]:  # fmt: skip
     """Tuples from `at` on: why it stopped, where, in which state, rows, values of most rows, a code.
 
     Stops before the first tuple beyond `limit`. With room in `starts` the place and number of values of
     each row are kept; with room in `first` so are the values of rows with `columns` of them, one after
-    the other. The code of a broken tuple is the lexer's.
+    the other; with room in `views`, `first` is of one row only. The code of a broken tuple is the lexer's.
     """
-    rows, kept, fields, votes, done = 0, 0, 0, 0, at
+    rows, kept, fields, votes, done, good, used = 0, 0, 0, 0, at, 0, 0
+    viewed = views.shape[0] > 0
     while True:
         at = blank_end(buf, done, n, flags, state == HEAD)
         if at < 0 or at >= n:
@@ -86,7 +92,13 @@ def insert_rows(  # noqa: C901, PLR0912, PLR0917 - the states of one automaton
                 return DAMAGED, at, state, rows, fields, end
             if rows < starts.size:
                 starts[rows], counts[rows] = at, found
-            if found == columns:
+            if found == columns and viewed:
+                used = view_row(
+                    buf, first, last, kind, False, flags & BACKSLASH != 0, binary,
+                    views, valid, called, wrong, good, made, used,
+                )  # fmt: skip
+                good += 1
+            elif found == columns:
                 kept += room
             rows += 1
             done, state = end, AFTER
@@ -171,10 +183,12 @@ def _other_statement(buf: Any, at: int, end: int) -> bool:
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
 def copy_rows(
-    buf: Any, n: int, columns: int, starts: Any, counts: Any, first: Any, last: Any, kind: Any
+    buf: Any, n: int, columns: int, starts: Any, counts: Any, first: Any, last: Any, kind: Any,
+    binary: Any, views: Any, valid: Any, called: Any, wrong: Any, made: Any,
 ) -> int:  # fmt: skip
     """Lines of a run, split at tabs: as `insert_rows` keeps tuples. Gives the number of rows."""
-    rows, kept, at = 0, 0, 0
+    rows, kept, at, good, used = 0, 0, 0, 0, 0
+    viewed = views.shape[0] > 0
     while at < n and rows < starts.size:
         starts[rows] = at
         fields, begin, escaped = 0, at, False
@@ -200,7 +214,12 @@ def copy_rows(
             if byte == 10:
                 break
         counts[rows] = fields
-        if fields == columns:
+        if fields == columns and viewed:
+            used = view_row(
+                buf, first, last, kind, True, False, binary, views, valid, called, wrong, good, made, used
+            )
+            good += 1
+        elif fields == columns:
             kept += columns
         rows += 1
     return rows

@@ -22,7 +22,7 @@ from matching.intake.sql.lexer import (
 )
 from matching.intake.sql.words import HIGH_BITS, eight_bytes
 
-__all__ = ["PADDING", "Column", "column_text", "decoding_table", "is_ascii", "is_sound"]
+__all__ = ["PADDING", "Column", "Views", "column_text", "decoding_table", "is_ascii", "is_sound", "view_row"]
 
 PADDING = 16
 """Bytes behind what is looked at, so that eight can be loaded at once."""
@@ -56,38 +56,34 @@ def decoding_table(encoding: str) -> Any:
     return table
 
 
+class Views:
+    """Room for the columns of some rows as views of `buf`, which must be sound; compiled code fills it."""
+
+    def __init__(self, columns: int, rows: int, size: int, binary: list[bool]) -> None:
+        self.views = np.empty((columns, rows, 2), np.uint64)
+        self.valid = np.empty((columns, rows), np.bool_)
+        self.wrong = np.zeros(rows, np.bool_)
+        self.called = np.empty((columns, rows), np.bool_)
+        self.made = np.empty(2 * size + PADDING, np.uint8)  # touched only where something is unescaped
+        self.binary = np.array(binary, np.bool_)
+
+    def column(self, buf: Any, place: int, rows: int) -> pl.Series:
+        """One column of the first rows."""
+        bits = np.packbits(self.valid[place, :rows], bitorder="little")
+        buffers = [pa.py_buffer(part) for part in (bits, self.views[place, :rows], buf, self.made)]
+        return pl.Series(pl.from_arrow(pa.Array.from_buffers(pa.string_view(), rows, buffers)))
+
+
 def column_text(
-    buf: Any, first: Any, last: Any, kind: Any, *, copy: bool, backslash: bool, binary: bool,
-    table: Any, mixed: bool, sound: bool,
-) -> Column:  # fmt: skip
-    """One column of some rows, whose values lie in `buf` at first:last. `binary`: declared to hold bytes.
-
-    `sound`: all of `buf` is text as Arrow wants it, so that values are views of it. It has PADDING behind.
-    """
-    if not sound:
-        return _decoded(
-            buf, first, last, kind, copy=copy, backslash=backslash, binary=binary,
-            table=table, mixed=mixed,
-        )  # fmt: skip
-    rows = first.size
-    views, state = np.empty((rows, 2), np.uint64), np.zeros(rows, np.uint8)
-    valid = np.empty(rows, np.bool_)
-    made = np.empty(int(_room(first, last, kind, binary, False)) + PADDING, np.uint8)  # noqa: FBT003
-    _view(buf, first, last, kind, copy, backslash, binary, views, valid, made, state)
-    bits = pa.py_buffer(np.packbits(valid, bitorder="little"))
-    array = pa.Array.from_buffers(
-        pa.string_view(), rows, [bits, *(pa.py_buffer(part) for part in (views, buf, made))]
-    )
-    return Column(pl.Series(pl.from_arrow(array)), state == WRONG, np.zeros(rows, np.bool_))
-
-
-def _decoded(
     buf: Any, first: Any, last: Any, kind: Any, *, copy: bool, backslash: bool, binary: bool,
     table: Any, mixed: bool,
 ) -> Column:  # fmt: skip
-    """The same where bytes are of another encoding, or of none: every value is copied and looked at."""
+    """One column of some rows, whose values lie in `buf` at first:last. `binary`: declared to hold bytes.
+
+    For bytes of another encoding, or of none: every value is copied and looked at.
+    """
     rows = first.size
-    room = int(_room(first, last, kind, binary, True))  # noqa: FBT003
+    room = int(_room(first, last, kind, binary))
     out, ends = np.empty(room, np.uint8), np.empty(rows + 1, np.int64)
     valid, plain = np.empty(rows, np.bool_), np.empty(rows, np.bool_)
     foreign_bytes = _build(buf, first, last, kind, copy, backslash, binary, out, ends, valid, plain)
@@ -137,23 +133,23 @@ def is_ascii(buf: Any, n: int) -> bool:
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def _view(  # noqa: PLR0917 - compiled code takes arguments by position
-    buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, binary: bool,
-    views: Any, valid: Any, made: Any, state: Any,
-) -> None:  # fmt: skip
-    """Views of the values as they stand; of what had escapes in `made`."""
-    used = 0
-    for row in range(first.size):
-        begin, end, what = first[row], last[row], kind[row]
-        views[row, 0], views[row, 1], valid[row] = 0, 0, False
+def view_row(  # noqa: PLR0917 - compiled code takes arguments by position
+    buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, binary: Any,
+    views: Any, valid: Any, called: Any, wrong: Any, row: int, made: Any, used: int,
+) -> int:  # fmt: skip
+    """Views of one row's values as they stand; of what had escapes in `made`, which is `used` so far."""
+    for place in range(binary.size):
+        begin, end, what = first[place], last[place], kind[place]
+        views[place, row, 0], views[place, row, 1], valid[place, row] = 0, 0, False
+        called[place, row] = what == EXPRESSION
         if what == NULL or begin == end:
             continue
-        is_bytes = what == TEXT_BINARY or (binary and what in (TEXT, TEXT_ESCAPED))
+        is_bytes = what == TEXT_BINARY or (binary[place] and what in (TEXT, TEXT_ESCAPED))
         if what in (TEXT, PLAIN, EXPRESSION) and not is_bytes:
             byte = buf[begin]
             if (byte > 32 and byte < 128) or not _blank(buf, begin, end):
-                valid[row] = True
-                _put_view(buf, begin, end, 0, views, row)
+                valid[place, row] = True
+                _put_view(buf, begin, end, 0, views[place, row])
             continue
         start = used
         if what == HEX:
@@ -164,15 +160,16 @@ def _view(  # noqa: PLR0917 - compiled code takes arguments by position
         if is_bytes and not _is_text(made, start, used):
             used = _as_digits(made, start, used)
         elif not is_bytes and not _sound(made, start, used):
-            state[row] = WRONG
+            wrong[row] = True
             continue
         if used > start and (is_bytes or not _blank(made, start, used)):
-            valid[row] = True
-            _put_view(made, start, used, 1, views, row)
+            valid[place, row] = True
+            _put_view(made, start, used, 1, views[place, row])
+    return used
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def _put_view(buf: Any, begin: int, end: int, number: int, views: Any, row: int) -> None:
+def _put_view(buf: Any, begin: int, end: int, number: int, view: Any) -> None:
     """Arrow's view of `buf[begin:end]`: up to 12 bytes in itself, else the first four and the place."""
     size = end - begin
     word = eight_bytes(buf, begin)
@@ -186,7 +183,7 @@ def _put_view(buf: Any, begin: int, end: int, number: int, views: Any, row: int)
             more = eight_bytes(buf, begin + 8)
             more &= (np.uint64(1) << np.uint64(8 * (size - 8))) - np.uint64(1)
         low, high = word & np.uint64(0xFFFFFFFF), (word >> np.uint64(32)) | (more << np.uint64(32))
-    views[row, 0], views[row, 1] = np.uint64(size) | (low << np.uint64(32)), high
+    view[0], view[1] = np.uint64(size) | (low << np.uint64(32)), high
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
@@ -210,15 +207,13 @@ def _blank(out: Any, place: int, end: int) -> bool:
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def _room(first: Any, last: Any, kind: Any, binary: bool, whole: bool) -> int:
-    """Bytes that values can take at most, as digits two each. Unless `whole`, without those that stay."""
+def _room(first: Any, last: Any, kind: Any, binary: bool) -> int:
+    """Bytes that the values can take at most: bytes as digits take two each."""
     room = 0
     for row in range(first.size):
         size = last[row] - first[row]
-        if kind[row] == TEXT_BINARY or (binary and kind[row] in (TEXT, TEXT_ESCAPED)):
-            room += 2 * size + 2
-        elif whole or kind[row] in (TEXT_ESCAPED, HEX):
-            room += size + 3
+        doubled = kind[row] == TEXT_BINARY or (binary and kind[row] in (TEXT, TEXT_ESCAPED))
+        room += 2 * size + 2 if doubled else size + 3
     return room
 
 

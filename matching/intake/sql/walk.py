@@ -408,7 +408,7 @@ class Walk:
         why, at, state, rows, fields, code = scan.insert_rows(
             self.buf, self.at, self.n, self._flags, before,
             np.frombuffer(head.text, np.uint8), self.at + RUN_BYTES, 0,
-            scan.NO_STARTS, scan.NO_COUNTS, scan.NO_FIELDS, scan.NO_FIELDS, scan.NO_KINDS,
+            *scan.NOTHING,
         )  # fmt: skip
         if rows:
             self.found.votes[self._head][fields] += rows
