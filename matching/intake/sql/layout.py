@@ -92,13 +92,14 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Runs of a whole dump. `columns`: of each head, for its rows; `binary`: which of them hold bytes."""
+    """Runs of a whole dump. `columns`: of each head, for its rows; `binary`: which of them hold bytes, None
+    where no CREATE TABLE says it."""
 
     dialect: SqlDialect
     parts: tuple[str, ...]
     heads: tuple[Head, ...]
     columns: tuple[tuple[str, ...], ...]
-    binary: tuple[frozenset[str], ...]
+    binary: tuple[frozenset[str] | None, ...]
     part_columns: tuple[tuple[str, ...], ...]
     start: np.ndarray[Any, np.dtype[np.int64]]
     end: np.ndarray[Any, np.dtype[np.int64]]
@@ -144,16 +145,16 @@ def finished(found: Found, shown: str) -> Layout:
     for number, (own, _) in enumerate(resolved):
         if found.head_tables[number] in place:
             columns[place[found.head_tables[number]]].update(dict.fromkeys(own))
-    for number, own in enumerate(columns):
-        if not own:
-            own.update(dict.fromkeys(_created_columns(found, found.tables[tables[number]])[0]))
+    for number, names_of in enumerate(columns):
+        if not names_of:
+            names_of.update(dict.fromkeys(_created_columns(found, found.tables[tables[number]])[0]))
     return Layout(
         found.dialect,
         names,
         tuple(found.heads),
         tuple(own for own, _ in resolved),
         tuple(binary for _, binary in resolved),
-        tuple(tuple(own) for own in columns),
+        tuple(tuple(names_of) for names_of in columns),
         np.array(runs.start, np.int64),
         np.array(runs.end, np.int64),
         np.array(runs.rows, np.int64),
@@ -187,12 +188,14 @@ def _shown_names(tables: list[Name]) -> tuple[str, ...]:
     return tuple(".".join(name) + f"#{number}" for number, name in enumerate(tables))
 
 
-def _head_columns(found: Found, number: int, shown: str) -> tuple[tuple[str, ...], frozenset[str]]:
+def _head_columns(
+    found: Found, number: int, shown: str
+) -> tuple[tuple[str, ...], frozenset[str] | None]:
     """Columns of the rows behind a head: its own list, the table's, or c0, c1 ..."""
     head, votes = found.heads[number], found.votes[number]
     columns, left_out, binary = _created_columns(found, found.tables[found.head_tables[number]])
     if head.columns is not None:
-        return _distinct(head.columns), binary
+        return _distinct(head.columns), binary if columns else None
     usual = votes.most_common(1)[0][0] if votes else 0
     filled = tuple(name for name in columns if name not in left_out)
     if columns:
@@ -202,7 +205,7 @@ def _head_columns(found: Found, number: int, shown: str) -> tuple[tuple[str, ...
             f"{shown}: rows of {usual} values; no database has more than {COLUMNS_MAX} columns,"
             " deliver it again"
         )
-    return tuple(f"c{place}" for place in range(usual)), frozenset()
+    return tuple(f"c{place}" for place in range(usual)), None
 
 
 def _created_columns(

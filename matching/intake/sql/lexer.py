@@ -581,10 +581,8 @@ def next_sound(
             elif place < n and buf[place] == 59:
                 if place + 8 >= n and not final:
                     return at, 0, tried
-                if (
-                    place + 1 == n
-                    or buf[place + 1] in (_LF, _CR)
-                    or _statement_at(buf, place + 1, n)
+                if place + 1 < n and (
+                    buf[place + 1] in (_LF, _CR) or _statement_at(buf, place + 1, n)
                 ):
                     return place + 1, 2, tried
         at += 1

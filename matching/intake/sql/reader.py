@@ -24,7 +24,10 @@ from matching.intake.sql.layout import (
 )
 from matching.intake.sql.lexer import BACKSLASH, EXPRESSION
 from matching.intake.sql.values import (
+    ANY,
+    BYTES,
     PADDING,
+    UNKNOWN,
     Views,
     column_text,
     decoding_table,
@@ -165,11 +168,11 @@ def _rows(layout: Layout, run: _Run, first_row: int, encoding: _Encoding) -> Bat
     """Rows of one run: those with as many values as columns, of sound bytes, without NUL."""
     head, rows = int(layout.head[run.number]), int(layout.rows[run.number])
     columns = layout.columns[head]
-    binary = [name in layout.binary[head] for name in columns]
+    holds = _held(layout, head)
     buf, n = _lexed(run, encoding)
     most = min(rows, n // max(2 * len(columns), 1) + 1)
     """Rows that can be whole: a value takes two bytes at least."""
-    kept = scan.Kept(rows, len(columns), Views(len(columns), most, n, binary))
+    kept = scan.Kept(rows, len(columns), Views(len(columns), most, n, holds))
     sound = _is_sound(buf, n, encoding.name)
     if not sound:
         kept = scan.Kept(rows, most * len(columns))
@@ -178,7 +181,11 @@ def _rows(layout: Layout, run: _Run, first_row: int, encoding: _Encoding) -> Bat
     reasons[kept.counts < len(columns)] = reason_number("short_row")
     reasons[kept.counts > len(columns)] = reason_number("long_row")
     good = np.flatnonzero(reasons == 0)
-    found = _viewed(kept, buf, good.size) if sound else _copied(layout, head, kept, buf, good.size, binary, encoding)
+    found = (
+        _viewed(kept, buf, good.size)
+        if sound
+        else _copied(layout, head, kept, buf, good.size, holds, encoding)
+    )
     reasons[good[found.wrong]] = reason_number("undecodable_bytes")
     if not buf[:n].all():
         _mark_nul(buf[:n], kept.starts, reasons)
@@ -190,6 +197,14 @@ def _rows(layout: Layout, run: _Run, first_row: int, encoding: _Encoding) -> Bat
     offsets = int(layout.start[run.number]) + _delivered(buf[:n], kept.starts[bad], encoding)
     rejects = _rejected(first_row + bad, offsets, reasons[bad])
     return Batch(frame, rejects, 0, int((found.foreign & whole).sum()))
+
+
+def _held(layout: Layout, head: int) -> list[int]:
+    """What each column of a head is declared to hold."""
+    binary = layout.binary[head]
+    if binary is None:
+        return [UNKNOWN] * len(layout.columns[head])
+    return [BYTES if name in binary else ANY for name in layout.columns[head]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,18 +248,23 @@ def _viewed(kept: scan.Kept, buf: Any, rows: int) -> _Texts:
 
 
 def _copied(  # noqa: PLR0917
-    layout: Layout, head: int, kept: scan.Kept, buf: Any, rows: int, binary: list[bool],
+    layout: Layout,
+    head: int,
+    kept: scan.Kept,
+    buf: Any,
+    rows: int,
+    holds: list[int],
     encoding: _Encoding,
 ) -> _Texts:
     texts = list[pl.Series]()
     wrong, foreign = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
-    wide, table = len(binary), decoding_table(encoding.name)
+    wide, table = len(holds), decoding_table(encoding.name)
     copy = layout.heads[head].copy
     for place in range(wide):
         own = slice(place, rows * wide, wide)
         column = column_text(
             buf, kept.first[own], kept.last[own], kept.kind[own], copy=copy,
-            backslash=layout.dialect.flags & BACKSLASH != 0, binary=binary[place],
+            backslash=layout.dialect.flags & BACKSLASH != 0, holds=holds[place],
             table=table, mixed=encoding.name == "mixed",
         )  # fmt: skip
         wrong |= column.bad

@@ -36,7 +36,6 @@ NEEDS_MORE, FULL, STATEMENT, DAMAGED, TAIL, ENDED, CUT, TOO_LONG = range(8)
 tuples; the block's end mark; another statement within a COPY block; a line that is too long."""
 
 
-
 class Kept:
     """Arrays that a scan fills: places and counts of `rows` rows, values of as many as `room` takes."""
 
@@ -216,7 +215,20 @@ def copy_rows(
         counts[rows] = fields
         if fields == columns and viewed:
             used = view_row(
-                buf, first, last, kind, True, False, binary, views, valid, called, wrong, good, made, used
+                buf,
+                first,
+                last,
+                kind,
+                True,
+                False,
+                binary,
+                views,
+                valid,
+                called,
+                wrong,
+                good,
+                made,
+                used,
             )
             good += 1
         elif fields == columns:

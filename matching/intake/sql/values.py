@@ -22,11 +22,26 @@ from matching.intake.sql.lexer import (
 )
 from matching.intake.sql.words import HIGH_BITS, eight_bytes
 
-__all__ = ["PADDING", "Column", "Views", "column_text", "decoding_table", "is_ascii", "is_sound", "view_row"]
+__all__ = [
+    "ANY",
+    "BYTES",
+    "PADDING",
+    "UNKNOWN",
+    "Column",
+    "Views",
+    "column_text",
+    "decoding_table",
+    "is_ascii",
+    "is_sound",
+    "view_row",
+]
 
 PADDING = 16
 """Bytes behind what is looked at, so that eight can be loaded at once."""
 
+ANY, BYTES, UNKNOWN = 0, 1, 2
+"""What a column is declared to hold: no bytes; bytes; not declared: what is no UTF-8 and has control
+characters is a picture, say, and no reason to lose the row."""
 SOUND, FOREIGN, WRONG = 0, 1, 2
 """Of a value's bytes: of the file's encoding, read as CP1252 in a mixed file, of no encoding."""
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
@@ -59,13 +74,15 @@ def decoding_table(encoding: str) -> Any:
 class Views:
     """Room for the columns of some rows as views of `buf`, which must be sound; compiled code fills it."""
 
-    def __init__(self, columns: int, rows: int, size: int, binary: list[bool]) -> None:
+    def __init__(self, columns: int, rows: int, size: int, holds: list[int]) -> None:
         self.views = np.empty((columns, rows, 2), np.uint64)
         self.valid = np.empty((columns, rows), np.bool_)
         self.wrong = np.zeros(rows, np.bool_)
         self.called = np.empty((columns, rows), np.bool_)
-        self.made = np.empty(2 * size + PADDING, np.uint8)  # touched only where something is unescaped
-        self.binary = np.array(binary, np.bool_)
+        self.made = np.empty(
+            2 * size + PADDING, np.uint8
+        )  # touched only where something is unescaped
+        self.binary = np.array([held == BYTES for held in holds], np.bool_)
 
     def column(self, buf: Any, place: int, rows: int) -> pl.Series:
         """One column of the first rows."""
@@ -75,18 +92,19 @@ class Views:
 
 
 def column_text(
-    buf: Any, first: Any, last: Any, kind: Any, *, copy: bool, backslash: bool, binary: bool,
+    buf: Any, first: Any, last: Any, kind: Any, *, copy: bool, backslash: bool, holds: int,
     table: Any, mixed: bool,
 ) -> Column:  # fmt: skip
-    """One column of some rows, whose values lie in `buf` at first:last. `binary`: declared to hold bytes.
+    """One column of some rows, whose values lie in `buf` at first:last.
 
     For bytes of another encoding, or of none: every value is copied and looked at.
     """
     rows = first.size
-    room = int(_room(first, last, kind, binary))
+    holds = ANY if holds == UNKNOWN and table is not None else holds
+    room = int(_room(first, last, kind, holds))
     out, ends = np.empty(room, np.uint8), np.empty(rows + 1, np.int64)
     valid, plain = np.empty(rows, np.bool_), np.empty(rows, np.bool_)
-    foreign_bytes = _build(buf, first, last, kind, copy, backslash, binary, out, ends, valid, plain)
+    foreign_bytes = _build(buf, first, last, kind, copy, backslash, holds, out, ends, valid, plain)
     state = np.zeros(rows, np.uint8)
     if foreign_bytes and table is None:
         _check(out, ends, valid, plain, state)
@@ -162,7 +180,7 @@ def view_row(  # noqa: PLR0917 - compiled code takes arguments by position
         elif not is_bytes and not _sound(made, start, used):
             wrong[row] = True
             continue
-        if used > start and (is_bytes or not _blank(made, start, used)):
+        if not _blank(made, start, used):
             valid[place, row] = True
             _put_view(made, start, used, 1, views[place, row])
     return used
@@ -174,7 +192,10 @@ def _put_view(buf: Any, begin: int, end: int, number: int, view: Any) -> None:
     size = end - begin
     word = eight_bytes(buf, begin)
     if size > 12:
-        low, high = word & np.uint64(0xFFFFFFFF), np.uint64(number) | (np.uint64(begin) << np.uint64(32))
+        low, high = (
+            word & np.uint64(0xFFFFFFFF),
+            np.uint64(number) | (np.uint64(begin) << np.uint64(32)),
+        )
     else:
         more = np.uint64(0)
         if size < 8:
@@ -207,19 +228,19 @@ def _blank(out: Any, place: int, end: int) -> bool:
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def _room(first: Any, last: Any, kind: Any, binary: bool) -> int:
+def _room(first: Any, last: Any, kind: Any, holds: int) -> int:
     """Bytes that the values can take at most: bytes as digits take two each."""
     room = 0
     for row in range(first.size):
         size = last[row] - first[row]
-        doubled = kind[row] == TEXT_BINARY or (binary and kind[row] in (TEXT, TEXT_ESCAPED))
+        doubled = kind[row] == TEXT_BINARY or (holds > 0 and kind[row] in (TEXT, TEXT_ESCAPED))
         room += 2 * size + 2 if doubled else size + 3
     return room
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
 def _build(  # noqa: C901, PLR0917 - one loop over all kinds of values
-    buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, binary: bool,
+    buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, holds: int,
     out: Any, ends: Any, valid: Any, plain: Any,
 ) -> bool:  # fmt: skip
     """Write the values one after the other; says whether any byte is beyond ASCII."""
@@ -228,7 +249,7 @@ def _build(  # noqa: C901, PLR0917 - one loop over all kinds of values
     for row in range(first.size):
         begin, end, what = first[row], last[row], kind[row]
         start = at
-        is_bytes = what == TEXT_BINARY or (binary and what in (TEXT, TEXT_ESCAPED))
+        is_bytes = what == TEXT_BINARY or (holds == BYTES and what in (TEXT, TEXT_ESCAPED))
         plain[row] = False
         blank, beyond = True, 0
         if what == NULL:
@@ -248,15 +269,15 @@ def _build(  # noqa: C901, PLR0917 - one loop over all kinds of values
             for place in range(start, at):
                 blank &= out[place] == 32 or (9 <= out[place] <= 13)
                 beyond |= out[place]
-        if is_bytes and at > start:
-            blank = False
-            beyond = 0
+        if holds == UNKNOWN and beyond >= 128 and what in (TEXT, TEXT_ESCAPED):
+            is_bytes = _has_controls(out, start, at) and not _sound(out, start, at)
+        if is_bytes:
             if not _is_text(out, start, at):
                 at = _as_digits(out, start, at)
-                plain[row] = True
+            blank, beyond = _blank(out, start, at), 0
             for place in range(start, at):
                 beyond |= out[place]
-            plain[row] = True  # its bytes are checked, whatever the file's encoding
+            plain[row] = True  # UTF-8 by now, whatever the file's encoding
         if what == NULL or blank:
             valid[row] = False
             at = start
@@ -369,6 +390,14 @@ def _as_digits(out: Any, begin: int, end: int) -> int:
     out[begin] = 48
     out[begin + 1] = 120
     return begin + 2 + 2 * size
+
+
+@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+def _has_controls(out: Any, begin: int, end: int) -> bool:
+    for place in range(begin, end):
+        if out[place] < 32 and out[place] not in (9, 10, 13):
+            return True
+    return False
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
