@@ -10,6 +10,7 @@ import pwd
 import random
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,10 +173,10 @@ insert into other.person values (1, 'Ann'), (2, 'Bob');
 
 
 @pytest.fixture(scope="module")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
+def mariadb() -> Iterator[MariaDb]:
     if MARIADB is None or shutil.which("mariadb-install-db") is None:
         pytest.skip("MariaDB's server is not installed")
-    folder = tmp_path_factory.mktemp("m")
+    folder = Path(tempfile.mkdtemp())  # short: the name of a socket has at most 107 bytes
     server = MariaDb(folder)
     try:
         values = ",\n".join(
@@ -189,6 +190,7 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
         yield server
     finally:
         server.stop()
+        shutil.rmtree(server.folder)
 
 
 @pytest.mark.parametrize(
@@ -290,10 +292,6 @@ class Postgres:
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
             os.chown(folder, user.pw_uid, user.pw_gid)
-            for above in folder.parents:
-                if above == Path("/tmp") or above == Path("/"):
-                    break
-                above.chmod(above.stat().st_mode | 0o011)
             self._as = {"user": user.pw_uid, "group": user.pw_gid, "cwd": folder}
         self._run(
             "initdb", "-D", str(self.data), "-U", "me", "-E", "UTF8", "--locale=C.UTF-8", "-N"
@@ -367,10 +365,10 @@ insert into public.child values (1, 'Ann', 'x');
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     if POSTGRES is None:
         pytest.skip("PostgreSQL's server is not installed")
-    server = Postgres(tmp_path_factory.mktemp("p"))
+    server = Postgres(Path(tempfile.mkdtemp()))
     try:
         values = ",\n".join(
             f"({_postgres_text(name)},{_postgres_text(note)},{amount},'{born}',"
@@ -385,6 +383,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         yield server
     finally:
         server.stop()
+        shutil.rmtree(server.folder)
 
 
 @pytest.mark.parametrize(

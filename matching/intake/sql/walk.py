@@ -176,7 +176,7 @@ class Walk:
             kind,
             self._offset(self.at),
             self._offset(end),
-            **{"table": self._table, **more},  # type: ignore[arg-type]
+            **{"table": self._table, **more},
         )
         if kind != STRUCTURE:
             self._holding.add(more.get("table", self._table))
