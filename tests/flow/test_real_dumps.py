@@ -263,6 +263,7 @@ def test_a_dump_cut_anywhere_loses_one_row_at_most(mariadb: MariaDb) -> None:
         path.write_bytes(data[:cut])
         batches = list(read(Content(path), source, "person"))
         rows = pl.concat([batch.rows for batch in batches])
+        assert rows["id"].to_list() == [str(n) for n in _order(data)][: rows.height], cut
         rejects = pl.concat([batch.rejects for batch in batches])
         assert sum(batch.covered for batch in batches) == cut
         assert rejects["reason"].to_list() in ([], ["truncated_last_row"])

@@ -432,7 +432,7 @@ def _second_word(buf: Any, at: int, n: int, word: Any) -> bool:
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def _dollar_end(buf: Any, at: int, n: int) -> int:
+def _dollar_end(buf: Any, at: int, n: int) -> Any:
     """Behind `$tag$ ... $tag$` that begins at `at`; `at` itself where it is no such quote."""
     tag = at + 1
     while tag < n and buf[tag] != 36 and _in_word(buf[tag]) and tag - at < 128:

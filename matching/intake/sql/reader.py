@@ -128,7 +128,7 @@ def _taken(layout: Layout, run: int, stream: Any) -> _Run:
     data = np.zeros(size + PADDING, np.uint8)
     at = 0
     while at < size:
-        got = stream.readinto(memoryview(data)[at:size])
+        got = stream.readinto(data[at:size].data)
         if not got:
             raise AssertionError(f"the dump became shorter: byte {start + at}")
         at += got

@@ -245,7 +245,8 @@ class Walk:
     def _lost_comment(self, code: int) -> bool:
         if code == lexer.MORE and not self.final:
             return False
-        return self._damage(self.at, "unclosed_quote", -1, vain=self.n - self.at)
+        reason = "truncated_last_row" if code == lexer.MORE else "unclosed_quote"
+        return self._damage(self.at, reason, -1, vain=self.n - self.at)
 
     def _text(self, at: int, size: int) -> bytes:
         return bytes(self.buf[at : min(self.n, at + size)])

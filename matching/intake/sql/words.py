@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped,unused-ignore]
 from numba import njit, types  # type: ignore[import-untyped,unused-ignore]
 from numba.core import cgutils  # type: ignore[import-untyped,unused-ignore]
 from numba.extending import intrinsic  # type: ignore[import-untyped,unused-ignore]
@@ -16,10 +17,7 @@ HIGH_BITS: Final = np.uint64(0x8080808080808080)
 _LOW_BITS: Final = np.uint64(0x0101010101010101)
 
 
-@intrinsic  # type: ignore[untyped-decorator,unused-ignore]
-def eight_bytes(typing: Any, buf: Any, at: Any) -> Any:
-    """The eight bytes from `at` on as one number, the first lowest. The caller sees that they exist."""
-
+def _eight_bytes(typing: Any, buf: Any, at: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         place = builder.gep(array.data, [arguments[1]])
@@ -29,14 +27,17 @@ def eight_bytes(typing: Any, buf: Any, at: Any) -> Any:
     return types.uint64(buf, types.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator,unused-ignore]
-def _zeros_below(typing: Any, word: Any) -> Any:
-    """How many zero bits a number has below its lowest one."""
-
+def _lowest_bit(typing: Any, word: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], cgutils.true_bit)
 
     return types.uint64(types.uint64), generate
+
+
+eight_bytes: Callable[[Any, Any], Any] = intrinsic(_eight_bytes)  # type: ignore[assignment]  # numba gives it another signature
+"""The eight bytes from a place on as one number, the first lowest. The caller sees that they exist."""
+_zeros_below: Callable[[Any], Any] = intrinsic(_lowest_bit)  # type: ignore[assignment]  # the same
+"""How many zero bits a number has below its lowest one."""
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -47,6 +48,6 @@ def marked(word: Any, byte: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def first_of(marks: Any) -> int:
+def first_of(marks: Any) -> Any:
     """Place of the first marked byte."""
     return np.int64(_zeros_below(marks) >> np.uint64(3))
