@@ -24,6 +24,7 @@ from matching.intake.parquet import ParquetFile
 from matching.intake.pieces import ROW_NO, START, Batch, Format, Piece, Position
 from matching.intake.sealed import Sealed
 from matching.intake.sheets import Workbook
+from matching.intake.sql import SqlDump
 from matching.intake.text import EMPTY
 from matching.sources import SEALED, Source
 
@@ -54,6 +55,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "mbox": MailBox(),
         "eml": SingleMessage(),
         **dict.fromkeys(("xlsx", "xls", "ods"), Workbook()),
+        "sql": SqlDump(),
     }
 )
 """What intake reads, by `format` of the incident file."""
