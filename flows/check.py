@@ -19,7 +19,7 @@ from flows.step_settings import batches as batches_settings
 from flows.step_settings import cluster
 from flows.step_settings import intake as intake_settings
 from matching.errors import OperatorError
-from matching.sources import LeakedSource
+from matching.intake import Delivered
 from notify.batches.codes import read_codes
 from notify.batches.settings import load_vendor
 from notify.rules import load_rules
@@ -113,11 +113,11 @@ def _cluster_problems(incident: IncidentFile, path: Path) -> list[str]:
 def forecast(incident: IncidentFile) -> dict[str, float]:
     """Expected rows, disk and memory from the sizes of the delivered files."""
     leaked = charts = 0
-    for source, file in matching.intake.resolve(intake_settings(incident)):
-        if isinstance(source, LeakedSource):
-            leaked += _rows(source.format, file)
+    for delivered in matching.intake.resolve(intake_settings(incident)):
+        if delivered.side == "leaked":
+            leaked += _rows(delivered)
         else:
-            charts += _rows(source.format, file)
+            charts += _rows(delivered)
     disk = leaked * LEAKED_DISK_BYTES + charts * CHART_DISK_BYTES
     memory = leaked * LEAKED_MEMORY_BYTES + charts * CHART_MEMORY_BYTES
     return {
@@ -128,10 +128,12 @@ def forecast(incident: IncidentFile) -> dict[str, float]:
     }
 
 
-def _rows(form: str, file: Path) -> int:
-    if form == "parquet":
-        return int(pl.scan_parquet(file).select(pl.len()).collect().item())
-    return file.stat().st_size // CSV_ROW_BYTES
+def _rows(delivered: Delivered) -> int:
+    """Of a table of many: its share is unknown, and that of the whole file is what is told."""
+    if delivered.source.format == "parquet":
+        with delivered.content.open_random() as stream:
+            return int(pl.scan_parquet(stream).select(pl.len()).collect().item())
+    return delivered.content.size() // CSV_ROW_BYTES
 
 
 def check_incident(path: Path) -> dict[str, Any]:

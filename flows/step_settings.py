@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flows.settings import IncidentFile, configs_folder
 from matching.errors import OperatorError
-from matching.intake import IntakeSettings, date_orders
+from matching.intake import IntakeSettings
 from matching.link import LinkSettings
 from matching.link.settings import Cluster
 from matching.owners import OwnersSettings
@@ -105,8 +105,8 @@ def intake(file: IncidentFile) -> IntakeSettings:
 
 
 def standardise(file: IncidentFile) -> StandardiseSettings:
-    """Date orders by file."""
-    return StandardiseSettings(date_order_by_path=date_orders(intake(file)))
+    """The defaults: no incident has needed others."""
+    return StandardiseSettings()
 
 
 def link(file: IncidentFile) -> LinkSettings:

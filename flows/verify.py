@@ -145,11 +145,17 @@ def _is(path: Path, digest: str) -> bool:
     return path.is_file() and sha256_file(path) == digest
 
 
+def _covered_bytes() -> pl.Expr:
+    """Of all tables of a file; null where the format is binary."""
+    return pl.when(pl.col("covered_bytes").is_not_null().all()).then(pl.col("covered_bytes").sum())
+
+
 def conservation(workspace: Workspace) -> int:
     """R: rows that are neither parsed nor rejected, and bytes that nothing accounts for."""
     inventory = workspace.read("inventory").filter(pl.col("repeats").is_null())
     rows = (inventory["rows"] - inventory["parsed"] - inventory["rejected"]).abs().sum()
-    uncovered = (inventory["bytes"] - inventory["covered_bytes"]).abs().sum()
+    files = inventory.group_by("content").agg(pl.col("bytes").first(), covered=_covered_bytes())
+    uncovered = (files["bytes"] - files["covered"]).abs().sum()
     rejects = workspace.rows("rejects") if workspace.has("rejects") else 0
     return int(rows) + int(uncovered) + abs(rejects - int(inventory["rejected"].sum()))
 

@@ -6,17 +6,31 @@ Nothing is guessed when a file is read: `affected init` proposes, the incident f
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from matching.fields import CANONICAL_FIELDS
 
-__all__ = ["ColumnMap", "LeakedSource", "MasterSource", "Source"]
+__all__ = ["TEXT_FORMATS", "ColumnMap", "LeakedSource", "MasterSource", "Source"]
 
-Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "xlsx", "sql", "fixed"]
-READABLE: frozenset[str] = frozenset({"csv", "tsv", "jsonl", "parquet"})
-"""Formats that intake reads so far."""
+Format = Literal[
+    "csv",
+    "tsv",
+    "jsonl",
+    "json",
+    "parquet",
+    "xlsx",
+    "xls",
+    "ods",
+    "sql",
+    "fixed",
+    "dbf",
+    "mbox",
+    "eml",
+]
+TEXT_FORMATS = frozenset({"csv", "tsv", "jsonl", "json", "sql", "fixed", "mbox", "eml"})
+"""Formats of which every byte is accounted for."""
 ColumnMap = dict[str, str | tuple[str, ...]]
 """Canonical field -> source column, or several joined by a blank."""
 
@@ -27,8 +41,16 @@ class Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     path: str = Field(description="File or glob, relative to the incident file.")
-    format: Format = Field(description="csv, tsv, jsonl, json, parquet, xlsx, sql or fixed.")
-    encoding: str = Field(default="utf-8", description="Text encoding.")
+    format: Format = Field(
+        description="csv tsv jsonl json parquet xlsx xls ods sql fixed dbf mbox eml."
+    )
+    member: str = Field(
+        default="", description="Members of an archive, a glob; of one in another: outer!inner."
+    )
+    encoding: str = Field(
+        default="utf-8",
+        description="Text encoding; mixed: UTF-8, and CP1252 where bytes are not UTF-8.",
+    )
     delimiter: str = Field(default="", max_length=1, description="Default: , for csv, tab for tsv.")
     quote: str = Field(default='"', max_length=1, description="Quote character; empty: none.")
     escape: str = Field(
@@ -37,8 +59,14 @@ class Source(BaseModel):
     header: bool = Field(
         default=True, description="First row names the columns; else they are c0, c1 ..."
     )
-    sheet: str = Field(default="", description="Sheet of a workbook.")
-    table: str = Field(default="", description="Table of a dump.")
+    skip_lines: int = Field(
+        default=0, ge=0, le=1000, description="Lines above the header: titles of a report."
+    )
+    sheet: str = Field(default="", description="Sheets of a workbook, a glob; empty: all.")
+    table: str = Field(default="", description="Tables of a dump, a glob; empty: all.")
+    ignored: str = Field(
+        default="", description="Why nothing in these tables is about a person: counted, not read."
+    )
     date_order: Literal["mdy", "dmy", "ymd"] = Field(
         default="mdy", description="Order of dates that are ambiguous by themselves."
     )
@@ -60,14 +88,6 @@ class Source(BaseModel):
         if unknown:
             raise ValueError(f"no canonical field {', '.join(unknown)}; see docs/configuration.md")
         return columns
-
-    @model_validator(mode="after")
-    def _readable(self) -> Self:
-        if self.format not in READABLE:
-            raise ValueError(
-                f"format {self.format} cannot be read yet; convert {self.path} to CSV or Parquet"
-            )
-        return self
 
 
 class LeakedSource(Source):

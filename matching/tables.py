@@ -153,25 +153,35 @@ CLEANED: dict[str, Column] = {
 
 INVENTORY = Table(
     name="inventory",
-    grain="one delivered file, in incident order (a repeated file is its own row)",
+    grain="one delivered table or sheet, in incident order (a repeated one is its own row)",
     key=("position",),
     columns={
         "position": _count("Place in the incident file's list after globbing."),
         "side": _text("leaked or master."),
-        "path": _text("Path as the incident file gives it."),
+        "path": _text(
+            "Path as the incident file gives it, `!` and the way into an archive, `#` and the table."
+        ),
+        "content": _text("The same without the table: what `bytes` and `covered_bytes` are of."),
+        "part": _text("Table or sheet.", "the file is one table"),
         "file_no": _FILE,
-        "file_sha256": _text("SHA-256 of the bytes as delivered."),
-        "bytes": _count("Size in bytes."),
+        "file_sha256": _text(
+            "SHA-256 of the bytes, unpacked; of a table: of that digest and its name."
+        ),
+        "bytes": _count("Size in bytes, unpacked; the same in all tables of a file."),
         "format": _text("csv, tsv, jsonl, parquet ..."),
+        "encoding": _text("As the incident file froze it.", "binary"),
         "rows": _count("Physical data rows, header and blank lines not counted."),
         "parsed": _count("Rows that became records."),
         "rejected": _count("Rows that could not be read."),
+        "guessed": _count("Rows with bytes of another encoding, read as CP1252 (encoding mixed)."),
         "covered_bytes": _count("Bytes accounted for by header, rows, rejects, blanks.", "binary"),
         "repeats": Column(pl.Int32(), "position of the same bytes seen earlier.", "first sight"),
+        "ignored": _text("Why nothing in it is about a person.", "read"),
         "secured": _text("no, encrypted_key_safe, encrypted_key_lost, unknown."),
         "columns": _text("Source columns, separated by `|`."),
         "unmapped": _text("Source columns that no canonical field takes, separated by `|`."),
         "final_newline": Column(FLAG, "Text file ends with a line break.", "binary"),
+        "date_order": _text("mdy, dmy or ymd, for dates that are ambiguous by themselves."),
         "received_from": _text("Who delivered it.", "not given"),
         "received_on": _date("When it was delivered."),
         "evidence": _text("Evidence number.", "not given"),
@@ -857,13 +867,16 @@ _BY = Column(TEXT, "Who.", "the program")
 
 FILES = Table(
     name="files",
-    grain="one distinct delivered file",
+    grain="one distinct delivered table: a whole file, or a table or sheet of one",
     key=("file_no",),
     kind=Kind.INBOX,
     columns={
         "file_no": _FILE,
-        "file_sha256": _text("SHA-256 of the bytes."),
-        "bytes": _count("Size."),
+        "file_sha256": _text(
+            "SHA-256 of the bytes, unpacked; of a table: of that digest and its name."
+        ),
+        "part": _text("Table or sheet.", "the file is one table"),
+        "bytes": _count("Size, unpacked; of a table: that of its file."),
         "recorded_at": _RECORDED,
     },
 )

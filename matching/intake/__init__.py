@@ -6,15 +6,15 @@ not what the incident file says stops it before anything is written.
 """
 
 from matching.intake.checks import check
-from matching.intake.delivered import date_orders, register_files, resolve
+from matching.intake.delivered import Delivered, register_files, resolve
 from matching.intake.settings import IntakeSettings, SuppressionSource
 from matching.intake.step import run
 
 __all__ = [
+    "Delivered",
     "IntakeSettings",
     "SuppressionSource",
     "check",
-    "date_orders",
     "register_files",
     "resolve",
     "run",

@@ -4,50 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from matching.intake.content import Content
+from matching.intake.pieces import ROW_NO, START, Position
 from matching.intake.records import (
     REASONS,
     Dialect,
     Records,
     find_lines,
     find_records,
-    mark_undecodable,
 )
 from matching.intake.text import byte_order_mark, char_widths, utf8_blocks
+from matching.intake.undecodable import MIXED, recoded, with_undecodable
 from matching.sources import Source
 
-__all__ = ["ROW_NO", "START", "Block", "Position", "blanks_null", "blocks", "texts"]
+__all__ = ["Block", "blanks_null", "blocks", "texts"]
 
-ROW_NO = "__row_no"
-"""Row within the file, from 0; a name that no delivered column has."""
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a file is read on: byte `offset`, where a record begins, and that record's row number.
-
-    Binary formats have no offset.
-    """
-
-    offset: int = 0
-    row: int = 0
-
-
-START = Position()
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """Bytes with the records found in them. `offsets`: where each record begins in the file.
 
-    `covered`: delivered bytes in header, records and line breaks; `end`: where the next one begins.
+    `covered`: delivered bytes in header, records and line breaks; `end`: where the next one begins;
+    `guessed`: records whose bytes were not all UTF-8, in a file of mixed encodings.
     """
 
     data: _Bytes
@@ -56,6 +42,7 @@ class Block:
     first_row: int
     covered: int
     end: Position
+    guessed: int = 0
 
     def rejects(self) -> pl.DataFrame:
         """Records that cannot be read: row_no, offset, reason."""
@@ -77,7 +64,7 @@ class Block:
 
 
 def blocks(
-    path: Path,
+    content: Content,
     source: Source,
     dialect: Dialect | None,
     *,
@@ -91,11 +78,11 @@ def blocks(
     At the start of the file the first `skip` bytes are a header. `size`: bytes read at once.
     """
     widths = char_widths(source.encoding)
-    covered = 0 if start.offset else len(byte_order_mark(path, source.encoding))
+    covered = 0 if start.offset else len(byte_order_mark(content, source.encoding))
     offset, row, carry = start.offset or covered, start.row, b""
     skip = 0 if start.offset else skip
     for text, final in _with_last(
-        utf8_blocks(path, source.encoding, start=start.offset, size=size)
+        utf8_blocks(content, source.encoding, start=start.offset, size=size)
     ):
         data = np.frombuffer(bytearray(carry + text), np.uint8)
         if skip:
@@ -109,14 +96,16 @@ def blocks(
             )
             if not records.consumed:
                 break
-            records = _with_undecodable(data, records)
             offsets = offset + _offsets(data, records.starts, widths)
             covered += _covered(data, records, widths)
             first_row, row = row, row + records.starts.size
             offset += _delivered(data[: records.consumed], widths)
-            yield Block(data, records, offsets, first_row, covered, Position(offset, row))
+            rest = data[records.consumed :]
+            data, records, guessed = _decodable(data, records, source.encoding)
+            end = Position(offset, row)
+            yield Block(data, records, offsets, first_row, covered, end, guessed)
             covered = 0
-            data = data[records.consumed :]
+            data = rest
         carry = data.tobytes()
 
 
@@ -163,12 +152,11 @@ def texts(block: Block) -> pl.Series:
     return whole.filter(pl.Series(records.reasons == 0)).cast(pl.String)
 
 
-def _with_undecodable(data: _Bytes, records: Records) -> Records:
-    try:
-        data[: records.consumed].tobytes().decode("utf-8")
-    except UnicodeDecodeError:
-        mark_undecodable(data, records.starts, records.ends, records.reasons)
-    return records
+def _decodable(data: _Bytes, records: Records, encoding: str) -> tuple[_Bytes, Records, int]:
+    """Bytes and records of which every good one is UTF-8; the number of those that were not."""
+    if encoding == MIXED:
+        return recoded(data, records)
+    return data, with_undecodable(data, records), 0
 
 
 def blanks_null() -> pl.Expr:

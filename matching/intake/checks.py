@@ -9,19 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import polars as pl
 
 from matching.errors import OperatorError
 from matching.intake import roster
-from matching.intake.delivered import matches, shown
+from matching.intake.content import Content
+from matching.intake.delivered import Delivered, contents, matches, wanted_parts
 from matching.intake.mapping import mapped_columns
 from matching.intake.readers import column_names, sample
 from matching.intake.settings import IntakeSettings
 from matching.intake.sniff import encoding_problem
 from matching.intake.text import is_supported
-from matching.sources import MasterSource, Source
+from matching.sources import TEXT_FORMATS, MasterSource, Source
 from matching.succession import circles
 
 __all__ = ["check"]
@@ -66,14 +66,15 @@ def _source_problems(
         yield from signs
         return
     try:
-        found = matches(settings.root, source.path)
+        found = list(contents(settings.root, source))
     except OperatorError as error:
         yield f"[[{key}]] {error}"
         return
     if not found:
         yield f"{where}: no file matches; correct the glob"
-    for path in found:
-        yield from _file_problems(f"[[{key}]] {shown(settings, path)}", path, source)
+    for content in found:
+        place = Delivered(source, content).shown(settings.root)
+        yield from _file_problems(f"[[{key}]] {place}", content, source)
 
 
 def _owner_problems(
@@ -87,30 +88,41 @@ def _owner_problems(
         yield f'{where}: entity "{source.entity}" needs a roster; give [entities] path'
 
 
-def _file_problems(where: str, path: Path, source: Source) -> Iterator[str]:
-    if path.is_dir():
-        yield f"{where}: a folder; name its files, or a glob such as {source.path.rstrip('/')}/*.csv"
-        return
-    if not path.is_file():
-        yield f"{where}: no such file; correct path"
-        return
-    if not os.access(path, os.R_OK):
-        yield f"{where}: may not be read; give this user the right to"
-        return
-    if not path.stat().st_size:
-        yield f"{where}: empty file; remove it from the incident file or deliver it again"
-        return
-    wrong = None if source.format == "parquet" else encoding_problem(path, source.encoding)
-    if wrong:
-        yield f"{where}: {wrong}"
+def _file_problems(where: str, content: Content, source: Source) -> Iterator[str]:
+    unreadable = _unreadable(content, source)
+    if unreadable:
+        yield f"{where}: {unreadable}"
         return
     try:
-        names = column_names(path, source)
+        found = wanted_parts(content, source)
+        if not found:
+            yield f"{where}: has no table or sheet {source.sheet or source.table}; correct it"
+        for part in found:
+            yield from _part_problems(f"{where}#{part}" if part else where, content, source, part)
     except OperatorError as error:
         yield f"{where.partition(' ')[0]} {error}"
+
+
+def _unreadable(content: Content, source: Source) -> str | None:
+    """Why the bytes cannot be read at all, with the fix."""
+    path = content.path
+    if path.is_dir():
+        return f"a folder; name its files, or a glob such as {source.path.rstrip('/')}/*.csv"
+    if not path.is_file():
+        return "no such file; correct path"
+    if not os.access(path, os.R_OK):
+        return "may not be read; give this user the right to"
+    if not content.head(1):
+        return "empty file; remove it from the incident file or deliver it again"
+    return encoding_problem(content, source.encoding) if source.format in TEXT_FORMATS else None
+
+
+def _part_problems(where: str, content: Content, source: Source, part: str) -> Iterator[str]:
+    names = column_names(content, source, part)
+    if source.ignored:
         return
     yield from _column_problems(where, names, source)
-    yield from _date_problems(where, path, source, names)
+    yield from _date_problems(where, content, source, part, names)
 
 
 def _dialect_problems(where: str, source: Source) -> Iterator[str]:
@@ -144,12 +156,14 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:12]) + (" ..." if len(names) > 12 else "") or "no columns at all"
 
 
-def _date_problems(where: str, path: Path, source: Source, names: list[str]) -> Iterator[str]:
+def _date_problems(
+    where: str, content: Content, source: Source, part: str, names: list[str]
+) -> Iterator[str]:
     """A file whose birth dates contradict its date_order; only its first rows are looked at."""
     column = source.columns.get("date_of_birth")
     if not isinstance(column, str) or column not in names or source.date_order == "ymd":
         return
-    first = sample(path, source)
+    first = sample(content, source, part)
     if first is None:
         return
     parts = pl.col(column).str.extract_groups(r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}")
@@ -173,7 +187,8 @@ def _twice(settings: IntakeSettings) -> Iterator[str]:
         for sources in (settings.leaked, settings.masters)
     ]
     for path in sorted(sides[0] & sides[1]):
-        yield f"[[masters]] {shown(settings, path)}: also listed under [[leaked]]; a file is one or the other"
+        place = Delivered(settings.masters[0], Content(path)).shown(settings.root.resolve())
+        yield f"[[masters]] {place}: also listed under [[leaked]]; a file is one or the other"
 
 
 # --- roster, delegation, suppressions -------------------------------------------------------

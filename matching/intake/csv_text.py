@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,12 +13,64 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from matching.errors import OperatorError
-from matching.intake.blocks import ROW_NO, Block, blanks_null
-from matching.intake.records import Dialect, blank_out, find_records
+from matching.intake.blocks import Block, blanks_null, blocks
+from matching.intake.content import Content
+from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
+from matching.intake.records import REASONS, Dialect, blank_out, find_records
 from matching.intake.text import EMPTY, utf8_blocks
+from matching.intake.undecodable import MIXED, recoded_bytes
 from matching.sources import Source
 
-__all__ = ["csv_dialect", "csv_header", "parsed_csv"]
+__all__ = ["Delimited", "csv_dialect", "csv_header", "parsed_csv"]
+
+
+HEADER_BYTES = 1 << 20
+"""No header, and no title above one, is longer."""
+
+
+_REPEATED = REASONS.index("repeated_header")
+_Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+class Delimited:
+    """CSV and TSV, whatever parts their fields."""
+
+    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
+        """One table."""
+        return ("",)
+
+    def columns(self, content: Content, source: Source, part: str) -> list[str]:
+        """Names of the header row."""
+        return csv_header(content, source)[0]
+
+    def pieces(
+        self,
+        content: Content,
+        source: Source,
+        part: str,
+        start: Position = START,
+        *,
+        size: int | None = None,
+    ) -> Iterator[Piece]:
+        """Blocks of whole records."""
+        names, header = csv_header(content, source)
+        own = _header_bytes(content, source, header)
+        found = blocks(
+            content,
+            source,
+            csv_dialect(source),
+            columns=len(names),
+            skip=header,
+            start=start,
+            size=size,
+        )
+        for block in found:
+            yield Piece(block.end, partial(_batch, block, names, source, own))
+
+
+def _batch(block: Block, names: list[str], source: Source, header: bytes) -> Batch:
+    _mark_repeated(block, np.frombuffer(header, np.uint8))
+    return Batch(parsed_csv(block, names, source), block.rejects(), block.covered, block.guessed)
 
 
 def csv_dialect(source: Source) -> Dialect:
@@ -26,24 +80,55 @@ def csv_dialect(source: Source) -> Dialect:
     return Dialect(delimiter=ord(delimiter), quote=quote, escape=escape)
 
 
-def csv_header(path: Path, source: Source) -> tuple[list[str], int]:
-    """Column names, and how many UTF-8 bytes of the file they take (0 without a header)."""
-    block = next(utf8_blocks(path, source.encoding), b"")
-    data = np.frombuffer(block, np.uint8)
-    records = find_records(data[: 1 << 20], csv_dialect(source), columns=0, final=True)
-    if not records.starts.size:
-        raise OperatorError(EMPTY.format(path.name))
+def _mark_repeated(block: Block, header: _Bytes) -> None:
+    """Rows that say what the header says: files set one after the other, or pages of a report."""
+    records = block.records
+    alike = np.flatnonzero((records.ends - records.starts == header.size) & (records.reasons == 0))
+    if header.size and alike.size:
+        places = records.starts[alike, None] + np.arange(header.size)
+        same = (block.data[places] == header).all(axis=1)
+        records.reasons[alike[same]] = _REPEATED
+
+
+def _header_bytes(content: Content, source: Source, end: int) -> bytes:
+    """The header row as UTF-8; empty where there is none."""
     if not source.header:
-        return [f"c{number}" for number in range(int(records.fields[0]))], 0
-    text = block[records.starts[0] : records.ends[0]].decode("utf-8", "replace")
+        return b""
+    block = next(utf8_blocks(content, source.encoding), b"")[:end]
+    text = block[_above(block, source.skip_lines) :].lstrip(b"\r\n")
+    return recoded_bytes(text) if source.encoding == MIXED else text
+
+
+def csv_header(content: Content, source: Source) -> tuple[list[str], int]:
+    """Column names, and how many UTF-8 bytes of the file they and the lines above take."""
+    block = next(utf8_blocks(content, source.encoding), b"")[:HEADER_BYTES]
+    shown = recoded_bytes if source.encoding == MIXED else bytes
+    above = _above(block, source.skip_lines)
+    records = find_records(
+        np.frombuffer(block, np.uint8)[above:], csv_dialect(source), columns=0, final=True
+    )
+    if not records.starts.size:
+        raise OperatorError(EMPTY.format(content.name))
+    if not source.header:
+        return [f"c{number}" for number in range(int(records.fields[0]))], above
+    first, end = above + int(records.starts[0]), above + int(records.ends[0])
     reader = csv.reader(
-        [text],
+        [shown(block[first:end]).decode("utf-8", "replace")],
         delimiter=chr(csv_dialect(source).delimiter),
         quotechar=source.quote or None,
         quoting=csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE,
         escapechar=source.escape or None,
     )
-    return _distinct([name.strip() for name in next(reader)]), int(records.ends[0])
+    return _distinct([name.strip() for name in next(reader)]), end
+
+
+def _above(block: bytes, lines: int) -> int:
+    """Bytes of the first physical lines, blank ones too."""
+    at = 0
+    for _ in range(lines):
+        broken = block.find(b"\n", at)
+        at = len(block) if broken < 0 else broken + 1
+    return at
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -74,7 +159,9 @@ def parsed_csv(block: Block, names: list[str], source: Source) -> pl.DataFrame:
             newlines_in_values=True,
         ),
         convert_options=pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=False,
+            check_utf8=False,  # rows that are not were found before
         ),
     )
     frame = pl.DataFrame(pl.from_arrow(table))

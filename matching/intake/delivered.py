@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from matching.errors import OperatorError
+from matching.intake.content import Content, members
+from matching.intake.readers import parts
 from matching.intake.settings import IntakeSettings
-from matching.sources import Source
-from matching.store import Workspace, sha256_file
+from matching.sources import MasterSource, Source
+from matching.store import Workspace, digest_of
 from matching.tables import TABLES
 
-__all__ = ["date_orders", "matches", "register_files", "resolve", "shown"]
+__all__ = ["Delivered", "contents", "matches", "register_files", "resolve", "wanted_parts"]
 
 _GLOB_SIGNS = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One table of one delivered file with its entry of the incident file."""
+
+    source: Source
+    content: Content
+    part: str = ""
+
+    @property
+    def side(self) -> str:
+        """Leaked or master."""
+        return "master" if isinstance(self.source, MasterSource) else "leaked"
+
+    def shown(self, root: Path, *, part: bool = True) -> str:
+        """The place as a person would write it: path, `!` and the way into an archive, `#` and the table."""
+        path = self.content.path
+        inside = path.relative_to(root) if path.is_relative_to(root) else path
+        whole = "!".join((inside.as_posix(), *self.content.members))
+        return f"{whole}#{self.part}" if part and self.part else whole
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the bytes; of a table, of that and its name."""
+        own = self.content.sha256()
+        return digest_of(own, self.part) if self.part else own
 
 
 def matches(root: Path, pattern: str) -> list[Path]:
@@ -35,24 +68,36 @@ def matches(root: Path, pattern: str) -> list[Path]:
         ) from None
 
 
-def resolve(settings: IntakeSettings) -> list[tuple[Source, Path]]:
-    """Every delivered file with its entry, leaked files first, in incident order.
+def resolve(settings: IntakeSettings) -> list[Delivered]:
+    """Every delivered table with its entry, leaked files first, in incident order.
 
     A path that is no glob is given even where no such file exists: `check` says so.
     """
     sources: tuple[Source, ...] = (*settings.leaked, *settings.masters)
-    return [(source, path) for source in sources for path in matches(settings.root, source.path)]
+    return [
+        Delivered(source, content, part)
+        for source in sources
+        for content in contents(settings.root, source)
+        for part in wanted_parts(content, source)
+    ]
 
 
-def shown(settings: IntakeSettings, path: Path) -> str:
-    """The path as a person would write it in the incident file."""
-    inside = path.is_relative_to(settings.root)
-    return (path.relative_to(settings.root) if inside else path).as_posix()
+def contents(root: Path, source: Source) -> Iterator[Content]:
+    """Files that an entry means, and where they are archives, the members that it means."""
+    for path in matches(root, source.path):
+        yield from members(path, source.member) if path.is_file() else [Content(path)]
 
 
-def date_orders(settings: IntakeSettings) -> dict[str, str]:
-    """Order of ambiguous dates by path as the inventory shows it."""
-    return {shown(settings, path): source.date_order for source, path in resolve(settings)}
+def wanted_parts(content: Content, source: Source) -> list[str]:
+    """Tables or sheets of the file that the entry means; none named: all."""
+    if not content.path.is_file():
+        return [""]
+    named = source.sheet or source.table
+    return [
+        part
+        for part in parts(content, source)
+        if not named or part == named or fnmatchcase(part, named)
+    ]
 
 
 def register_files(
@@ -65,15 +110,15 @@ def register_files(
     """
     known = set(workspace.read("files", ["file_sha256"])["file_sha256"])
     first = len(known)
-    new: dict[str, int] = {}
-    for path in (path for _, path in resolve(settings) if path.is_file()):
-        digest = sha256_file(path)
-        if digest not in known:
-            new.setdefault(digest, path.stat().st_size)
+    new: dict[str, tuple[str, int]] = {}
+    for delivered in resolve(settings):
+        if delivered.content.path.is_file() and delivered.digest not in known:
+            new.setdefault(delivered.digest, (delivered.part, delivered.content.size()))
     rows = {
         "file_no": range(first, first + len(new)),
         "file_sha256": list(new),
-        "bytes": list(new.values()),
+        "part": [part or None for part, _ in new.values()],
+        "bytes": [size for _, size in new.values()],
         "recorded_at": [recorded_at] * len(new),
     }
     frame = pl.DataFrame(rows, schema=dict(TABLES["files"].polars))

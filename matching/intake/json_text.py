@@ -2,14 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import duckdb
 import numpy as np
 import polars as pl
 
-from matching.intake.blocks import Block, blanks_null, texts
+from matching.intake.blocks import Block, blanks_null, blocks, texts
+from matching.intake.content import Content
+from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
 from matching.intake.records import REASONS
+from matching.sources import Source
 
-__all__ = ["parsed_json"]
+__all__ = ["JsonLines", "parsed_json"]
+
+SAMPLE_BYTES = 2 << 20
+"""The first of a file: enough to see its keys."""
+
+
+class JsonLines:
+    """One object a line."""
+
+    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
+        """One table."""
+        return ("",)
+
+    def columns(self, content: Content, source: Source, part: str) -> list[str]:
+        """Keys of the first lines; of many more where a mapped one is not among them."""
+        wanted = {
+            name
+            for columns in source.columns.values()
+            for name in ((columns,) if isinstance(columns, str) else columns)
+        }
+        names: list[str] = []
+        for size in (SAMPLE_BYTES, None):
+            first = next(self.pieces(content, source, part, size=size), None)
+            names = [] if first is None else [n for n in first.parse().rows.columns if n != ROW_NO]
+            if wanted <= set(names):
+                break
+        return names
+
+    def pieces(
+        self,
+        content: Content,
+        source: Source,
+        part: str,
+        start: Position = START,
+        *,
+        size: int | None = None,
+    ) -> Iterator[Piece]:
+        """Blocks of whole lines."""
+        for block in blocks(content, source, None, start=start, size=size):
+            yield Piece(block.end, partial(_batch, block))
+
+
+def _batch(block: Block) -> Batch:
+    rows = parsed_json(block)  # marks rejects, too
+    return Batch(rows, block.rejects(), block.covered, block.guessed)
+
 
 _BAD_JSON = REASONS.index("bad_json")
 VALID_SQL = """

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from matching.fields import CANONICAL_FIELDS, OF_AGE_YEARS, ROLES
-from matching.intake.blocks import ROW_NO
+from matching.intake.pieces import ROW_NO
 from matching.sources import Source
 from matching.tables import FILE_STEP, ROLE_NUMBER
 

@@ -20,7 +20,6 @@ __all__ = [
     "blank_out",
     "find_lines",
     "find_records",
-    "mark_undecodable",
 ]
 
 REASONS = (
@@ -34,12 +33,15 @@ REASONS = (
     "truncated_last_row",
     "undecodable_bytes",
     "bad_json",
+    "repeated_header",
 )
 """Reason codes of rejected rows; a record's `reason` is an index into them, 0 for a good one."""
-SHORT, LONG, UNCLOSED, BAD_QUOTE, NUL, TOO_LONG, TRUNCATED, UNDECODABLE = range(1, 9)
+SHORT, LONG, UNCLOSED, BAD_QUOTE, NUL, TOO_LONG, TRUNCATED = range(1, 8)
 
 RECORD_BYTES_MAX = 1 << 20
 """A longer record is an unclosed quote or no text: real rows with notes stay far below 1 MiB."""
+COLUMNS_TELL = 4
+"""From so many columns on, lines of a note that happen to have as many delimiters as a row are not seen."""
 _LF, _CR = 10, 13
 _AT_START, _PLAIN, _QUOTED, _CLOSED = 0, 1, 2, 3
 
@@ -93,39 +95,6 @@ def blank_out(block: Any, starts: Any, ends: Any, reasons: Any) -> None:
     for record in range(starts.size):
         if reasons[record] != 0:
             block[starts[record] : ends[record]] = _LF
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def mark_undecodable(block: Any, starts: Any, ends: Any, reasons: Any) -> None:
-    """Set the reason of every record whose bytes are no UTF-8."""
-    for record in range(starts.size):
-        at = starts[record]
-        while at < ends[record]:
-            width = _character(block, at, ends[record])
-            if width == 0:
-                reasons[record] = UNDECODABLE
-                break
-            at += width
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _character(block: Any, at: int, end: int) -> int:
-    """Bytes of the UTF-8 character at `at`; 0 where there is none (Unicode standard, table 3-7)."""
-    first = block[at]
-    if first < 0x80:
-        return 1
-    width = 2 if first < 0xE0 else 3 if first < 0xF0 else 4
-    if first < 0xC2 or first > 0xF4 or at + width > end:
-        return 0
-    second = block[at + 1]
-    low = 0xA0 if first == 0xE0 else 0x90 if first == 0xF0 else 0x80
-    high = 0x9F if first == 0xED else 0x8F if first == 0xF4 else 0xBF
-    if second < low or second > high:
-        return 0
-    for place in range(2, width):
-        if block[at + place] & 0xC0 != 0x80:
-            return 0
-    return width
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -198,9 +167,29 @@ def _record(  # noqa: C901, PLR0912, PLR0917 - the states of one automaton
         return -1, found, 0
     if state == _QUOTED:
         return (line_end if line_end >= 0 else at), found, UNCLOSED
-    if columns > 0 and found != columns and line_end >= 0:
+    if (
+        columns > 0
+        and line_end >= 0
+        and (found != columns or _each_line_whole(block, start, at, delimiter, columns))
+    ):
         return line_end, found, UNCLOSED
     return at, found, _verdict(found, columns, nul, cut)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _each_line_whole(block: Any, start: int, end: int, delimiter: int, columns: int) -> bool:
+    """Every line of a record of many would be a row of its own: a lost quote has met the next row's."""
+    if columns < COLUMNS_TELL:
+        return False
+    found = 1
+    for at in range(start, end):
+        if block[at] == delimiter:
+            found += 1
+        elif block[at] == _LF or (block[at] == _CR and block[at + 1] != _LF):
+            if found != columns:
+                return False
+            found = 1
+    return found == columns
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from matching.errors import OperatorError
+from matching.intake.content import Content
 from matching.intake.readers import column_names, read
 from matching.intake.settings import IntakeSettings
 from matching.sources import MasterSource
@@ -76,7 +77,7 @@ def _bytes(path: Path) -> bytes:
 
 def _names(path: Path, source: MasterSource) -> list[str]:
     """Columns, lower case. The reader marks repeated ones by `#2`, but for their case."""
-    names = [name.strip().lower() for name in column_names(path, source)]
+    names = [name.strip().lower() for name in column_names(Content(path), source)]
     for name in names:
         if name.endswith("#2") or names.count(name) > 1:
             raise OperatorError(
@@ -87,7 +88,7 @@ def _names(path: Path, source: MasterSource) -> list[str]:
 
 def _refuse_bad_rows(path: Path, source: MasterSource) -> None:
     """Rows as an editor counts them, header 1. Editors leave out commas at a row's end: no fault."""
-    for batch in read(path, source):
+    for batch in read(Content(path), source):
         rejects = batch.rejects.filter(~pl.col("reason").is_in(["short_row", "truncated_last_row"]))
         if rejects.height:
             row, reason = rejects["row_no"][0] + 2, rejects["reason"][0]

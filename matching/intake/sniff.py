@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
-from pathlib import Path
+
+from matching.intake.content import Content
+from matching.intake.undecodable import MIXED
 
 __all__ = ["encoding_problem"]
 
@@ -22,12 +24,13 @@ _MARKS = (
 )
 
 
-def encoding_problem(path: Path, encoding: str) -> str | None:
+def encoding_problem(content: Content, encoding: str) -> str | None:
     """What is wrong and which encoding to write instead; None where the file may be read as said."""
-    with path.open("rb") as handle:
-        sample = handle.read(SAMPLE_BYTES)
-    said = codecs.lookup(encoding).name
+    sample = content.head(SAMPLE_BYTES)
+    said = encoding if encoding == MIXED else codecs.lookup(encoding).name
     marked = next((name for mark, name in _MARKS if sample.startswith(mark)), None)
+    if marked == "utf-8" and said == MIXED:
+        return None
     if marked and not said.startswith(marked):
         return f'begins with the byte order mark of {marked}; set encoding = "{marked}"'
     if said.startswith(("utf-16", "utf-32")):
@@ -61,7 +64,7 @@ def _not_utf8(sample: bytes) -> str | None:
     if in_header or (
         sound < bad and (bad >= BAD_LINES_MIN or bad > BAD_SHARE_SMALL * (len(lines) - 1))
     ):
-        return f'byte {first} is not UTF-8; set encoding = "cp1252", or deliver the file as UTF-8'
+        return f'byte {first} is not UTF-8; set encoding = "cp1252", or "mixed" where some rows are UTF-8'
     return None
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -21,7 +20,7 @@ from matching.errors import OperatorError
 from matching.intake import roster
 from matching.intake.checks import check
 from matching.intake.classify import with_decisions, with_exclusion
-from matching.intake.delivered import resolve, shown
+from matching.intake.delivered import Delivered, resolve
 from matching.intake.mapping import canonical, guarantors, mapped_columns, role_of, with_id
 from matching.intake.readers import (
     ROW_NO,
@@ -35,8 +34,8 @@ from matching.intake.readers import (
 from matching.intake.settings import IntakeSettings
 from matching.intake.text import ends_with_newline
 from matching.log import log_counts
-from matching.sources import LeakedSource, MasterSource, Source
-from matching.store import Workspace, Writer, digest_of, sha256_file
+from matching.sources import TEXT_FORMATS, LeakedSource, MasterSource, Source
+from matching.store import Workspace, Writer, digest_of
 from matching.tables import TABLES
 
 __all__ = ["run"]
@@ -47,26 +46,28 @@ PORTIONS_MAX = 100_000
 """Portions of one file: the places of its parts lie between those of its neighbours."""
 IN_HAND = 2
 """Portions taken apart at once, while the next is found: two cores are busy."""
-TEXT_FORMATS = frozenset({"csv", "tsv", "jsonl"})
 ROWS_DO_NOT_DEPEND_ON = {"path", "received_from", "evidence", "date_order"}
 FILES = {"root", "leaked", "masters", "entities", "delegation", "suppressions"}
 
 
 @dataclass(slots=True)
 class _File:
-    """One delivered file and what was counted while it was read."""
+    """One delivered table and what was counted while it was read."""
 
     position: int
-    path: Path
-    source: Source
-    digest: str
+    delivered: Delivered
     file_no: int
     repeats: int | None
     places: list[int] = field(default_factory=list)
     counts: dict[str, int] = field(
-        default_factory=lambda: {"parsed": 0, "rejected": 0, "covered": 0}
+        default_factory=lambda: {"parsed": 0, "rejected": 0, "covered": 0, "guessed": 0}
     )
     columns: list[str] = field(default_factory=list)
+
+    @property
+    def source(self) -> Source:
+        """Its entry in the incident file."""
+        return self.delivered.source
 
     def note(self, noted: Mapping[str, Any]) -> None:
         """Add one part to the counts."""
@@ -91,7 +92,7 @@ def run(workspace: Workspace, settings: IntakeSettings) -> None:
         once = [file for file in files if file.repeats is None]
         for side, writer in (("leaked", leaked), ("master", charts)):
             reader = _Reader(settings, decisions, known["entity_id"], writer, rejects)
-            reader.read([file for file in once if _side(file.source) == side])
+            reader.read([file for file in once if file.delivered.side == side])
     workspace.write("inventory", _inventory(files, settings))
     workspace.write("entities", known)
     workspace.write("delegation", roster.delegation(settings))
@@ -105,21 +106,17 @@ def run(workspace: Workspace, settings: IntakeSettings) -> None:
     )
 
 
-def _side(source: Source) -> str:
-    return "master" if isinstance(source, MasterSource) else "leaked"
-
-
 def _files(workspace: Workspace, settings: IntakeSettings) -> list[_File]:
     numbers = dict(workspace.read("files", ["file_sha256", "file_no"]).iter_rows())
     files: list[_File] = []
     first: dict[str, int] = {}
-    for position, (source, path) in enumerate(resolve(settings)):
-        digest = sha256_file(path)
+    for position, delivered in enumerate(resolve(settings)):
+        digest = delivered.digest
         if digest not in numbers:
             raise OperatorError(
-                f"{shown(settings, path)}: changed since the round started; run again"
+                f"{delivered.shown(settings.root)}: changed since the round started; run again"
             )
-        files.append(_File(position, path, source, digest, numbers[digest], first.get(digest)))
+        files.append(_File(position, delivered, numbers[digest], first.get(digest)))
         first.setdefault(digest, position)
     return files
 
@@ -159,7 +156,9 @@ class _Reader:
                 noted = self.writer.noted(place)
                 start, last, found = Position(*noted["end"]), noted["last"], None
             else:
-                found = found or portions(file.path, file.source, start)
+                found = found or portions(
+                    file.delivered.content, file.source, file.delivered.part, start
+                )
                 portion = next(found)
                 start, last = portion.end, portion.last
                 yield place, part_key, portion
@@ -182,6 +181,7 @@ class _Reader:
             "parsed": sum(batch.rows.height for batch in batches),
             "rejected": rejects.height,
             "covered": sum(batch.covered for batch in batches),
+            "guessed": sum(batch.guessed for batch in batches),
             "columns": list(
                 dict.fromkeys(n for b in batches for n in b.rows.columns if n != ROW_NO)
             ),
@@ -191,6 +191,8 @@ class _Reader:
         self.writer.put(place, pl.concat([table.empty(), *frames]), key=key, noted=noted)
 
     def _rows(self, file: _File, batch: Batch) -> pl.DataFrame:
+        if file.source.ignored:
+            return self.writer.table.empty()
         rows = canonical(batch.rows, file.source)
         if isinstance(file.source, LeakedSource):
             return _mentions(rows, file, file.source.role, self.settings, self._words(file))
@@ -198,7 +200,7 @@ class _Reader:
 
     def _words(self, file: _File) -> pl.DataFrame:
         """People's decisions on rows of the file."""
-        mine = self.decisions.filter(pl.col("left_file_sha256") == file.digest)
+        mine = self.decisions.filter(pl.col("left_file_sha256") == file.delivered.digest)
         return mine.drop("left_file_sha256")
 
     def _key(self, file: _File) -> str:
@@ -209,7 +211,7 @@ class _Reader:
         return digest_of(
             PARTS_VERSION,
             self.writer.table.polars,
-            file.digest,
+            file.delivered.digest,
             file.file_no,
             source.model_dump(mode="json", exclude=ROWS_DO_NOT_DEPEND_ON),
             self.settings.model_dump(mode="json", exclude=FILES),
@@ -276,24 +278,31 @@ def _inventory(files: list[_File], settings: IntakeSettings) -> pl.DataFrame:
 def _inventory_row(file: _File, counted: _File, settings: IntakeSettings) -> dict[str, Any]:
     """A repeated file bears the counts of the same bytes read before."""
     source, is_text = file.source, file.source.format in TEXT_FORMATS
-    columns = counted.columns or column_names(file.path, source)
+    content, part = file.delivered.content, file.delivered.part
+    columns = counted.columns or column_names(content, source, part)
     return {
         "position": file.position,
-        "side": _side(source),
-        "path": shown(settings, file.path),
+        "side": file.delivered.side,
+        "path": file.delivered.shown(settings.root),
+        "content": file.delivered.shown(settings.root, part=False),
+        "part": part or None,
         "file_no": file.file_no,
-        "file_sha256": file.digest,
-        "bytes": file.path.stat().st_size,
+        "file_sha256": file.delivered.digest,
+        "bytes": content.size(),
         "format": source.format,
+        "encoding": source.encoding if is_text else None,
         "rows": counted.counts["parsed"] + counted.counts["rejected"],
         "parsed": counted.counts["parsed"],
         "rejected": counted.counts["rejected"],
+        "guessed": counted.counts["guessed"],
         "covered_bytes": counted.counts["covered"] if is_text else None,
         "repeats": file.repeats,
+        "ignored": source.ignored or None,
         "secured": source.secured,
         "columns": "|".join(columns),
         "unmapped": "|".join(name for name in columns if name not in mapped_columns(source)),
-        "final_newline": ends_with_newline(file.path, source.encoding) if is_text else None,
+        "final_newline": ends_with_newline(content, source.encoding) if is_text else None,
+        "date_order": source.date_order,
         "received_from": source.received_from or None,
         "received_on": source.received_on,
         "evidence": source.evidence or None,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from matching.intake.content import Content
+from matching.intake.undecodable import MIXED
 
 __all__ = [
     "BLOCK_BYTES",
@@ -33,10 +35,15 @@ _HALF_CHARACTER = 0xFF
 """Never part of UTF-8: stands for one delivered byte that is no whole character."""
 
 
+def _name(encoding: str) -> str:
+    """Python's name of it; a file of mixed encodings is UTF-8 until a record shows that it is not."""
+    return "utf-8" if encoding == MIXED else codecs.lookup(encoding).name
+
+
 def is_supported(encoding: str) -> bool:
     """UTF-8, UTF-16, UTF-32 and every encoding of one byte a character."""
     try:
-        name = codecs.lookup(encoding).name
+        name = _name(encoding)
         if name in _UTF8 or name in _WIDE:
             return True
         return len(bytes(range(256)).decode(name, "replace")) == 256
@@ -46,7 +53,7 @@ def is_supported(encoding: str) -> bool:
 
 def char_widths(encoding: str) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
     """Delivered bytes for each first byte of a UTF-8 character; None where the file is UTF-8."""
-    name = codecs.lookup(encoding).name
+    name = _name(encoding)
     if name in _UTF8:
         return None
     widths = np.full(256, _WIDE.get(name, 1), np.uint8)
@@ -57,25 +64,24 @@ def char_widths(encoding: str) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
     return widths
 
 
-def byte_order_mark(path: Path, encoding: str) -> bytes:
+def byte_order_mark(content: Content, encoding: str) -> bytes:
     """The mark with which the file begins, where its encoding has one."""
-    with path.open("rb") as handle:
-        head = handle.read(4)
-    name = codecs.lookup(encoding).name
+    head = content.head(4)
+    name = _name(encoding)
     family = next((marks for start, marks in _MARKS.items() if name.startswith(start)), ())
     return next((mark for mark in family if head.startswith(mark)), b"")
 
 
 def utf8_blocks(
-    path: Path, encoding: str, *, start: int = 0, size: int | None = None
+    content: Content, encoding: str, *, start: int = 0, size: int | None = None
 ) -> Iterator[bytes]:
     """Blocks of the file after its byte order mark, or from byte `start`, as UTF-8.
 
     Bytes that do not decode stay in as bytes that are no UTF-8, so that only their row is rejected.
     """
-    name = codecs.lookup(encoding).name
-    mark, size = byte_order_mark(path, encoding), size or BLOCK_BYTES
-    with path.open("rb") as handle:
+    name = _name(encoding)
+    mark, size = byte_order_mark(content, encoding), size or BLOCK_BYTES
+    with content.open() as handle:
         handle.seek(start or len(mark))
         if name in _UTF8:
             while block := handle.read(size):
@@ -98,10 +104,11 @@ def _with_byte_order(name: str, mark: bytes) -> str:
     return f"{name}-be" if big else f"{name}-le"
 
 
-def ends_with_newline(path: Path, encoding: str) -> bool:
+def ends_with_newline(content: Content, encoding: str) -> bool:
     """The last character of the file is a line break."""
-    width = _WIDE.get(codecs.lookup(encoding).name, 1)
-    with path.open("rb") as handle:
-        handle.seek(max(path.stat().st_size - width, 0))
+    width = _WIDE.get(_name(encoding), 1)
+    size = content.size()
+    with content.open() as handle:
+        handle.seek(max(size - width, 0))
         last = handle.read()
     return last.strip(b"\x00") in {b"\n", b"\r"}

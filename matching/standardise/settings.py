@@ -12,10 +12,6 @@ class StandardiseSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    date_order_by_path: dict[str, str] = Field(
-        default_factory=dict,
-        description="mdy, dmy or ymd by path or glob as in the incident file; mdy else.",
-    )
     two_digit_year_pivot: int = Field(
         default=26, ge=0, le=99, description="Two-digit years up to it are of this century."
     )

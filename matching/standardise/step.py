@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from fnmatch import fnmatch
 from typing import Any
 
 import polars as pl
@@ -77,7 +76,7 @@ def _clean_side(
     workspace: Workspace, settings: StandardiseSettings, side: _Side, known: Known
 ) -> list[Mapping[str, Any]]:
     """Clean one side's parts that no run before cleaned, IN_HAND at a time; gives what was noted of each."""
-    files = _Files(_date_orders(workspace, settings), _came_on(workspace))
+    files = _Files(_date_orders(workspace), _came_on(workspace))
     waiting: deque[Future[None]] = deque()
     parts = workspace.lazy_parts(side.table)
     with workspace.writer(f"{side.table}_std") as writer, ThreadPoolExecutor(IN_HAND) as pool:
@@ -130,17 +129,12 @@ def _key(
     return digest_of(PARTS_VERSION, writer.table.polars, part.rows, part.rows_hash, own, pivot)
 
 
-def _date_orders(workspace: Workspace, settings: StandardiseSettings) -> dict[int, str]:
-    """Order by file_no; a key of the settings may be a glob, as in the incident file."""
-    files = workspace.read("inventory", ["file_no", "path", "repeats"])
-    seen = files.filter(pl.col("repeats").is_null()).select("file_no", "path")
-    by_path = settings.date_order_by_path
-    return {
-        number: next(
-            (order for key, order in by_path.items() if key == path or fnmatch(path, key)), "mdy"
-        )
-        for number, path in seen.iter_rows()
-    }
+def _date_orders(workspace: Workspace) -> dict[int, str]:
+    """Order by file_no."""
+    files = workspace.read("inventory", ["file_no", "date_order", "repeats"])
+    return dict(
+        files.filter(pl.col("repeats").is_null()).select("file_no", "date_order").iter_rows()
+    )
 
 
 def _came_on(workspace: Workspace) -> dict[int, date]:

@@ -174,11 +174,6 @@ def refused(call: Call, incident: HandMade, expected: list[str]) -> None:
             "[[masters]] leaked.csv: also listed under [[leaked]]; a file is one or the other",
         ),
         ("[incident]", 'folder = "/"\n[incident]', "folder: unknown key; remove it"),
-        (
-            'format = "csv"',
-            'format = "xlsx"',
-            "leaked.0: format xlsx cannot be read yet; convert leaked.csv to CSV or Parquet",
-        ),
     ],
 )
 def test_a_wrong_incident_file(

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matching.intake import text
+from matching.intake.content import Content
 from matching.intake.readers import read
 from matching.intake.records import Dialect, find_records
 from matching.sources import LeakedSource
@@ -46,7 +47,7 @@ def test_every_byte_is_in_one_record_or_a_line_break(data: bytes, columns: int) 
 def test_rows_are_parsed_or_rejected(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"x,y\n" + data)
-    batches = list(read(path, SOURCE))
+    batches = list(read(Content(path), SOURCE))
     numbers = sorted(n for b in batches for n in (*b.rows["__row_no"], *b.rejects["row_no"]))
     assert numbers == list(range(len(numbers)))
     assert sum(b.covered for b in batches) == path.stat().st_size
@@ -75,5 +76,5 @@ def test_a_sound_file_reads_as_the_standard_library_reads_it(
     path = tmp_path / "a.csv"
     path.write_bytes(written.getvalue().encode())
     monkeypatch.setattr(text, "BLOCK_BYTES", block)
-    found = [row for b in read(path, SOURCE) for row in b.rows.select("x", "y").rows()]
+    found = [row for b in read(Content(path), SOURCE) for row in b.rows.select("x", "y").rows()]
     assert found == [tuple(cell if cell.strip() else None for cell in row) for row in rows]

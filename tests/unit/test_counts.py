@@ -273,7 +273,16 @@ def test_bridge_adds_up(by_hand):
         | {"repeats": 0},
         {"position": 2, "side": "master", "file_no": 2, "rows": 9, "parsed": 9, "rejected": 0},
     ]
-    empty = {"path": "f", "file_sha256": "0", "bytes": 1, "format": "csv", "secured": "no"}
+    empty = {
+        "path": "f",
+        "content": "f",
+        "guessed": 0,
+        "date_order": "mdy",
+        "file_sha256": "0",
+        "bytes": 1,
+        "format": "csv",
+        "secured": "no",
+    }
     made.write("inventory", [row | empty | {"columns": "a", "unmapped": ""} for row in files])
     made.write("rejects", [{"file_no": 1, "row_no": 4, "reason": "short"}])
     fill(made, [person("A")], [("A", "UNOWNED", "possible", 1.0)])

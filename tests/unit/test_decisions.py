@@ -22,7 +22,7 @@ def made(by_hand):
         "inventory",
         [
             file | {"position": n, "side": side, "path": path, "file_no": n + 1}
-            | {"file_sha256": f"{n + 1:064x}", "rows": 2, "parsed": 2, "rejected": 0}
+            | {"file_sha256": f"{n + 1:064x}", "rows": 2, "parsed": 2, "rejected": 0, "content": "f", "guessed": 0, "date_order": "mdy"}
             for n, (side, path) in enumerate([("leaked", "leak.csv"), ("master", "m.csv")])
         ],
     )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 
 from matching.errors import OperatorError
 from matching.intake import readers, text
+from matching.intake.content import Content
 from matching.intake.readers import ROW_NO, Batch, column_names, read
 from matching.sources import LeakedSource
 
@@ -19,7 +20,7 @@ def source(format_: str = "csv", **more: object) -> LeakedSource:
 
 
 def whole(path: Path, entry: LeakedSource) -> Batch:
-    batches = list(read(path, entry))
+    batches = list(read(Content(path), entry))
     return Batch(
         pl.concat([b.rows for b in batches], how="diagonal"),
         pl.concat([b.rejects for b in batches]),
@@ -43,6 +44,14 @@ def test_bad_rows_have_number_offset_and_reason(tmp_path: Path) -> None:
     assert batch.rows[ROW_NO].to_list() == [0, 3]
     assert batch.rejects.rows() == [(1, 8, "short_row"), (2, 10, "undecodable_bytes")]
     assert batch.covered == path.stat().st_size
+
+
+def test_titles_above_the_header_are_covered_and_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'Report, of "May"\r\n\r\na,b\r\n1,2\r\n')
+    batch = whole(path, source(skip_lines=2))
+    assert batch.rows.select("a", "b").rows() == [("1", "2")]
+    assert (batch.rejects.height, batch.covered) == (0, path.stat().st_size)
 
 
 def test_blocks_give_the_same_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +104,7 @@ def test_no_quote_character_at_all(tmp_path: Path) -> None:
 def test_repeated_and_nameless_columns(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("a,a,\n1,2,3\n")
-    assert column_names(path, source()) == ["a", "a#2", "c2"]
+    assert column_names(Content(path), source()) == ["a", "a#2", "c2"]
 
 
 def test_jsonl(tmp_path: Path) -> None:
@@ -131,7 +140,7 @@ def test_not_even_a_header(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("\n\n")
     with pytest.raises(OperatorError, match=r"a\.csv: empty file"):
-        list(read(path, source()))
+        list(read(Content(path), source()))
 
 
 @pytest.mark.parametrize(
@@ -150,17 +159,17 @@ def test_portions_are_cut_alike_from_wherever_one_begins(
     path = tmp_path / "a"
     path.write_bytes("\r\n".join(lines).encode(encoding))
     entry = source(format_, encoding=encoding)
-    at_once = list(readers.portions(path, entry))
+    at_once = list(readers.portions(Content(path), entry))
     assert len(at_once) > 3
     start = readers.START
     for portion in at_once:
-        again = next(readers.portions(path, entry, start))
+        again = next(readers.portions(Content(path), entry, start=start))
         assert (again.end, again.last) == (portion.end, portion.last)
         for one, other in zip(again.batches(), portion.batches(), strict=True):
             assert one.rows.equals(other.rows)
             assert one.rejects.equals(other.rejects)
         start = portion.end
-    parts = [b for p in readers.portions(path, entry) for b in p.batches()]
+    parts = [b for p in readers.portions(Content(path), entry) for b in p.batches()]
     rejects = pl.concat([b.rejects for b in parts])
     assert rejects.equals(whole(path, entry).rejects)
     assert sum(b.covered for b in parts) == path.stat().st_size

@@ -131,7 +131,7 @@ def whole_round() -> dict[str, pl.DataFrame | list[dict[str, object]]]:
 
 def file_row(position: int, side: str, path: str, rows: int, rejected: int) -> dict[str, object]:
     return {
-        "position": position, "side": side, "path": path, "file_no": position, "file_sha256": "0", "bytes": rows * 90,
+        "position": position, "side": side, "path": path, "content": path, "guessed": 0, "date_order": "mdy", "file_no": position, "file_sha256": "0", "bytes": rows * 90,
         "format": Path(path).suffix[1:], "rows": rows, "parsed": rows - rejected, "rejected": rejected,
         "repeats": None, "secured": "no", "final_newline": True, "received_from": "threat-intel vendor", "evidence": f"E-{position}",
     }  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from matching.intake import IntakeSettings, date_orders, register_files
+from matching.intake import IntakeSettings, register_files
 from matching.intake import run as intake
 from matching.sources import LeakedSource, MasterSource
 from matching.standardise import (
@@ -70,7 +70,7 @@ def standardised(workspace: Workspace, root: Path, **more: Any) -> None:
     )
     register_files(workspace, settings, recorded_at=datetime(2026, 1, 1, tzinfo=UTC))
     intake(workspace, settings)
-    run(workspace, StandardiseSettings(date_order_by_path=date_orders(settings), **more))
+    run(workspace, StandardiseSettings(**more))
 
 
 def test_each_file_has_its_date_order(workspace: Workspace, root: Path) -> None:
@@ -79,15 +79,6 @@ def test_each_file_has_its_date_order(workspace: Workspace, root: Path) -> None:
     assert dates == [(n, "1980-03-05") for n in ("ANN", "CY", "DI", "ED", "FLO")] + [
         ("GUS", "1980-05-03")
     ]
-
-
-def test_date_order_by_the_glob_of_the_incident_file(workspace: Workspace, root: Path) -> None:
-    standardised(workspace, root)
-    before = workspace.read("leaked_std")
-    run(workspace, StandardiseSettings(date_order_by_path={"?.csv": "mdy", "b.csv": "dmy"}))
-    assert workspace.read("leaked_std")["date_of_birth"].unique().to_list() == ["1980-03-05"]
-    run(workspace, StandardiseSettings(date_order_by_path={"b*.csv": "dmy"}))
-    assert workspace.read("leaked_std").equals(before)
 
 
 def test_excluded_rows_stay_out(workspace: Workspace, root: Path) -> None:
