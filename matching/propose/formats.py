@@ -1,0 +1,99 @@
+"""Which format some bytes are of, by what they begin with; the file's name decides only between like ones."""
+
+from __future__ import annotations
+
+import json
+import re
+
+__all__ = ["format_of"]
+
+_SQL = re.compile(
+    rb"(?im)^(?:-- (?:MySQL|MariaDB|PostgreSQL) d|/\*M?!\d+ |create table\b|insert (?:ignore )?into\b"
+    rb"|copy \S+ (?:\(.*\) )?from stdin|drop table\b|set \w+.*;\s*$)"
+)
+_MAIL = re.compile(rb"(?im)^(?:from|to|subject|date|received|return-path|message-id|mime-version):\s")
+_BINARY = (
+    (b"PAR1", "parquet", "begins as Parquet does"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls", "begins as an old Excel workbook does"),
+    (b"SQLite format 3\0", "", "an SQLite database: export its tables as CSV"),
+    (b"%PDF", "", "a PDF: no table can be read"),
+)
+FIXED_SHARE = 0.95
+FIXED_WIDTH_MIN = 20
+_DBF_KINDS = frozenset(b"\x03\x30\x31\x83\x8b\xf5")
+
+
+def format_of(name: str, head: bytes, encoding: str) -> tuple[str, tuple[str, ...]]:
+    """Format and why; `delimited` for rows of fields, empty for what is nothing known."""
+    for mark, form, why in _BINARY:
+        if head.startswith(mark):
+            return form, (why,)
+    if head.startswith(b"PK\x03\x04"):
+        if b"xl/" in head or name.lower().endswith((".xlsx", ".xlsm")):
+            return "xlsx", ("a ZIP archive with a workbook in it",)
+        if b"opendocument.spreadsheet" in head[:200]:
+            return "ods", ("an OpenDocument spreadsheet",)
+        return "", ("an archive that could not be opened",)
+    if name.lower().endswith(".dbf") and head[:1] and head[0] in _DBF_KINDS:
+        return "dbf", ("begins as dBase does",)
+    text = head.removeprefix(b"\xef\xbb\xbf") if encoding == "utf-8" else _narrow(head, encoding)
+    return _text_format(name, text)
+
+
+def _narrow(head: bytes, encoding: str) -> bytes:
+    """The text as UTF-8, whatever the encoding."""
+    if encoding == "mixed":
+        return head
+    return head.decode(encoding, "replace").encode("utf-8", "replace")
+
+
+def _text_format(name: str, text: bytes) -> tuple[str, tuple[str, ...]]:
+    begin = text.lstrip()
+    if begin[:1] in {b"{", b"["}:
+        found = _json_format(begin)
+        if found:
+            return found, ("every sampled line is a JSON object",) if found == "jsonl" else ("a JSON document",)
+    if _SQL.search(text[:65536]) and not begin[:1].isdigit():
+        return "sql", ("has statements of a database dump",)
+    if begin.startswith(b"From "):
+        return "mbox", ("begins as a mailbox does",)
+    if len(_MAIL.findall(text[:4096])) >= 3:
+        return "eml", ("begins with the headers of a mail",)
+    if _fixed(text):
+        return "fixed", ("lines are of one length and nothing parts fields",)
+    return "delimited", ()
+
+
+def _json_format(begin: bytes) -> str:
+    """jsonl where each of the first lines is a whole object."""
+    lines = [line for line in begin[:262_144].split(b"\n") if line.strip()]
+    whole = lines[:50] if len(lines) == 1 else lines[:-1][:50]
+    good = sum(_is_object(line) for line in whole)
+    if good and good >= 0.6 * len(whole) and (len(whole) > 1 or begin.count(b"\n") <= 1):
+        return "jsonl"
+    return "json" if re.match(rb"^\s*[\[{]\s*([\"\[{\]}]|-?\d)", begin) else ""
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _fixed(text: bytes) -> bool:
+    """Long lines of one length, blanks in the same places, no delimiter the same number of times in each."""
+    lines = [line.rstrip(b"\r") for line in text.split(b"\n")[:400]]
+    lines = [line for line in lines[:-1] if line] or lines
+    if len(lines) < 5:
+        return False
+    lengths = [len(line) for line in lines]
+    usual = max(set(lengths), key=lengths.count)
+    if usual < FIXED_WIDTH_MIN or lengths.count(usual) < FIXED_SHARE * len(lines):
+        return False
+    for sign in b",\t|;^~\x01":
+        counts = [line.count(sign) for line in lines]
+        most = max(set(counts), key=counts.count)
+        if most and counts.count(most) > 0.8 * len(lines):
+            return False
+    return any(all(line[place : place + 2] == b"  " for line in lines if len(line) == usual) for place in range(usual - 1)) or b"  " in text  # fmt: skip
