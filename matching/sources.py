@@ -12,7 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from matching.fields import CANONICAL_FIELDS
 
-__all__ = ["TEXT_FORMATS", "ColumnMap", "LeakedSource", "MasterSource", "Source"]
+__all__ = [
+    "TEXT_FORMATS",
+    "Also",
+    "ColumnMap",
+    "Custody",
+    "Join",
+    "LeakedSource",
+    "MasterSource",
+    "Source",
+]
 
 Format = Literal[
     "csv",
@@ -33,6 +42,54 @@ TEXT_FORMATS = frozenset({"csv", "tsv", "jsonl", "json", "sql", "fixed", "mbox",
 """Formats of which every byte is accounted for."""
 ColumnMap = dict[str, str | tuple[str, ...]]
 """Canonical field -> source column, or several joined by a blank."""
+
+
+def known_fields(columns: ColumnMap) -> ColumnMap:
+    """The same; raises ValueError naming every field that is none."""
+    unknown = sorted(set(columns) - set(CANONICAL_FIELDS))
+    if unknown:
+        raise ValueError(f"no canonical field {', '.join(unknown)}; see docs/configuration.md")
+    return columns
+
+
+Secured = Literal["no", "encrypted_key_safe", "encrypted_key_lost", "unknown"]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Join(_Closed):
+    """One `[[leaked.joins]]`: a table of the same dump whose columns a row takes by its key."""
+
+    table: str = Field(description="Table or sheet; its columns are then `<table>.<column>`.")
+    path: str = Field(default="", description="Its file, where it is not the same one.")
+    on: dict[str, str] = Field(
+        min_length=1, description="This table's column = the other's, which is a key there."
+    )
+
+
+class Also(_Closed):
+    """One `[[leaked.also]]`: another person on the same row."""
+
+    role: Literal["patient", "guarantor", "lead", "employee", "provider", "emergency_contact"] = (
+        Field(description="What this person is to the entity.")
+    )
+    columns: ColumnMap = Field(description="Canonical field = source column, of this person.")
+
+    @field_validator("columns")
+    @classmethod
+    def _known_fields(cls, columns: ColumnMap) -> ColumnMap:
+        return known_fields(columns)
+
+
+class Custody(_Closed):
+    """One `[[leaked.custody]]`: who had the file when, and what was done with it."""
+
+    on: date = Field(description="Day.")
+    by: str = Field(min_length=1, description="Who.")
+    action: str = Field(min_length=1, description="received, copied, hashed, unpacked, sealed ...")
+    note: str = Field(default="", description="Place, medium, seal number.")
 
 
 class Source(BaseModel):
@@ -70,30 +127,42 @@ class Source(BaseModel):
     date_order: Literal["mdy", "dmy", "ymd"] = Field(
         default="mdy", description="Order of dates that are ambiguous by themselves."
     )
-    secured: Literal["no", "encrypted_key_safe", "encrypted_key_lost", "unknown"] = Field(
+    secured: Secured = Field(
         default="no", description="Whether the file was unsecured PHI (164.402)."
     )
-    secured_columns: dict[str, str] = Field(
-        default_factory=dict, description="The same for single canonical fields."
+    secured_columns: dict[str, Secured] = Field(
+        default_factory=dict, description="The same for single canonical fields or columns."
     )
     received_from: str = Field(default="", description="Who delivered it.")
     received_on: date | None = Field(default=None, description="When.")
-    evidence: str = Field(default="", description="Evidence number.")
+    evidence: str = Field(
+        default="", description="Evidence number; needed where a key is said to be safe."
+    )
+    custody: tuple[Custody, ...] = Field(default=(), description="Chain of custody.")
+    undecided: tuple[str, ...] = Field(
+        default=(), description="Columns that affected init could not place; empty this list."
+    )
     columns: ColumnMap = Field(default_factory=dict, description="Canonical field = source column.")
 
     @field_validator("columns")
     @classmethod
     def _known_fields(cls, columns: ColumnMap) -> ColumnMap:
-        unknown = sorted(set(columns) - set(CANONICAL_FIELDS))
-        if unknown:
-            raise ValueError(f"no canonical field {', '.join(unknown)}; see docs/configuration.md")
-        return columns
+        return known_fields(columns)
 
 
 class LeakedSource(Source):
     """`[[leaked]]`."""
 
     role: str = Field(default="", description="Role of every row, where no column says it.")
+    also: tuple[Also, ...] = Field(default=(), description="Other people on the same row.")
+    joins: tuple[Join, ...] = Field(default=(), description="Tables whose columns a row takes.")
+    kinds: dict[str, str] = Field(
+        default_factory=dict,
+        description="Kind of data of an unmapped column, several with `|`, or none; else its name tells.",
+    )
+    text: tuple[str, ...] = Field(
+        default=(), description="Columns of free text that are searched for people."
+    )
 
 
 class MasterSource(Source):
