@@ -22,6 +22,7 @@ from matching.intake.text import utf8_blocks
 from matching.intake.undecodable import MIXED, recoded_bytes
 from matching.propose.formats import format_of
 from matching.propose.header_row import has_header
+from matching.sources import TEXT_FORMATS
 
 __all__ = ["FileShape", "encoding_of", "shape_of"]
 
@@ -58,7 +59,9 @@ class FileShape:
 
     def source(self) -> dict[str, object]:
         """Keys of the incident file; delimited files have their whole dialect."""
-        keys: dict[str, object] = {"format": self.format, "encoding": self.encoding}
+        keys: dict[str, object] = {"format": self.format}
+        if self.format in TEXT_FORMATS:
+            keys["encoding"] = self.encoding
         if self.format in {"csv", "tsv"}:
             keys |= {"delimiter": self.delimiter, "quote": self.quote, "escape": self.escape}
             keys |= {"header": self.header, "skip_lines": self.skip_lines}
@@ -72,7 +75,9 @@ def shape_of(content: Content) -> FileShape:
     form, told = format_of(content.name, head, encoding)
     if form == "delimited":
         return _delimited(content, encoding, (why, *told))
-    return FileShape(format=form, encoding=encoding, evidence=(why, *told) if form else told)
+    if form not in TEXT_FORMATS:
+        return FileShape(format=form, evidence=told)
+    return FileShape(format=form, encoding=encoding, evidence=(why, *told))
 
 
 def encoding_of(head: bytes) -> tuple[str, str]:
@@ -162,7 +167,9 @@ def _delimited(content: Content, encoding: str, evidence: tuple[str, ...]) -> Fi
 
 
 def _shown(sign: str) -> str:
-    return {"\t": "tabs", " ": "blanks"}.get(sign) or (sign if sign.isprintable() else f"\\x{ord(sign):02x}")
+    return {"\t": "tabs", " ": "blanks"}.get(sign) or (
+        sign if sign.isprintable() else f"\\x{ord(sign):02x}"
+    )
 
 
 def _candidates(text: bytes) -> list[tuple[str, str, str]]:

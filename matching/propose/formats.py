@@ -11,7 +11,9 @@ _SQL = re.compile(
     rb"(?im)^(?:-- (?:MySQL|MariaDB|PostgreSQL) d|/\*M?!\d+ |create table\b|insert (?:ignore )?into\b"
     rb"|copy \S+ (?:\(.*\) )?from stdin|drop table\b|set \w+.*;\s*$)"
 )
-_MAIL = re.compile(rb"(?im)^(?:from|to|subject|date|received|return-path|message-id|mime-version):\s")
+_MAIL = re.compile(
+    rb"(?im)^(?:from|to|subject|date|received|return-path|message-id|mime-version):\s"
+)
 _BINARY = (
     (b"PAR1", "parquet", "begins as Parquet does"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls", "begins as an old Excel workbook does"),
@@ -52,7 +54,9 @@ def _text_format(name: str, text: bytes) -> tuple[str, tuple[str, ...]]:
     if begin[:1] in {b"{", b"["}:
         found = _json_format(begin)
         if found:
-            return found, ("every sampled line is a JSON object",) if found == "jsonl" else ("a JSON document",)
+            return found, ("every sampled line is a JSON object",) if found == "jsonl" else (
+                "a JSON document",
+            )
     if _SQL.search(text[:65536]) and not begin[:1].isdigit():
         return "sql", ("has statements of a database dump",)
     if begin.startswith(b"From "):

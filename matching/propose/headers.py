@@ -50,10 +50,13 @@ _MEANINGLESS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class HeaderSays:
-    """`bits` by target; `exact`: targets that every word of the header supports; `words` for people."""
+    """`bits` by target; `exact`: targets that every word of the header supports, `nearly`: that it
+    usually means; `words` for people.
+    """
 
     bits: dict[str, float] = field(default_factory=dict)
     exact: frozenset[str] = frozenset()
+    nearly: frozenset[str] = frozenset()
     words: tuple[str, ...] = ()
     unknown: int = 0
 
@@ -68,7 +71,9 @@ def header_says(header: str) -> HeaderSays:
     """What the header alone says."""
     literal = LITERAL.get(re.sub(r"[^a-z0-9]", "", header.lower()))
     if literal:
-        return HeaderSays({literal: 3 * BITS_PER_WEIGHT}, frozenset((literal,)), (header,), 0)
+        return HeaderSays(
+            {literal: 3 * BITS_PER_WEIGHT}, frozenset((literal,)), frozenset(), (header,), 0
+        )
     readings, unknown, words = concepts_of(header)
     bits: dict[str, float] = {}
     exact: dict[str, float] = defaultdict(float)
@@ -84,7 +89,8 @@ def header_says(header: str) -> HeaderSays:
                 bits[target] = score
                 exact[target] = weight if not left and not unknown else 0
     sure = frozenset(target for target, weight in exact.items() if weight >= 3)
-    return HeaderSays(bits, sure, words, unknown)
+    nearly = frozenset(target for target, weight in exact.items() if weight >= 2.5)
+    return HeaderSays(bits, sure, nearly, words, unknown)
 
 
 def concepts_of(header: str) -> tuple[list[frozenset[str]], int, tuple[str, ...]]:

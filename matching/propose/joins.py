@@ -38,7 +38,11 @@ class Join:
 
 def proposed_joins(tables: Mapping[str, tuple[pl.DataFrame, TableProposal]]) -> list[Join]:
     """At most one join a table: to the table that names its people."""
-    naming = {name: rows for name, (rows, table) in tables.items() if NAMING & set(table.columns("sure", "likely"))}
+    naming = {
+        name: rows
+        for name, (rows, table) in tables.items()
+        if NAMING & set(table.columns("sure", "likely"))
+    }
     found = []
     for name, (rows, table) in tables.items():
         if name in naming:
@@ -98,7 +102,11 @@ def _says_so(column: str, key: str, other: str) -> str:
         return "names its table" if stem[:3] == single[:3] else "bears the key's name"
     if own in {table + theirs, single + theirs}:
         return "names its table"
-    return "names a patient" if stem in {"patient", "pat", "pt", "person", "client"} and _KEY.search(column) else ""
+    return (
+        "names a patient"
+        if stem in {"patient", "pat", "pt", "person", "client"} and _KEY.search(column)
+        else ""
+    )
 
 
 def _bare(name: str) -> str:

@@ -33,6 +33,7 @@ SHAPES: Mapping[str, str] = {
     "nine": r"^\d{9}$",
     "zip": r"^\d{5}(?:-?\d{4})?$|^\d{4}$",
     "street": r"(?i)^(?:\d+[\w/-]*\s+(?:\S+\s+)*\S*\p{L}{2}.*|p\.?\s?o\.?\s*box\s+\w+.*|(?:rr|hc|rural route)\s*\d+.*)$",
+    "whole_address": r"(?i)\d.*[ ,]+[a-z]{2}\.?,?\s+\d{5}(?:-?\d{4})?$",
     "house": r"^\d{1,6}[A-Za-z]?$",
     "unit": r"(?i)^(?:apt|apartment|unit|ste|suite|lot|floor|fl|rm|room|bldg|trlr|#|po box|p\.?o\.? box|c/o|spc|dept|pmb)\b?.*",
     "pobox": r"(?i)^p\.?\s?o\.?\s*box\b",

@@ -134,6 +134,8 @@ def _practice_email(p: Profile) -> float:
 
 
 def _street(p: Profile) -> float:
+    if p.of("whole_address") > 0.3:
+        return -1.0  # town and ZIP are in it, too
     bits = _fit(p.of("street"), 5, -8) + float(np.interp(p.of("street_word"), [0.2, 0.6], [0, 2]))
     return bits - 8 * (p.of("unit") > 0.6 and p.of("pobox") < 0.3) - 6 * (p.dates.share > 0.5)
 

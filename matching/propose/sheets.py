@@ -46,7 +46,9 @@ def sample_rows(
         shapes = rows.select(shape=masked(pl.col(proposal.column)))["shape"].drop_nulls()
         first = [("first", shape, "") for shape in shapes.head(FIRST_ROWS)]
         counts = shapes.value_counts(sort=False, name="n").sort("n", "shape").head(RARE_SHAPES)
-        rare = [("rare", shape, str(count)) for shape, count in counts.iter_rows()]  # five of a column
+        rare = [
+            ("rare", shape, str(count)) for shape, count in counts.iter_rows()
+        ]  # five of a column
         found += [
             {
                 "file": file,
@@ -67,10 +69,11 @@ def masked(value: pl.Expr) -> pl.Expr:
     """Its shape, cut where it is long."""
     shape = (
         value.str.slice(0, SHAPE_MAX)
-        .str.replace_all(r"\p{Lu}", "X")
-        .str.replace_all(r"[\p{L}\p{M}]", "x")
-        .str.replace_all(r"\p{N}", "9")
         .str.replace_all(r"\p{C}", "?")
+        .str.replace_all(r"\p{Lu}", "\x01")
+        .str.replace_all(r"[\p{L}\p{M}]", "x")
+        .str.replace_all("\x01", "X")
+        .str.replace_all(r"\p{N}", "9")
     )
     cut = value.str.len_chars() > SHAPE_MAX
     return pl.when(cut).then(shape + "...").otherwise(shape)

@@ -78,7 +78,9 @@ class Survey:
     delegation: Path | None
 
 
-def survey(paths: Sequence[Path], masters: frozenset[Path], *, roster: Path | None = None) -> Survey:
+def survey(
+    paths: Sequence[Path], masters: frozenset[Path], *, roster: Path | None = None
+) -> Survey:
     """Look at every file; `roster` is found among them where it is not given."""
     rosters, delegation, rest = _set_aside(paths, roster)
     known = _roster_known(rosters)
@@ -147,7 +149,11 @@ def _tables_of(content: Content, master: bool, unread: list[Unread]) -> Iterable
         return
     shape = shape_of(content)
     if shape.format not in FORMATS:
-        why = f"format {shape.format} cannot be read yet" if shape.format else "; ".join(shape.evidence)
+        why = (
+            f"format {shape.format} cannot be read yet"
+            if shape.format
+            else "; ".join(shape.evidence)
+        )
         unread.append(Unread(content, "", shape, master, why or "of no known format"))
         return
     source = LeakedSource.model_validate({"path": content.path.name, **shape.source()})
@@ -210,7 +216,11 @@ def _with_joins(found: Sequence[Found]) -> list[Found]:
     result = []
     for one in found:
         tables = by_file[one.files[0]]
-        joins = proposed_joins({part: (each.rows, each.table) for part, each in tables.items()}) if len(tables) > 1 else []
+        joins = (
+            proposed_joins({part: (each.rows, each.table) for part, each in tables.items()})
+            if len(tables) > 1
+            else []
+        )
         join = next((join for join in joins if join.table == one.part), None)
         result.append(Found(one.files, one.part, one.shape, one.master, one.rows, one.table, join))
     return result

@@ -32,6 +32,7 @@ LIKELY_MARGIN_BITS = 0.5
 AGREES_BITS = -0.5
 """Values that say nothing against what a whole header says."""
 CONTRADICTED_BITS = -5.0
+UPHELD_KNOWN_BITS, UPHELD_VALUE_BITS = 8.0, 3.0
 CHECKED = frozenset(
     ("date_of_birth", "ssn", "phone", "phone2", "email", "zip", "state", "sex", "entity_npi", "entity_phone",
      "entity_email", "last_visit_on", "address_as_of", "email_consent_on", "email_consent_withdrawn_on",
@@ -202,7 +203,7 @@ def _doubts(
     doubts = []
     if column.header.meaningless:
         doubts.append("the header says nothing")
-    elif target not in column.header.exact:
+    elif target not in column.header.exact and not _upheld(column, target):
         doubts.append("the header does not say just this")
     values = column.values.get(target, 0.0)
     if not column.profile.filled:
@@ -216,6 +217,14 @@ def _doubts(
     if _rivalled(place, columns, target):
         doubts.append("another column claims the same field")
     return doubts
+
+
+def _upheld(column: _Evidence, target: str) -> bool:
+    """A header that usually means it, and values or the masters that say so too."""
+    known, values = column.known.get(target, 0.0), column.values.get(target, 0.0)
+    if known >= UPHELD_KNOWN_BITS and column.header.bits.get(target, 0.0) >= 4:
+        return True
+    return target in column.header.nearly and values >= UPHELD_VALUE_BITS
 
 
 def _rivalled(place: int, columns: Sequence[_Evidence], target: str) -> bool:
@@ -258,6 +267,8 @@ def _words(column: _Evidence, target: str) -> tuple[str, ...]:
     return tuple(said)
 
 
+_WEAK = frozenset(("first", "last", "city", "initial", "yes_no"))
+"""Shapes that much else has, too: told where the proposal rests on them."""
 _SAID: Mapping[str, str] = {
     "email": "e-mail addresses", "ssn_dashed": "of the form of an SSN", "ssn": "possible SSNs",
     "masked": "masked numbers", "phone": "possible telephone numbers", "npi": "NPIs by check digit",
