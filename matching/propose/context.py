@@ -52,6 +52,7 @@ APART = frozenset(("alternate", "representative", "guardian", "practice", "conse
 SAME_ROWS = 0.9
 FULL = 0.97
 """Columns filled nearly everywhere are blank together by chance."""
+FIRST_COLUMN_BITS = 1.5
 TWIN_BITS, NOT_TWIN_BITS, BESIDE_BITS, NEAR_BITS, ALONE_BITS = 6.0, -4.0, 3.0, 1.0, -2.5
 
 
@@ -75,6 +76,8 @@ def context_bits(
 ) -> float:
     """Bits for a target from columns whose meaning is settled."""
     family = FAMILY.get(target)
+    if target == "record_id":
+        return FIRST_COLUMN_BITS if column == 0 else 0.0
     if family is None:
         return 0.0
     families = {place: FAMILY.get(other) for place, other in settled.items() if place != column}
@@ -89,6 +92,6 @@ def context_bits(
         bits += TWIN_BITS
     elif shared & APART and family != "reach":
         bits += NOT_TWIN_BITS
-    if family in APART and family not in families.values():
+    if family in APART and family not in families.values() and target != "deceased_on":
         bits += ALONE_BITS
     return bits

@@ -59,6 +59,7 @@ class HeaderSays:
     nearly: frozenset[str] = frozenset()
     words: tuple[str, ...] = ()
     unknown: int = 0
+    concepts: frozenset[str] = frozenset()
 
     @property
     def meaningless(self) -> bool:
@@ -90,7 +91,7 @@ def header_says(header: str) -> HeaderSays:
                 exact[target] = weight if not left and not unknown else 0
     sure = frozenset(target for target, weight in exact.items() if weight >= 3)
     nearly = frozenset(target for target, weight in exact.items() if weight >= 2.5)
-    return HeaderSays(bits, sure, nearly, words, unknown)
+    return HeaderSays(bits, sure, nearly, words, unknown, frozenset().union(*readings))
 
 
 def concepts_of(header: str) -> tuple[list[frozenset[str]], int, tuple[str, ...]]:
@@ -103,6 +104,9 @@ def concepts_of(header: str) -> tuple[list[frozenset[str]], int, tuple[str, ...]
         found = _meanings(token)
         if found is None:
             unknown += 1
+            rest = _after_prefix(token)
+            slots += [rest] if rest else []
+            known += [token] if rest else []
         elif found:
             slots += found
             known.append(token)
@@ -116,6 +120,10 @@ def _tokens(header: str) -> list[str]:
     plain = re.sub(r"#\d+$", "", plain)  # the reader's mark of a second column of that name
     plain = re.sub(r"(?i)\be[-_ ]?mail", "email", plain)
     plain = re.sub(r"(?i)(?<![a-z])(po|p\.o\.)[-_ ]?box", "pobox", plain)
+    plain = re.sub(r"(?i)opt[-_ ]?(out|in)(?=[^a-z]|[A-Z]|$)", r" opt\1 ", plain)
+    plain = re.sub(r"(?i)next[-_ ]?of[-_ ]?kin", " nextofkin ", plain)
+    plain = re.sub(r"(?i)(?<![a-z])m/f(?![a-z])", "mf", plain)
+    plain = re.sub(r"\b(?:[A-Za-z]\.){2,}", lambda found: found[0].replace(".", ""), plain)
     tokens = []
     for part in re.split(r"[^A-Za-z0-9]+", plain):
         pieces = _PIECES.findall(part)
@@ -177,6 +185,12 @@ def _by_skeleton(token: str) -> tuple[str, ...]:
         if (len(token) >= 4 and word.startswith(token)) or _skeleton(word) == token
     }
     return next(iter(fits)) if len(fits) == 1 else ()
+
+
+def _after_prefix(token: str) -> tuple[str, ...]:
+    """What a word means without a letter or two of somebody's own before it: `ufname`, `upcity`."""
+    rests = (token[cut:] for cut in (1, 2) if len(token) - cut > WORD_LETTERS_MIN)
+    return next((WORDS[rest] for rest in rests if rest in WORDS), ())
 
 
 def _skeleton(word: str) -> str:

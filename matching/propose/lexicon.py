@@ -12,11 +12,11 @@ from typing import Final
 __all__ = ["IGNORED", "LITERAL", "OWNERS", "PIECES", "RECIPES", "SHORT", "SINGLE", "WORDS"]
 
 _CONCEPTS: Final = """
-patient: patient patients pat pt pts paciente patnt member_person person per persona consumer recipient
+patient: bene patient patients pat pt pts paciente patnt member_person person per persona consumer recipient
 guardian: guardian guarantor guar guart gtor gtr grntr responsible resp respparty rp parent mother mom mother's father dad
 guardian: tutor padre madre grdn gua gf acudiente apoderado gurantor guarant
 emergency: emergency emerg emer ice emergencia
-representative: representative rep executor estate administrator poa heir nok kin albacea
+representative: representative rep executor estate administrator poa heir nok kin nextofkin albacea
 practice: practice practise clinic facility fac hospital hosp office ofc business company org organization organisation
 practice: organizacion consultorio clinica entity ce prac cln client store practicename clinicname covered
 location: location loc site branch ubicacion sucursal servicing
@@ -28,10 +28,10 @@ employer: employer employment emplr empleador school
 spouse: spouse partner husband wife conyuge
 pharmacy: pharmacy pharm farmacia
 insurance: insurance ins insur carrier carr payer payor plan policy coverage cov hmo ppo seguro aseguradora poliza benefit medicaid
-insurance: medicare hicn mbi beneficiary bene insplan healthplan payr group grp groupnum
+insurance: medicare hicn mbi beneficiary insplan healthplan payr group grp groupnum
 subscriber: subscriber subscr subs sub insured policyholder holder enrollee enrolee certificate cert suscriptor asegurado
 member: member mbr memb memberid
-alternate: alternate alt alternative confid temporary temp seasonal secondary altern
+alternate: alternate conf alt alternative confid temporary temp seasonal secondary altern
 mailing: mailing mail postal billing bill correspondence
 previous: previous prev prior former formerly old
 maiden: maiden nee soltera maidenname
@@ -53,7 +53,7 @@ dob: dob bdate birthdate birthday bday birthdt brthdt bdt dateofbirth nacimiento
 dob: birthdat dofb dtbirth dobirth cumpleanos fdn bornon brthday
 birth: birth brth born nac bth bir
 order: order sequence seq rank orden
-sex: sex gender gndr sexo genero sx gend adminsex
+sex: sex mf gender gndr sexo genero sx gend adminsex
 ssn: ssn ss socsec ssno ssan nss socialsecurity ssnum socialsec socsecno
 social: social soc
 security: security sec seguridad
@@ -65,14 +65,14 @@ chart: chart cht expedient historia charts
 medical: medical med medico clinica
 record: record rec row registro recno
 account: account acct acc cuenta acctno
-street: street str strt streetaddress calle addressline addrline domicilio
+street: street st str strt streetaddress calle addressline addrline domicilio
 address: address addr addrs adr add adress direccion dir adrs domic addy ad
 line: line ln1 linea
 unit: unit apt apartment suite ste apto departamento depto pmb apart aptsuite unitno flat
 pobox: pobox
 house: house
 city: city town municipality suburb ciudad municipio cty citytown locality poblacion
-state: state province st statecd stateprov estado provincia stcode
+state: state prov province st statecd stateprov estado provincia stcode
 region: region
 zip: zip zipcode postalcode postcode postal zipcd zip5 cp codigopostal zippostal zpcd zipc
 plus4: plus4 zip4
@@ -94,9 +94,9 @@ deceased: deceased death died dod deathdate expired dead decease deceaseddate de
 consent: consent optin optedin agreement agreed permission ok consents permitted consentimiento
 scope: scope coverage_of purpose
 withdrawn: withdrawn revoked ended end until optout unsubscribed revocation withdrawal optedout cancelled_on stop
-confidential: confidential confidentiality acp restricted safe_at_home
+confidential: confidential conf confidentiality acp restricted safe_at_home
 visit: visit visits encounter enc seen consulta visita visited lastseen exam checkup
-appointment: appointment appt apt_date aptdate appts cita sched schedule scheduled booking recall apptmt appoint recare
+appointment: appointment apt appt apt_date aptdate appts cita sched schedule scheduled booking recall apptmt appoint recare
 appointment: reminder slot datetimeapt
 service: service serv svc dos servicio
 admission: admission admit admitted discharge discharged disch ingreso alta
@@ -255,7 +255,7 @@ email_consent_on: 3 email consent date; 2.5 email consent; 3 consent email; 2 co
 email_consent_scope: 3 email consent scope; 3 email consent type; 2 consent scope; 2 consent type; 3 email consent kinds; 2.5 email scope; 3 email consent code; 3 consent scope email; 2.5 email consent description; 2.5 email type
 email_consent_withdrawn_on: 3 email consent withdrawn; 3 email withdrawn; 2.5 consent withdrawn; 3 email consent withdrawn date; 3 email withdrawn date; 2.5 consent withdrawn date; 2.5 withdrawn; 2.5 withdrawn date; 3 email consent expiry; 3 email consent date withdrawn; 3 email consent status withdrawn
 confidential_address: 3 confidential; 3 confidential address; 3 confidential status; 3 confidential address status; 3 confidential type; 3 confidential note; 3 confidential mailing; 3 confidential code; 3 confidential contact; 2.5 confidential service; 3 confidential consent; 3 confidential address code
-last_visit_on: 3 last visit; 3 last visit date; 2.5 visit date; 2.5 appointment date; 2.5 service date; 2.5 service; 3 last appointment; 3 last appointment date; 2 visit; 2.5 appointment time; 2.5 visit time; 2.5 appointment date time; 2.5 service date time; 2 appointment; 3 last service date; 3 last service; 2 admission date; 2 admission; 2.5 patient visit date; 2.5 start date; 2.5 appointment start date; 3 current visit date; 2.5 record date
+last_visit_on: 3 last visit; 3 last visit date; 2.5 visit date; 2.5 appointment date; 2.5 service date; 2.5 service; 3 last appointment; 3 last appointment date; 2 visit; 2.5 appointment time; 2.5 visit time; 2.5 appointment date time; 2.5 service date time; 2 appointment; 3 last service date; 3 last service; 2 admission date; 2 admission; 2.5 patient visit date; 2.5 start date; 2 contact date; 2.5 appointment start date; 3 current visit date; 2.5 record date
 provider: 3 provider; 3 provider name; 2.5 provider id; 2.5 provider number; 2.5 provider code; 3 primary provider; 3 provider full name; 2 primary provider id; 2.5 provider description; 3 service provider; 3 current provider; 3 visit provider; 3 appointment provider; 3 primary provider name; 2.5 primary provider code; 2.5 appointment provider id; 2.5 visit provider id; 2.5 provider last name; 2.5 provider last; 3 provider display name; 3 usual provider; 3 service provider name; 3 visit provider name
 kind:provider: 3 provider first name; 3 provider npi; 3 provider phone; 3 provider email; 3 provider type; 3 provider address; 3 provider first; 3 provider middle name; 3 referral; 3 referral name; 3 referral provider; 3 provider npi number; 3 referral provider name; 3 referral id; 3 provider license; 3 provider license number; 3 provider zip; 3 provider city; 3 provider state
 kind:name: 3 nick; 3 nick name; 3 prefix; 3 prefix name; 3 spouse; 3 spouse name; 2 maternal; 2 last maternal; 3 employer; 3 employer name; 3 user name; 3 spouse first name; 3 spouse last name; 3 nick first name; 3 guardian maiden name; 3 guardian maiden

@@ -71,7 +71,10 @@ def _number_of_person(p: Profile) -> float:
 
 def _record_id(p: Profile) -> float:
     once = p.unique >= 0.999 and p.fill >= 0.999 and p.filled >= FEW
-    return _id(p) + (3 if once else -5 if p.filled >= FEW else 0)
+    if p.filled < FEW:
+        return _id(p)
+    nearly = p.unique >= 0.97 and p.fill >= 0.999
+    return _id(p) + (3 if once else 0.5 if nearly else -5)
 
 
 def _id_of_practice(p: Profile) -> float:
@@ -165,6 +168,12 @@ def _city(p: Profile) -> float:
     bits -= (
         8 * (p.of("state") > 0.85) + 6 * (p.of("company") > 0.3) + 6 * (p.of("sex", "role") > 0.9)
     )
+    unlisted = (
+        p.of("letters") > 0.9
+        and max(p.of("first"), p.of("last"), p.of("city")) < 0.6
+        and p.distinct > 10
+    )
+    bits += 3.5 * unlisted  # towns of other countries
     return bits - float(np.interp(p.first_bits, [2, 4], [0, 5])) - 4 * p.of("initial")
 
 
@@ -172,13 +181,15 @@ def _state(p: Profile) -> float:
     if p.of("state") > 0.5:
         yes_or_sex = p.of("sex", "yes_no") > 0.9
         return _fit(p.of("state"), 7, -8) - 8 * yes_or_sex
-    short = p.of("letters") > 0.9 and p.length_max <= 4 and p.distinct <= 60
-    return -1.0 if short else -8.0
+    short = p.of("letters") > 0.9 and p.length_max <= 4 and 4 < p.distinct <= 120
+    return 1.0 if short else -8.0
 
 
 def _zip(p: Profile) -> float:
     if p.of("zip") < 0.6:
         return -8.0
+    if p.of("zip_known") < 0.7 and p.length_max == round(p.length_mean):
+        return 1.5  # four or five digits of another country, or made up
     bits = float(np.interp(p.of("zip_known"), [0.2, 0.5, 0.9], [-1, 1, 6]))
     return bits - 3 * (p.unique > 0.97 and p.filled > 300) - 6 * (p.length_max > 10)
 
@@ -241,7 +252,9 @@ def _consent_on(p: Profile) -> float:
 
 
 def _flag(p: Profile) -> float:
-    return (1.0 if p.fill < 0.2 else 0.0) if p.of("yes_no") > 0.9 else -3.0
+    if p.of("yes_no") < 0.9:
+        return -3.0
+    return 4.3 if p.fill < 0.1 and p.distinct == 1 else 1.0 if p.fill < 0.2 else 0.0
 
 
 def _text(p: Profile) -> float:
@@ -260,7 +273,7 @@ _TARGETS: dict[str, Callable[[Profile], float]] = {
     "entity_id": _id_of_practice,
     "location_id": _id_of_practice,
     "tenant_id": _id_of_practice,
-    "mrn": _number_of_person,
+    "mrn": lambda p: _number_of_person(p) + 2 * (p.unique > 0.8 and p.fill > 0.3 and p.filled > 20 and p.of("zip") < 0.9),
     "member_id": lambda p: _number_of_person(p) + 0.5 * (p.length_mean > 7),
     "entity_hint": _hint,
     "entity_hint#city": lambda p: _city(p) - 1,

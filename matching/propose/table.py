@@ -22,13 +22,13 @@ from matching.propose.overlap import NOTHING_KNOWN, KnownValues
 from matching.propose.profile import Profile, profile_table
 from matching.propose.scores import FEW, NON_EXCLUSIVE, value_bits
 
-__all__ = ["Grade", "Proposal", "TableProposal", "propose_table"]
+__all__ = ["Grade", "Proposal", "TableProposal", "propose_profiles", "propose_table"]
 
 Grade = Literal["sure", "likely", "unknown"]
 UNKNOWN_AT = 4.0
 """Less for every target: a column is proposed as nothing."""
 SURE_MARGIN_BITS = 4.0
-LIKELY_MARGIN_BITS = 0.5
+LIKELY_MARGIN_BITS, LIKELY_BITS = 0.5, 5.0
 AGREES_BITS = -0.5
 """Values that say nothing against what a whole header says."""
 CONTRADICTED_BITS = -5.0
@@ -42,6 +42,23 @@ CHECKED = frozenset(
 ALIKE = ({"phone", "phone2"}, {"extra", "kind:name", "kind:contact"}, {"street", "street#name"})
 """Targets between which a choice loses nothing."""
 FULL_NAME_BESIDE_PARTS = -4.0
+SILENT_HEADER_BITS = -1.5
+"""A header of words that nobody knows is still likelier for what nobody thought of."""
+SHOWN_BITS = 5.0
+SHOWS: Mapping[str, frozenset[str]] = {
+    "phone": frozenset(("phone", "cell", "fax", "number", "home", "work", "contact")),
+    "email": frozenset(("email", "user", "contact", "to", "from")),
+    "ssn": frozenset(("ssn", "social", "tax", "id")),
+    "state": frozenset(("state", "region", "license", "address")),
+    "zip": frozenset(("zip", "mailing", "code", "address")),
+    "street": frozenset(("street", "address", "house", "line")),
+    "city": frozenset(("city", "address", "birth", "county", "name")),
+    "sex": frozenset(("sex",)),
+    "date_of_birth": frozenset(
+        ("date", "dob", "birth", "updated", "created", "time", "asof", "service", "expiry")
+    ),
+}
+"""Fields that values show by themselves, and words that a header of such values has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +116,9 @@ class _Evidence:
     context: dict[str, float] = field(default_factory=dict)
 
     def bits(self, target: str) -> float:
+        silent = self.header.unknown > 0 and target not in self.header.bits
         return (
-            self.header.bits.get(target, 0.0)
+            self.header.bits.get(target, SILENT_HEADER_BITS if silent else 0.0)
             + self.values.get(target, 0.0)
             + self.known.get(target, 0.0)
             + self.context.get(target, 0.0)
@@ -109,7 +127,11 @@ class _Evidence:
 
 def propose_table(rows: pl.DataFrame, known: KnownValues = NOTHING_KNOWN) -> TableProposal:
     """Proposals for every column of a sample, in its order."""
-    profiles = profile_table(rows)
+    return propose_profiles(profile_table(rows), known)
+
+
+def propose_profiles(profiles: list[Profile], known: KnownValues = NOTHING_KNOWN) -> TableProposal:
+    """The same from profiles of all its columns."""
     columns = [_gathered(profile, known) for profile in profiles]
     together = twins(profiles)
     exclusive = (
@@ -181,7 +203,7 @@ def _graded(
     margin = column.bits(target) - column.bits(rivals[0])
     doubts = _doubts(place, columns, chosen, margin)
     grade: Grade = "likely" if doubts else "sure"
-    if doubts and (margin < LIKELY_MARGIN_BITS and column.bits(target) < 8):
+    if doubts and margin < LIKELY_MARGIN_BITS and column.bits(target) < LIKELY_BITS:
         grade = "unknown"
     evidence = (*_words(column, target), *(f"but {doubt}" for doubt in doubts))
     return Proposal(
@@ -212,11 +234,20 @@ def _doubts(
         doubts.append("the sample has few values")
     elif values < AGREES_BITS or (target in CHECKED and values < 1):
         doubts.append("values do not look like it")
+    if target in NON_EXCLUSIVE and _shows_field(column):
+        doubts.append("values look like a field that the header does not name")
     if margin < SURE_MARGIN_BITS:
         doubts.append("another meaning is nearly as likely")
     if _rivalled(place, columns, target):
         doubts.append("another column claims the same field")
     return doubts
+
+
+def _shows_field(column: _Evidence) -> bool:
+    return any(
+        column.values.get(target, 0.0) >= SHOWN_BITS and not words & column.header.concepts
+        for target, words in SHOWS.items()
+    )
 
 
 def _upheld(column: _Evidence, target: str) -> bool:
