@@ -113,10 +113,12 @@ class Outcome:
 
     @property
     def is_field(self) -> bool:
+        """A canonical field is the truth."""
         return not self.truth.startswith("kind:") and self.truth not in {"text", "extra", "="}
 
     @property
     def right(self) -> bool:
+        """Proposed as it is; what is no field, as none."""
         if self.is_field:
             return (
                 self.said.partition("#")[0] == self.truth.partition("#")[0]
@@ -126,6 +128,7 @@ class Outcome:
 
     @property
     def wrong_unmarked(self) -> bool:
+        """Graded sure and not right."""
         return self.grade == "sure" and not self.right
 
 
@@ -258,28 +261,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     found: list[Outcome] = []
-
-    def work() -> int:
-        for profile in PROFILES:
-            for seed in range(options.first_seed, options.first_seed + options.seeds):
-                with tempfile.TemporaryDirectory() as name:
-                    tables, roster = rehearsal(Path(name) / "incident", profile, seed)
-                for turn in range(options.renames):
-                    found.extend(
-                        outcomes(tables, roster, random.Random(f"{profile} {seed} {turn}"))
-                    )
-        for table in shared(options.shared) if options.shared else ():
-            for turn in range(options.renames * options.seeds):
-                found.extend(
-                    outcomes(
-                        [table],
-                        NOTHING_KNOWN,
-                        random.Random(f"{table.name} {turn} {options.first_seed}"),
-                    )
-                )
-        return len(found)
-
-    cost = measured(work)
+    cost = measured(lambda: _measure(options, found))
     for pair, count in Counter((o.truth, o.said) for o in found if o.wrong_unmarked).items():
         print("wrong and unmarked:", *pair, count)
     if options.failures:
@@ -291,6 +273,25 @@ def main() -> None:
         **summary(found), **cost,
     }  # fmt: skip
     record("columns", result, show=options.json)
+
+
+def _measure(options: argparse.Namespace, found: list[Outcome]) -> int:
+    for profile in PROFILES:
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
+            with tempfile.TemporaryDirectory() as name:
+                tables, roster = rehearsal(Path(name) / "incident", profile, seed)
+            for turn in range(options.renames):
+                found.extend(outcomes(tables, roster, random.Random(f"{profile} {seed} {turn}")))
+    for table in shared(options.shared) if options.shared else ():
+        for turn in range(options.renames * options.seeds):
+            found.extend(
+                outcomes(
+                    [table],
+                    NOTHING_KNOWN,
+                    random.Random(f"{table.name} {turn} {options.first_seed}"),
+                )
+            )
+    return len(found)
 
 
 def failures(found: list[Outcome]) -> None:

@@ -87,7 +87,9 @@ def context_bits(
         if family in beside:
             bits += worth
             break
-    shared = {families[place] for place in np.flatnonzero(together[column]) if place in families}
+    shared = {
+        families[place] for place in np.flatnonzero(together[column]).tolist() if place in families
+    }
     if family in shared:
         bits += TWIN_BITS
     elif shared & APART and family != "reach":

@@ -69,7 +69,7 @@ def _text_format(name: str, text: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def _json_format(begin: bytes) -> str:
-    """jsonl where each of the first lines is a whole object."""
+    """Jsonl where each of the first lines is a whole object."""
     lines = [line for line in begin[:262_144].split(b"\n") if line.strip()]
     whole = lines[:50] if len(lines) == 1 else lines[:-1][:50]
     good = sum(_is_object(line) for line in whole)

@@ -31,22 +31,36 @@ def has_header(rows: Sequence[Sequence[str]]) -> tuple[bool, str]:
         return True, "no rows"
     first, rest = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
     filled = [cell for cell in first if cell]
-    if not filled:
-        return False, "the first row is blank"
-    known = sum(_is_name(cell) for cell in filled)
-    against = sum(any(shape.match(cell) for shape in _TYPES[:5]) for cell in filled)
+    count, known = len(filled), sum(_is_name(cell) for cell in filled)
+    data = sum(any(shape.match(cell) for shape in _TYPES[:5]) for cell in filled)
     unlike, like = _typed(first, rest)
-    if against > like / 2 and against >= max(1, len(filled) / 4) and known < len(filled) / 2:
-        return False, f"{against} of {len(filled)} cells of the first row are data by their shape"
-    if len(set(filled)) < len(filled) / 2:
-        return False, "cells of the first row repeat"
-    if known >= max(1, 0.5 * len(filled)):
-        return True, f"{known} of {len(filled)} cells of the first row are words of headers"
-    if unlike > like and unlike >= 1:
-        return True, f"{unlike} columns hold data of another shape than their first cell"
-    if sum(bool(_COUNTED.match(cell)) for cell in filled) >= 0.7 * len(filled) and unlike >= like:
-        return True, "cells of the first row are numbered names"
-    return False, "nothing tells the first row from the others"
+    counted = sum(bool(_COUNTED.match(cell)) for cell in filled)
+    rules = (
+        (not filled, False, "the first row is blank"),
+        (
+            data > like / 2 and data >= max(1, count / 4) and known < count / 2,
+            False,
+            f"{data} of {count} cells of the first row are data by their shape",
+        ),
+        (len(set(filled)) < count / 2, False, "cells of the first row repeat"),
+        (
+            known >= max(1, 0.5 * count),
+            True,
+            f"{known} of {count} cells of the first row are words of headers",
+        ),
+        (
+            unlike > like,
+            True,
+            f"{unlike} columns hold data of another shape than their first cell",
+        ),
+        (
+            counted >= 0.7 * count and unlike >= like,
+            True,
+            "cells of the first row are numbered names",
+        ),
+        (True, False, "nothing tells the first row from the others"),
+    )
+    return next((header, why) for holds, header, why in rules if holds)
 
 
 def _is_name(cell: str) -> bool:

@@ -50,9 +50,7 @@ _MEANINGLESS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class HeaderSays:
-    """`bits` by target; `exact`: targets that every word of the header supports, `nearly`: that it
-    usually means; `words` for people.
-    """
+    """`bits` by target; `exact`: targets that every word supports; `nearly`: what it usually means."""
 
     bits: dict[str, float] = field(default_factory=dict)
     exact: frozenset[str] = frozenset()

@@ -34,10 +34,50 @@ __all__ = [
 ]
 
 SEXES = frozenset(
-    "m f u o x male female unknown other man woman masculino femenino h mujer hombre nonbinary non-binary "
-    "unk ambiguous undifferentiated".split()
+    [
+        "m",
+        "f",
+        "u",
+        "o",
+        "x",
+        "male",
+        "female",
+        "unknown",
+        "other",
+        "man",
+        "woman",
+        "masculino",
+        "femenino",
+        "h",
+        "mujer",
+        "hombre",
+        "nonbinary",
+        "non-binary",
+        "unk",
+        "ambiguous",
+        "undifferentiated",
+    ]
 )
-GENERATIONS = frozenset("JR SR I II III IV V VI 2ND 3RD JUNIOR SENIOR MD DDS ESQ PHD".split())
+GENERATIONS = frozenset(
+    [
+        "JR",
+        "SR",
+        "I",
+        "II",
+        "III",
+        "IV",
+        "V",
+        "VI",
+        "2ND",
+        "3RD",
+        "JUNIOR",
+        "SENIOR",
+        "MD",
+        "DDS",
+        "ESQ",
+        "PHD",
+    ]
+)
 FORMATS = frozenset(
     ("braille", "large print", "largeprint", "large_print", "audio", "audio cd", "sign language", "tty",
      "screen reader", "electronic text", "easy read")
@@ -98,7 +138,7 @@ def _places() -> pl.DataFrame:
     return pl.DataFrame(
         [
             (row["zip_code"], [row["city"], *row["acceptable_cities"]])
-            for row in zipcodes.list_all()
+            for row in zipcodes.list_all()  # type: ignore[no-untyped-call]
         ],
         schema={"zip": pl.String, "city": pl.List(pl.String)},
         orient="row",

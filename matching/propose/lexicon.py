@@ -149,9 +149,59 @@ start: start begin inicio
 """`concept: words`; a word may stand for several concepts."""
 
 IGNORED: Final = frozenset(
-    "tbl table party fld field col column txt vw dbo str2 val value of the and or de del la el para for by in a an is "
-    "x f data1 demographic demographics demo info information details administrative admin xml csv raw src source "
-    "our their his her your you s".split()
+    [
+        "tbl",
+        "table",
+        "party",
+        "fld",
+        "field",
+        "col",
+        "column",
+        "txt",
+        "vw",
+        "dbo",
+        "str2",
+        "val",
+        "value",
+        "of",
+        "the",
+        "and",
+        "or",
+        "de",
+        "del",
+        "la",
+        "el",
+        "para",
+        "for",
+        "by",
+        "in",
+        "a",
+        "an",
+        "is",
+        "x",
+        "f",
+        "data1",
+        "demographic",
+        "demographics",
+        "demo",
+        "info",
+        "information",
+        "details",
+        "administrative",
+        "admin",
+        "xml",
+        "csv",
+        "raw",
+        "src",
+        "source",
+        "our",
+        "their",
+        "his",
+        "her",
+        "your",
+        "you",
+        "s",
+    ]
 )
 """Words that say nothing of what a column holds."""
 
@@ -163,8 +213,42 @@ OWNERS: Final = frozenset(
 """Whose: a recipe without the word does not fit a header with it."""
 
 SHORT: Final = frozenset(
-    "hm wk ph no id dt pt nm ln fn mi st rx dx tx cc ec cd ad dr on of to rp mn rep add ins fac org per "
-    "bal amt loc".split()
+    [
+        "hm",
+        "wk",
+        "ph",
+        "no",
+        "id",
+        "dt",
+        "pt",
+        "nm",
+        "ln",
+        "fn",
+        "mi",
+        "st",
+        "rx",
+        "dx",
+        "tx",
+        "cc",
+        "ec",
+        "cd",
+        "ad",
+        "dr",
+        "on",
+        "of",
+        "to",
+        "rp",
+        "mn",
+        "rep",
+        "add",
+        "ins",
+        "fac",
+        "org",
+        "per",
+        "bal",
+        "amt",
+        "loc",
+    ]
 )
 """Short words that may be part of a word written together."""
 SINGLE: Final = {"p": "patient", "g": "guardian", "e": "email_e"}

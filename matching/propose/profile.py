@@ -25,7 +25,7 @@ _DATE = {
     "solid": r"^(?<a>0\d|1[0-2]|[0-3]\d)(?<b>[0-3]\d)(?<y>19\d\d|20\d\d)$",
     "named": r"(?i)^(?:[a-z]{3,9}[-. ]+\d{1,2},?[- ]+|\d{1,2}[- ]*[a-z]{3,9}[-., ]*)(?<y>(?:18|19|20)\d\d|\d\d)$",
 }
-_LETTERS = r"^[\p{L}][\p{L}'’.\- ]*$"
+_LETTERS = r"^[\p{L}][\p{L}'\x{2019}.\- ]*$"
 SHAPES: Mapping[str, str] = {
     "email": r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$",
     "ssn_dashed": r"^\d{3}-\d{2}-\d{4}$",
@@ -39,8 +39,8 @@ SHAPES: Mapping[str, str] = {
     "pobox": r"(?i)^p\.?\s?o\.?\s*box\b",
     "initial": r"^\p{L}\.?$",
     "letters": _LETTERS,
-    "word": r"^[\p{L}][\p{L}'’\-]*$",
-    "two_words": r"^[\p{L}'’.,\-]+(?:\s+[\p{L}'’.,\-]+){1,4}$",
+    "word": r"^[\p{L}][\p{L}'\x{2019}\-]*$",
+    "two_words": r"^[\p{L}'\x{2019}.,\-]+(?:\s+[\p{L}'\x{2019}.,\-]+){1,4}$",
     "yes_no": r"(?i)^(?:y|n|yes|no|t|f|true|false|0|1|si)$",
     "money": r"^-?\$?\s?-?\d{1,3}(?:,?\d{3})*\.\d{2}$",
     "integer": r"^-?\d+$",
@@ -95,7 +95,7 @@ class Dates:
         return "dmy" if first and first >= 10 * second else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
     """One column of a sample. `filled` rows of `rows`; `share` of shapes among the filled."""
 
@@ -172,7 +172,7 @@ def _profile(
         share=share,
         dates=_dates(seen, total),
         length_mean=float((lengths * seen["n"]).sum() or 0) / total,
-        length_max=int(lengths.max() or 0),  # type: ignore[call-overload]
+        length_max=max(lengths.to_list(), default=0),
         words_mean=float((words * seen["n"]).sum() or 0) / total,
         first_bits=known.first_or_last_bits(seen["v"]),
         values=seen["v"],
@@ -256,7 +256,7 @@ def _listed() -> Iterator[pl.Expr]:
     named = first.is_in(known.listed("first").implode()) & last.is_in(
         known.listed("last").implode()
     )
-    comma = upper.str.contains(r"^[\p{L}'’ \-]+,\s*[\p{L}]")
+    comma = upper.str.contains(r"^[\p{L}'\x{2019} \-]+,\s*[\p{L}]")
     yield ((named | comma) & pl.col("v").str.contains(SHAPES["two_words"])).alias("full")
 
 
