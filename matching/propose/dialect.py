@@ -33,6 +33,8 @@ TITLE_CELLS = 0.34
 """A title set over a table by a spreadsheet fills a cell or two of its row."""
 ROWS_FOR_HEADER = 400
 NUL_SHARE = 0.2
+QUOTED_SHARE, QUOTES_IGNORED = 0.2, 0.3
+"""Where so many rows have a field that begins with a quote, it is no sign of the text."""
 TELLING_SHARE = 0.7
 """Fewer rows of one width: more likely no table at all, or several."""
 _MARKS = (
@@ -122,11 +124,13 @@ class _Reading:
     width: int
     share: float
     faults: float
+    ignores_quotes: bool = False
 
     @property
     def score(self) -> float:
         """Rows of one width, the more the wider; faulty quotes count against it."""
-        return self.share * self.share * (1 - 1 / self.width) - 0.5 * self.faults
+        bits = self.share * self.share * (1 - 1 / self.width) - 0.5 * self.faults
+        return bits - (QUOTES_IGNORED if self.ignores_quotes else 0.0)
 
 
 def _delimited(content: Content, encoding: str, evidence: tuple[str, ...]) -> FileShape:
@@ -206,7 +210,9 @@ def _read(text: bytes, delimiter: str, quote: str, escape: str) -> _Reading:
     width = int(counts.argmax())
     faults = float((records.reasons != 0).mean())
     share = float(counts[width] / records.fields.size)
-    return _Reading(delimiter, quote, escape, records, max(width, 1), share, faults)
+    opened = text.count(delimiter.encode() + b'"')
+    ignores = not quote and opened >= QUOTED_SHARE * records.starts.size
+    return _Reading(delimiter, quote, escape, records, max(width, 1), share, faults, ignores)
 
 
 def _cells(text: bytes, reading: _Reading) -> list[list[str]]:

@@ -164,8 +164,8 @@ def phone_fit(p: Profile) -> float:
 
 def own_phone_fit(p: Profile) -> float:
     """A person's own: not one number on many rows."""
-    shared = p.filled >= 50 and p.unique < 0.12
-    return phone_fit(p) - (5 if shared else 0)
+    shared = float(np.interp(p.unique, [0.03, 0.12, 0.2], [10, 5, 0])) if p.filled >= 50 else 0
+    return phone_fit(p) - shared
 
 
 def practice_phone_fit(p: Profile) -> float:

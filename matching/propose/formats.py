@@ -20,6 +20,7 @@ _BINARY = (
     (b"SQLite format 3\0", "", "an SQLite database: export its tables as CSV"),
     (b"%PDF", "", "a PDF: no table can be read"),
 )
+LINES_LOOKED_AT, JSON_LINES_SHARE = 50, 0.6
 FIXED_SHARE = 0.95
 FIXED_WIDTH_MIN = 20
 _DBF_KINDS = frozenset(b"\x03\x30\x31\x83\x8b\xf5")
@@ -70,10 +71,10 @@ def _text_format(name: str, text: bytes) -> tuple[str, tuple[str, ...]]:
 
 def _json_format(begin: bytes) -> str:
     """Jsonl where each of the first lines is a whole object."""
-    lines = [line for line in begin[:262_144].split(b"\n") if line.strip()]
-    whole = lines[:50] if len(lines) == 1 else lines[:-1][:50]
+    lines = [line for line in begin.split(b"\n") if line.strip()]
+    whole = lines[:LINES_LOOKED_AT]
     good = sum(_is_object(line) for line in whole)
-    if good and good >= 0.6 * len(whole) and (len(whole) > 1 or begin.count(b"\n") <= 1):
+    if good and good >= JSON_LINES_SHARE * len(whole):
         return "jsonl"
     return "json" if re.match(rb"^\s*[\[{]\s*([\"\[{\]}]|-?\d)", begin) else ""
 

@@ -251,7 +251,7 @@ SHORT: Final = frozenset(
     ]
 )
 """Short words that may be part of a word written together."""
-SINGLE: Final = {"p": "patient", "g": "guardian", "e": "email_e"}
+SINGLE: Final = {"p": "patient", "g": "guardian"}
 """Letters that begin a word written together: `plname`, `gfname`."""
 
 PIECES: Final = {
@@ -303,7 +303,7 @@ entity_hint#city: 3 practice city; 3 location city; 2 from city; 2.5 practice lo
 entity_hint#state: 3 practice state; 3 location state; 2 from state; 2.5 practice location state
 kind:extra: 3 practice zip; 3 practice address; 3 practice street; 3 location address; 3 location street; 3 location zip; 3 practice country; 3 location country; 3 practice county; 3 practice address 2; 3 practice address 1
 entity_npi: 3 practice npi; 2 npi; 3 location npi; 2.5 mailing npi; 3 practice npi number; 2 npi number; 2.5 mailing provider npi
-entity_phone: 3 practice phone; 3 location phone; 3 from phone; 3 practice phone number; 3 location phone number; 2.5 from; 3 practice cell; 3 practice phone main; 2.5 from number; 3 practice phone primary; 3 practice contact phone; 2.5 practice contact number
+entity_phone: 3 practice phone; 3 location phone; 3 from phone; 3 practice phone number; 3 location phone number; 2.5 from; 3 practice cell; 3 practice phone main; 2.5 from number; 3 practice phone primary; 3 practice contact phone; 2.5 practice contact number; 1.5 contact phone; 1.5 contact number; 1 phone
 entity_email: 3 practice email; 3 location email; 3 from email; 3 practice domain; 3 practice email address; 3 from email address; 2 from; 2 domain; 3 practice contact email; 3 email domain; 3 practice email domain; 3 location email address
 role: 3 role; 3 contact type; 3 patient type; 2 type; 3 role type; 2.5 user type; 3 contact role; 3 patient role; 3 role code; 2 contact code; 3 patient contact type
 elements: 3 kinds; 3 data kinds; 3 data type; 3 data kinds type; 2.5 data code; 1 data
