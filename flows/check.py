@@ -6,7 +6,7 @@ The forecast is rows times what a row was measured to need (docs/performance.md)
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from flows.step_settings import cluster
 from flows.step_settings import intake as intake_settings
 from matching.errors import OperatorError
 from matching.intake import Delivered
+from matching.sources import SEALED
 from notify.batches.codes import read_codes
 from notify.batches.settings import load_vendor
 from notify.rules import load_rules
@@ -48,9 +49,22 @@ def problems(incident: IncidentFile, path: Path) -> list[str]:
                 if entry.entity_id and entry.entity_id not in roster:
                     where = f"{path}: {section}.entity_id: '{entry.entity_id}'"
                     found += [f"{where} is not in {incident.entities.path}; add it or correct it"]
+    found += _sealed_problems(incident, path)
     found += _config_problems(incident, path)
     found += _cluster_problems(incident, path)
     return list(dict.fromkeys(found))
+
+
+def _sealed_problems(incident: IncidentFile, path: Path) -> Iterator[str]:
+    """Encrypted files that nobody can read and whose key may be out: somebody must say whose people they hold."""
+    if incident.presumed:
+        return
+    for source in incident.leaked:
+        if source.format == SEALED and source.secured != "encrypted_key_safe":
+            yield (
+                f"{path}: [[leaked]] {source.path}: cannot be read and its key is not safe; name the entities whose"
+                " people it may hold under [[presumed]]"
+            )
 
 
 def _roster_ids(incident: IncidentFile) -> set[str] | None:
@@ -133,7 +147,7 @@ def _rows(delivered: Delivered) -> int:
     if delivered.source.format == "parquet":
         with delivered.content.open_random() as stream:
             return int(pl.scan_parquet(stream).select(pl.len()).collect().item())
-    return delivered.content.size() // CSV_ROW_BYTES
+    return 0 if delivered.is_sealed else delivered.size // CSV_ROW_BYTES
 
 
 def check_incident(path: Path) -> dict[str, Any]:

@@ -72,7 +72,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "intake", matching.intake.run, step_settings.intake, 2,
         reads=("files", "decisions"),
-        writes=("inventory", "leaked", "charts", "rejects", "entities", "delegation", "suppressions"),
+        writes=("inventory", "custody", "leaked", "charts", "rejects", "entities", "delegation", "suppressions"),
     ),
     Step(
         "standardise", matching.standardise.run, step_settings.standardise, 5,

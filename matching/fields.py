@@ -5,7 +5,9 @@ An incident file maps source columns to these names. Any may be missing; everyth
 
 from __future__ import annotations
 
-__all__ = ["CANONICAL_FIELDS", "OF_AGE_YEARS", "PERSON_FIELDS", "ROLES"]
+from collections.abc import Mapping
+
+__all__ = ["CANONICAL_FIELDS", "FIELD_KINDS", "OF_AGE_YEARS", "PERSON_FIELDS", "ROLES"]
 
 OF_AGE_YEARS = 18
 """No guarantor is younger. The few states where majority comes at 19 or 21 would only make it sharper."""
@@ -70,3 +72,22 @@ CANONICAL_FIELDS: dict[str, str] = {
     "elements": "PHI kinds beyond the mapped columns, separated by `|`.",
     **PERSON_FIELDS,
 }
+
+FIELD_KINDS: Mapping[str, tuple[str, ...]] = {
+    "name": ("first_name", "middle_name", "last_name", "full_name", "previous_last_name", "alias_names"),
+    "contact": (
+        "street", "street2", "city", "zip", "phone", "phone2", "email", "alternate_street",
+        "alternate_city", "alternate_zip",
+    ),
+    "date_of_birth": ("date_of_birth",),
+    "sex": ("sex",),
+    "ssn": ("ssn",),
+    "mrn": ("mrn",),
+    "member_id": ("member_id",),
+    "appointment": ("last_visit_on",),
+    "provider": ("provider",),
+    "guardian": ("guardian_first_name", "guardian_last_name"),
+    "representative": ("representative_name", "representative_street"),
+    "deceased": ("deceased_on",),
+}  # fmt: skip
+"""Kind of data -> canonical fields that are of it."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from matching.fields import CANONICAL_FIELDS
 
 __all__ = [
+    "SEALED",
     "TEXT_FORMATS",
     "Also",
     "ColumnMap",
@@ -37,9 +38,12 @@ Format = Literal[
     "dbf",
     "mbox",
     "eml",
+    "sealed",
 ]
 TEXT_FORMATS = frozenset({"csv", "tsv", "jsonl", "json", "sql", "fixed", "mbox", "eml"})
 """Formats of which every byte is accounted for."""
+SEALED = "sealed"
+"""The format of what cannot be read because it is encrypted."""
 ColumnMap = dict[str, str | tuple[str, ...]]
 """Canonical field -> source column, or several joined by a blank."""
 
@@ -99,7 +103,7 @@ class Source(BaseModel):
 
     path: str = Field(description="File or glob, relative to the incident file.")
     format: Format = Field(
-        description="csv tsv jsonl json parquet xlsx xls ods sql fixed dbf mbox eml."
+        description="csv tsv jsonl json parquet xlsx xls ods sql fixed dbf mbox eml; sealed: encrypted, cannot be read."
     )
     member: str = Field(
         default="", description="Members of an archive, a glob; of one in another: outer!inner."

@@ -175,7 +175,13 @@ INVENTORY = Table(
         "rejected": _count("Rows that could not be read."),
         "guessed": _count("Rows with bytes of another encoding, read as CP1252 (encoding mixed)."),
         "covered_bytes": _count("Bytes accounted for by header, rows, rejects, blanks.", "binary"),
+        "unjoined": _count("Rows whose key no row of a joined table bears.", "nothing is joined"),
         "repeats": Column(pl.Int32(), "position of the same bytes seen earlier.", "first sight"),
+        "same_rows_as": Column(
+            pl.Int32(),
+            "position of an earlier file with the same rows in other bytes, in any order.",
+            "none",
+        ),
         "ignored": _text("Why nothing in it is about a person.", "read"),
         "secured": _text("no, encrypted_key_safe, encrypted_key_lost, unknown."),
         "columns": _text("Source columns, separated by `|`."),
@@ -185,6 +191,19 @@ INVENTORY = Table(
         "received_from": _text("Who delivered it.", "not given"),
         "received_on": _date("When it was delivered."),
         "evidence": _text("Evidence number.", "not given"),
+    },
+)
+CUSTODY = Table(
+    name="custody",
+    grain="one step in the chain of custody of one delivered table",
+    key=("position", "step"),
+    columns={
+        "position": _count("As in the inventory."),
+        "step": _count("From 0, in the order of the incident file."),
+        "happened_on": _date("Day.", ""),
+        "by": _text("Who."),
+        "action": _text("received, copied, hashed, unpacked, sealed ..."),
+        "note": _text("Place, medium, seal number.", "none"),
     },
 )
 LEAKED = Table(
@@ -199,7 +218,18 @@ LEAKED = Table(
         "role": _text("patient, guarantor, lead, employee, provider, emergency_contact."),
         "exclusion": _text("Reason code why the mention is no person owed a notice.", "included"),
         "extra": _text(
-            "Names of unmapped source columns that hold a value, separated by `|`.", "none"
+            "Names of unmapped source columns of no declared kind that hold a value, separated by `|`.",
+            "none",
+        ),
+        "kinds": _text(
+            "Kinds of data in unmapped columns, as declared or by their values, and in columns whose key is not"
+            " safe, separated by `|`.",
+            "none",
+        ),
+        "doubtful": Column(
+            FLAG,
+            "Free text names this person with too little to tell who it is: in `upper` only.",
+            "the row tells",
         ),
         **_canonical("record_id", "role"),
     },
@@ -1096,7 +1126,7 @@ _COMMON = {
 }
 
 STEP_TABLES = (
-    INVENTORY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
+    INVENTORY, CUSTODY, LEAKED, CHARTS, REJECTS, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, COMPLETENESS, IDENTITIES, KEPT_HASHES, PAIRS,
     OVER_BUDGET, MEMBERS, PERSONS, AFFECTED, HISTORIES, PROFILE, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS,
     ROW_OWNERS, OWNERSHIP, ELEMENTS, CANDIDATE_OWNERS, SAME_CHANCES, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES,

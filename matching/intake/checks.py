@@ -7,29 +7,32 @@ rows are rejects. Messages name files, keys, rows, columns and ids of entities, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import polars as pl
 
 from matching.errors import OperatorError
 from matching.intake import roster
-from matching.intake.content import Content
-from matching.intake.delivered import Delivered, contents, matches, wanted_parts
+from matching.intake.content import Content, members
+from matching.intake.delivered import Delivered, contents, matches, resolve, wanted_parts
+from matching.intake.joins import other_table
+from matching.intake.kinds import NO_KIND
 from matching.intake.mapping import mapped_columns
-from matching.intake.readers import column_names, sample
+from matching.intake.readers import column_names, parts, sample
+from matching.intake.roster_checks import roster_problems
 from matching.intake.settings import IntakeSettings
 from matching.intake.sniff import encoding_problem
 from matching.intake.text import is_supported
-from matching.sources import TEXT_FORMATS, MasterSource, Source
-from matching.succession import circles
+from matching.sources import SEALED, TEXT_FORMATS, LeakedSource, MasterSource, Source
+from matching.tables import ELEMENT_KINDS
 
 __all__ = ["check"]
 
 DATES_WRONG_SHARE = 0.2
 """Slips swap day and month in a few per cent of rows; a wrong date_order spoils three in five."""
 DATES_MIN = 5
-_SMALL_DATES = ("client_from", "client_to", "known_on", "received_on", "successor_on", "signed_on")
+_SAFE = "encrypted_key_safe"
 
 
 def check(settings: IntakeSettings) -> list[str]:
@@ -37,16 +40,22 @@ def check(settings: IntakeSettings) -> list[str]:
     known: frozenset[str] | None = None
     problems: list[str] = []
     try:
-        problems += _roster_problems(settings)
+        problems += roster_problems(settings)
         known = roster.entity_ids(settings) if settings.entities is not None else None
     except OperatorError as error:
         problems.append(str(error))
-    for key, sources in (("leaked", settings.leaked), ("masters", settings.masters)):
+    for key, sources in _sides(settings):
         for source in sources:
             problems += _source_problems(settings, key, source, known)
     with suppress(OperatorError):  # a glob that is none was named above
         problems += _twice(settings)
+        problems += _unlisted(settings) if not problems else ()
     return problems
+
+
+def _sides(settings: IntakeSettings) -> Iterator[tuple[str, Sequence[Source]]]:
+    yield "leaked", settings.leaked
+    yield "masters", settings.masters
 
 
 # --- delivered files ------------------------------------------------------------------------
@@ -66,7 +75,7 @@ def _source_problems(
     if not is_supported(source.encoding):
         yield f'{where}: encoding "{source.encoding}" is not read; use utf-8, utf-16, cp1252 or latin-1'
         return
-    signs = list(_dialect_problems(where, source))
+    signs = [*_dialect_problems(where, source), *_entry_problems(where, source)]
     if signs:
         yield from signs
         return
@@ -79,7 +88,7 @@ def _source_problems(
         yield f"{where}: no file matches; correct the glob"
     for content in found:
         place = Delivered(source, content).shown(settings.root)
-        yield from _file_problems(f"[[{key}]] {place}", content, source)
+        yield from _file_problems(settings, f"[[{key}]] {place}", content, source)
 
 
 def _owner_problems(
@@ -93,7 +102,9 @@ def _owner_problems(
         yield f'{where}: entity "{source.entity}" needs a roster; give [entities] path'
 
 
-def _file_problems(where: str, content: Content, source: Source) -> Iterator[str]:
+def _file_problems(
+    settings: IntakeSettings, where: str, content: Content, source: Source
+) -> Iterator[str]:
     unreadable = _unreadable(content, source)
     if unreadable:
         yield f"{where}: {unreadable}"
@@ -103,7 +114,8 @@ def _file_problems(where: str, content: Content, source: Source) -> Iterator[str
         if not found:
             yield f"{where}: has no table or sheet {source.sheet or source.table}; correct it"
         for part in found:
-            yield from _part_problems(f"{where}#{part}" if part else where, content, source, part)
+            delivered = Delivered(source, content, part)
+            yield from _part_problems(settings, f"{where}#{part}" if part else where, delivered)
     except OperatorError as error:
         yield f"{where.partition(' ')[0]} {error}"
 
@@ -117,17 +129,62 @@ def _unreadable(content: Content, source: Source) -> str | None:
         return "no such file; correct path"
     if not os.access(path, os.R_OK):
         return "may not be read; give this user the right to"
+    if source.format == SEALED:
+        return None
     if not content.head(1):
         return "empty file; remove it from the incident file or deliver it again"
     return encoding_problem(content, source.encoding) if source.format in TEXT_FORMATS else None
 
 
-def _part_problems(where: str, content: Content, source: Source, part: str) -> Iterator[str]:
-    names = column_names(content, source, part)
-    if source.ignored:
+def _part_problems(settings: IntakeSettings, where: str, delivered: Delivered) -> Iterator[str]:
+    source = delivered.source
+    names = column_names(delivered.content, source, delivered.part)
+    if source.ignored or delivered.is_sealed:
         return
-    yield from _column_problems(where, names, source)
-    yield from _date_problems(where, content, source, part, names)
+    yield from _column_problems(where, names + _joined_names(settings, delivered, names), source)
+    yield from _date_problems(where, delivered, names)
+
+
+def _joined_names(settings: IntakeSettings, delivered: Delivered, names: list[str]) -> list[str]:
+    """Columns that rows take over by key. Raises OperatorError where a join cannot be."""
+    source = delivered.source
+    more: list[str] = []
+    for join in source.joins if isinstance(source, LeakedSource) else ():
+        other = other_table(delivered, join, resolve(settings))
+        there = column_names(other.content, other.source, other.part)
+        lacking = [name for name in join.on if name not in {*names, *more}]
+        lacking += [name for name in join.on.values() if name not in there]
+        if lacking:
+            raise OperatorError(
+                f"{delivered.shown(settings.root)}: joins.on: no column {', '.join(lacking)}; correct it"
+            )
+        more += [f"{join.table}.{name}" for name in there]
+    return more
+
+
+def _entry_problems(where: str, source: Source) -> Iterator[str]:
+    """What an entry says that cannot be, whatever is in its files."""
+    if source.undecided:
+        yield f"{where}: undecided: say what {', '.join(source.undecided)} are, then empty the list"
+    if source.format == SEALED and source.secured == "no":
+        yield f"{where}: secured: a sealed file is encrypted; say whether its key is safe, lost or unknown"
+    safe = [name for name, state in source.secured_columns.items() if state == _SAFE]
+    if (source.secured == _SAFE or safe) and not source.evidence:
+        yield f"{where}: evidence: a key that is safe needs its proof; give the evidence number"
+    if isinstance(source, LeakedSource):
+        yield from _kind_problems(where, source)
+        roles = [other.role for other in source.also]
+        roles += ["guarantor"] if "guardian_first_name" in source.columns else []
+        for role in sorted({role for role in roles if roles.count(role) > 1}):
+            yield f"{where}: also: two people of role {role}; keep one, or map guardian_first_name only"
+
+
+def _kind_problems(where: str, source: LeakedSource) -> Iterator[str]:
+    known = {*ELEMENT_KINDS, NO_KIND}
+    for name, kinds in source.kinds.items():
+        strange = sorted(set(kinds.split("|")) - known)
+        if strange:
+            yield f"{where}: kinds.{name}: no kind {', '.join(strange)}; one of {', '.join(sorted(known))}"
 
 
 def _dialect_problems(where: str, source: Source) -> Iterator[str]:
@@ -149,26 +206,37 @@ def _column_problems(where: str, names: list[str], source: Source) -> Iterator[s
             f" correct format, delimiter or columns; it has {_listed(names)}"
         )
         return
-    for field, columns in source.columns.items():
-        wanted = {columns} if isinstance(columns, str) else set(columns)
-        for name in sorted(wanted & set(missing)):
-            yield f'{where}: columns.{field}: no column "{name}"; it has {_listed(names)}'
-    if not source.columns:
+    for key, columns in _named_columns(source):
+        for name in sorted(columns - set(names)):
+            yield f'{where}: {key}: no column "{name}"; it has {_listed(names)}'
+    if not mapped_columns(source) and not (isinstance(source, LeakedSource) and source.text):
         yield f"{where}: columns: nothing is mapped; map at least a name or a number"
+
+
+def _named_columns(source: Source) -> Iterator[tuple[str, set[str]]]:
+    """Keys of the entry with the source columns that they name."""
+    for field, columns in source.columns.items():
+        yield f"columns.{field}", {columns} if isinstance(columns, str) else set(columns)
+    if isinstance(source, LeakedSource):
+        for other in source.also:
+            for field, columns in other.columns.items():
+                named = {columns} if isinstance(columns, str) else set(columns)
+                yield f"also.columns.{field}", named
+        yield "kinds", set(source.kinds)
+        yield "text", set(source.text)
 
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:12]) + (" ..." if len(names) > 12 else "") or "no columns at all"
 
 
-def _date_problems(
-    where: str, content: Content, source: Source, part: str, names: list[str]
-) -> Iterator[str]:
+def _date_problems(where: str, delivered: Delivered, names: list[str]) -> Iterator[str]:
     """A file whose birth dates contradict its date_order; only its first rows are looked at."""
+    source = delivered.source
     column = source.columns.get("date_of_birth")
     if not isinstance(column, str) or column not in names or source.date_order == "ymd":
         return
-    first = sample(content, source, part)
+    first = sample(delivered.content, source, delivered.part)
     if first is None:
         return
     parts = pl.col(column).str.extract_groups(r"^(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}")
@@ -196,124 +264,27 @@ def _twice(settings: IntakeSettings) -> Iterator[str]:
         yield f"[[masters]] {place}: also listed under [[leaked]]; a file is one or the other"
 
 
-# --- roster, delegation, suppressions -------------------------------------------------------
+def _unlisted(settings: IntakeSettings) -> Iterator[str]:
+    """Tables and members that no entry reads or ignores, and tables that two entries read."""
+    listed = resolve(settings)
+    by_place: dict[tuple[Content, str], list[Delivered]] = {}
+    for delivered in listed:
+        by_place.setdefault((delivered.content, delivered.part), []).append(delivered)
+    for (_, part), entries in by_place.items():
+        if part and len({entry.source.model_dump_json() for entry in entries}) > 1:
+            yield f"{entries[0].shown(settings.root)}: read by two entries; keep one, with also for others"
+    for content, source in {one.content: one.source for one in listed}.items():
+        for part in parts(content, source):
+            if (content, part) not in by_place:
+                place = Delivered(source, content, part).shown(settings.root)
+                yield f'{place}: no entry reads it; map it, or say ignored = "why"'
+    yield from _unlisted_members(settings, listed)
 
 
-def _roster_problems(settings: IntakeSettings) -> Iterator[str]:
-    known: frozenset[str] | None = None
-    if settings.entities is not None:
-        frame = roster.read_small(settings.root / settings.entities)
-        yield from _entity_rows(settings.entities, frame)
-        known = frozenset(frame["entity_id"].drop_nulls()) if "entity_id" in frame.columns else None
-    if settings.delegation is not None:
-        yield from _delegation_rows(settings, known)
-    for entry in settings.suppressions:
-        columns = roster.read_small(settings.root / entry.path).columns
-        if not {"record_id", "person_id"} & set(columns):
-            yield (
-                f'[[suppressions]] {entry.path}: no column "record_id" or "person_id";'
-                f" it has {', '.join(columns)}"
-            )
-
-
-def _entity_rows(name: str, frame: pl.DataFrame) -> Iterator[str]:
-    missing = [column for column in ("entity_id", "legal_name") if column not in frame.columns]
-    for column in missing:
-        yield f'{name}: no column "{column}"; add it'
-    if missing:
-        return
-    for column in ("entity_id", "legal_name"):
-        yield from _rows(name, frame, pl.col(column).is_null(), f"{column} is empty; fill it in")
-    yield from _rows(
-        name,
-        frame,
-        pl.col("entity_id").is_duplicated() & pl.col("entity_id").is_not_null(),
-        "entity_id occurs twice; keep one",
-    )
-    yield from _rows(
-        name, frame, pl.col("entity_id") == "UNOWNED", "entity_id UNOWNED is reserved; rename it"
-    )
-    known = frame["entity_id"].drop_nulls().implode()
-    for column in ("parent_id", "successor_id"):
-        if column in frame.columns:
-            unknown = pl.col(column).is_not_null() & ~pl.col(column).is_in(known)
-            yield from _rows(
-                name,
-                frame,
-                unknown,
-                f"{column} is not in the roster; add that entity or correct it",
-            )
-            yield from _circle_problems(name, frame, column)
-    if {"client_from", "client_to"} <= set(frame.columns):
-        yield from _rows(
-            name,
-            frame,
-            _small_date("client_to") < _small_date("client_from"),
-            "client_to is before client_from; correct one of them",
-        )
-    yield from _cell_problems(name, frame)
-
-
-def _circle_problems(name: str, frame: pl.DataFrame, column: str) -> Iterator[str]:
-    """One line for all circles: nobody would be the last owner."""
-    ways = frame.select("entity_id", column).drop_nulls().unique("entity_id", keep="first")
-    found = circles(dict(ways.iter_rows()))
-    if found:
-        shown = "; ".join(" > ".join([*circle, circle[0]]) for circle in found)
-        yield f"{name}: {column} goes in circles: {shown}; correct one row of each"
-
-
-def _delegation_rows(settings: IntakeSettings, known: frozenset[str] | None) -> Iterator[str]:
-    name = settings.delegation or ""
-    frame = roster.read_small(settings.root / name)
-    missing = [column for column in ("entity_id", "duty", "by") if column not in frame.columns]
-    for column in missing:
-        yield f'{name}: no column "{column}"; add it'
-    if missing:
-        return
-    for column in ("entity_id", "duty"):
-        yield from _rows(name, frame, pl.col(column).is_null(), f"{column} is empty; fill it in")
-    if known is not None:
-        stranger = ~pl.col("entity_id").is_in(list(known))
-        yield from _rows(
-            name, frame, stranger, "entity_id is not in the roster; add it there or correct it"
-        )
-    yield from _rows(
-        name,
-        frame,
-        pl.struct("entity_id", "duty").is_duplicated(),
-        "entity_id and duty occur twice; keep one",
-    )
-    yield from _cell_problems(name, frame)
-
-
-def _cell_problems(name: str, frame: pl.DataFrame) -> Iterator[str]:
-    for column, words in roster.WORDS.items():
-        if column in frame.columns:
-            bad = pl.col(column).is_not_null() & ~pl.col(column).is_in(list(words))
-            yield from _rows(
-                name, frame, bad, f"{column} must be {', '.join(words[:-1])} or {words[-1]}"
-            )
-    for column in _SMALL_DATES:
-        if column in frame.columns:
-            bad = pl.col(column).is_not_null() & _small_date(column).is_null()
-            yield from _rows(name, frame, bad, f"{column} is no date; write yyyy-mm-dd")
-    if "baa_days" in frame.columns:
-        bad = pl.col("baa_days").is_not_null() & ~pl.col("baa_days").str.contains(r"^\d{1,4}$")
-        yield from _rows(name, frame, bad, "baa_days is no whole number of days; correct it")
-
-
-def _small_date(column: str) -> pl.Expr:
-    return pl.col(column).str.to_date("%Y-%m-%d", strict=False)
-
-
-def _rows(name: str, frame: pl.DataFrame, bad: pl.Expr, says: str) -> Iterator[str]:
-    """One line for all rows with the same fault; rows as an editor counts them, header 1."""
-    numbers = (
-        frame.with_row_index("row", offset=2).filter(bad.fill_null(value=False))["row"].to_list()
-    )
-    if numbers:
-        listed = ", ".join(str(number) for number in numbers[:5]) + (
-            " ..." if len(numbers) > 5 else ""
-        )
-        yield f"{name}: row {listed}: {says}"
+def _unlisted_members(settings: IntakeSettings, listed: Sequence[Delivered]) -> Iterator[str]:
+    read = {delivered.content for delivered in listed}
+    for path in sorted({content.path for content in read if content.members}):
+        for content in members(path, ""):
+            if content not in read:
+                place = Delivered(listed[0].source, content).shown(settings.root)
+                yield f'{place}: no entry reads it; map it, or say ignored = "why"'

@@ -15,7 +15,7 @@ from matching.errors import OperatorError
 from matching.intake.content import Content, members
 from matching.intake.readers import parts
 from matching.intake.settings import IntakeSettings
-from matching.sources import MasterSource, Source
+from matching.sources import SEALED, MasterSource, Source
 from matching.store import Workspace, digest_of
 from matching.tables import TABLES
 
@@ -44,9 +44,21 @@ class Delivered:
         whole = "!".join((inside.as_posix(), *self.content.members))
         return f"{whole}#{self.part}" if part and self.part else whole
 
+    @property
+    def is_sealed(self) -> bool:
+        """Its bytes cannot be read."""
+        return self.source.format == SEALED
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes, unpacked; of a sealed member those of the archive."""
+        return (Content(self.content.path) if self.is_sealed else self.content).size()
+
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the bytes; of a table, of that and its name."""
+        """SHA-256 of the bytes; of a table, of that and its name; of a sealed member, of the archive's and its name."""
+        if self.is_sealed and self.content.members:
+            return digest_of(Content(self.content.path).sha256(), self.content.members)
         own = self.content.sha256()
         return digest_of(own, self.part) if self.part else own
 
@@ -113,7 +125,7 @@ def register_files(
     new: dict[str, tuple[str, int]] = {}
     for delivered in resolve(settings):
         if delivered.content.path.is_file() and delivered.digest not in known:
-            new.setdefault(delivered.digest, (delivered.part, delivered.content.size()))
+            new.setdefault(delivered.digest, (delivered.part, delivered.size))
     rows = {
         "file_no": range(first, first + len(new)),
         "file_sha256": list(new),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Final
 
 import polars as pl
 
-from matching.fields import CANONICAL_FIELDS, OF_AGE_YEARS, ROLES
+from matching.fields import CANONICAL_FIELDS, ROLES
+from matching.intake.kinds import declared_kinds, kinds_of_row, safe_columns, unsafe_columns
 from matching.intake.pieces import ROW_NO
-from matching.sources import Source
-from matching.tables import FILE_STEP, ROLE_NUMBER
+from matching.sources import ColumnMap, LeakedSource, Source
+from matching.tables import FILE_STEP
 
-__all__ = ["canonical", "guarantors", "mapped_columns", "role_of", "with_id"]
+__all__ = ["canonical", "fields_of", "mapped_columns", "role_of", "with_id"]
 
 ROLE_STEP: Final = 8
 
@@ -38,28 +38,37 @@ ROLE_WORDS: Final = {
 }
 """What a role column says, lower case, blanks and hyphens as `_`; any other word is a patient."""
 
-SHARED_WITH_GUARANTOR: Final = (
-    "record_id", "entity_id", "entity_hint", "entity_npi", "entity_phone", "entity_email",
-    "location_id", "tenant_id", "street", "street2", "city", "state", "zip", "country",
-    "address_as_of", "phone", "phone2", "email", "language", "last_visit_on",
-)  # fmt: skip
-"""What a row says about the parent or guarantor on it too; birth date, numbers and care are the child's."""
-
 
 def mapped_columns(source: Source) -> set[str]:
-    """Source columns that some canonical field takes."""
-    return {name for columns in source.columns.values() for name in _as_list(columns)}
+    """Source columns that some canonical field takes, of whichever person on the row."""
+    people = [source.columns]
+    if isinstance(source, LeakedSource):
+        people += [other.columns for other in source.also]
+    return {name for one in people for columns in one.values() for name in _as_list(columns)}
 
 
 def canonical(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """Every canonical field as delivered, `extra` and ROW_NO; absent columns are null."""
-    present = set(rows.columns)
-    fields = [
-        _field([name for name in _as_list(source.columns.get(field, ())) if name in present], field)
+    """Every canonical field as delivered, `extra`, `kinds` and ROW_NO; absent columns are null.
+
+    Ciphertext is nobody's value: columns that were encrypted are null, whatever became of the key.
+    """
+    mapped = mapped_columns(source)
+    unmapped = [name for name in rows.columns if name not in mapped | {ROW_NO}]
+    unsafe, declared = set(unsafe_columns(source)), set(declared_kinds(source))
+    safe = safe_columns(source)
+    kinds = kinds_of_row(rows, source, [name for name in unmapped if name not in safe | declared])
+    shown = rows.drop(*(safe | unsafe) & set(rows.columns))
+    named = [name for name in unmapped if name not in safe | unsafe | declared]
+    return shown.select(ROW_NO, *fields_of(source.columns, shown.columns), _extra(named), kinds)
+
+
+def fields_of(columns: ColumnMap, present: Sequence[str]) -> list[pl.Expr]:
+    """Every canonical field from the source columns that are there."""
+    there = set(present)
+    return [
+        _field([name for name in _as_list(columns.get(field, ())) if name in there], field)
         for field in CANONICAL_FIELDS
     ]
-    unmapped = [name for name in rows.columns if name not in mapped_columns(source) | {ROW_NO}]
-    return rows.select(ROW_NO, *fields, _extra(unmapped))
 
 
 def _as_list(columns: str | Sequence[str]) -> Sequence[str]:
@@ -97,9 +106,8 @@ def role_of(said: pl.Expr, otherwise: str) -> pl.Expr:
     return pl.when(said.is_null()).then(pl.lit(default)).otherwise(named)
 
 
-def with_id(name: str, *, file_no: int, role: pl.Expr) -> list[pl.Expr]:
-    """The id, file_no, row_no, and record_id where the source has none."""
-    number = role.replace_strict(ROLE_NUMBER, return_dtype=pl.Int64)
+def with_id(name: str, *, file_no: int, number: pl.Expr) -> list[pl.Expr]:
+    """The id, file_no, row_no, and record_id where the source has none. `number`: of the person on the row, 0 to 7."""
     own = pl.format("{}:{}", pl.lit(file_no), pl.col(ROW_NO))
     return [
         (pl.lit(file_no, pl.Int64) * FILE_STEP + pl.col(ROW_NO) * ROLE_STEP + number).alias(name),
@@ -107,34 +115,3 @@ def with_id(name: str, *, file_no: int, role: pl.Expr) -> list[pl.Expr]:
         pl.lit(file_no, pl.Int32).alias("file_no"),
         pl.col(ROW_NO).alias("row_no"),
     ]
-
-
-def guarantors(rows: pl.DataFrame, *, received_on: date | None) -> pl.DataFrame:
-    """The second person on a patient's row: the parent or guarantor named there.
-
-    Null but for the name and what the row says about both. An adult who is his own guarantor is no
-    second mention; a child of its parent's name is one, and so is whoever's age nothing tells.
-    """
-    first, last = pl.col("guardian_first_name"), pl.col("guardian_last_name")
-    same_first = _letters(first).eq_missing(_letters(pl.col("first_name")))
-    same_last = _letters(last).eq_missing(_letters(pl.col("last_name")))
-    himself = same_first & same_last & _surely_adult(received_on)
-    named = first.is_not_null() | last.is_not_null()
-    found = rows.filter((pl.col("role") == "patient") & named).filter(~himself)
-    own: dict[str, pl.Expr] = {"first_name": first, "last_name": last, "role": pl.lit("guarantor")}
-    own |= {name: pl.col(name) for name in (ROW_NO, *SHARED_WITH_GUARANTOR)}
-    return found.select(
-        own.get(name, pl.lit(None, dtype)).alias(name) for name, dtype in rows.schema.items()
-    )
-
-
-def _surely_adult(received_on: date | None) -> pl.Expr:
-    """Born more than eighteen years before the file came, by the year alone."""
-    if received_on is None:
-        return pl.lit(value=False)
-    year = pl.col("date_of_birth").str.extract(r"((?:19|20)\d\d)").str.to_integer(strict=False)
-    return (year < received_on.year - OF_AGE_YEARS).fill_null(value=False)
-
-
-def _letters(name: pl.Expr) -> pl.Expr:
-    return name.str.to_uppercase().str.replace_all(r"[^\p{L}]", "")

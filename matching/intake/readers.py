@@ -17,8 +17,9 @@ from matching.intake.csv_text import Delimited
 from matching.intake.json_text import JsonLines
 from matching.intake.parquet import ParquetFile
 from matching.intake.pieces import ROW_NO, START, Batch, Format, Piece, Position
+from matching.intake.sealed import Sealed
 from matching.intake.text import EMPTY
-from matching.sources import Source
+from matching.sources import SEALED, Source
 
 __all__ = [
     "FORMATS",
@@ -35,7 +36,13 @@ __all__ = [
 ]
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
-    {"csv": Delimited(), "tsv": Delimited(), "jsonl": JsonLines(), "parquet": ParquetFile()}
+    {
+        "csv": Delimited(),
+        "tsv": Delimited(),
+        "jsonl": JsonLines(),
+        "parquet": ParquetFile(),
+        SEALED: Sealed(),
+    }
 )
 """What intake reads, by `format` of the incident file."""
 PORTION_ROWS = 500_000
@@ -102,6 +109,6 @@ def sample(content: Content, source: Source, part: str = "") -> Batch | None:
 def _pieces(
     content: Content, source: Source, part: str, start: Position, *, size: int | None = None
 ) -> Iterator[Piece]:
-    if not content.head(1):
+    if source.format != SEALED and not content.head(1):
         raise OperatorError(EMPTY.format(content.name))
     return FORMATS[source.format].pieces(content, source, part, start, size=size)

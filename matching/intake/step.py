@@ -8,33 +8,34 @@ whatever the number of rows.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 import polars as pl
 
 from matching.errors import OperatorError
+from matching.files import total_hash
 from matching.intake import roster
 from matching.intake.checks import check
 from matching.intake.classify import with_decisions, with_exclusion
 from matching.intake.delivered import Delivered, resolve
-from matching.intake.mapping import canonical, guarantors, mapped_columns, role_of, with_id
+from matching.intake.further import guarantors, on_row_number, others
+from matching.intake.inventory import TableRead, content_hash, custody, inventory
+from matching.intake.joins import Lookup, joined, lookups, other_table
+from matching.intake.mapping import canonical, role_of, with_id
 from matching.intake.readers import (
     ROW_NO,
     START,
     Batch,
     Portion,
     Position,
-    column_names,
     portions,
 )
 from matching.intake.settings import IntakeSettings
-from matching.intake.text import ends_with_newline
 from matching.log import log_counts
-from matching.sources import TEXT_FORMATS, LeakedSource, MasterSource, Source
+from matching.sources import LeakedSource, MasterSource
 from matching.store import Workspace, Writer, digest_of
 from matching.tables import TABLES
 
@@ -46,34 +47,10 @@ PORTIONS_MAX = 100_000
 """Portions of one file: the places of its parts lie between those of its neighbours."""
 IN_HAND = 2
 """Portions taken apart at once, while the next is found: two cores are busy."""
-ROWS_DO_NOT_DEPEND_ON = {"path", "received_from", "evidence", "date_order"}
+ROWS_DO_NOT_DEPEND_ON = {
+    "path", "received_from", "evidence", "date_order", "custody", "undecided", "joins",
+}  # fmt: skip
 FILES = {"root", "leaked", "masters", "entities", "delegation", "suppressions"}
-
-
-@dataclass(slots=True)
-class _File:
-    """One delivered table and what was counted while it was read."""
-
-    position: int
-    delivered: Delivered
-    file_no: int
-    repeats: int | None
-    places: list[int] = field(default_factory=list)
-    counts: dict[str, int] = field(
-        default_factory=lambda: {"parsed": 0, "rejected": 0, "covered": 0, "guessed": 0}
-    )
-    columns: list[str] = field(default_factory=list)
-
-    @property
-    def source(self) -> Source:
-        """Its entry in the incident file."""
-        return self.delivered.source
-
-    def note(self, noted: Mapping[str, Any]) -> None:
-        """Add one part to the counts."""
-        for name in self.counts:
-            self.counts[name] += noted[name]
-        self.columns += [name for name in noted["columns"] if name not in self.columns]
 
 
 def run(workspace: Workspace, settings: IntakeSettings) -> None:
@@ -91,9 +68,10 @@ def run(workspace: Workspace, settings: IntakeSettings) -> None:
     ):
         once = [file for file in files if file.repeats is None]
         for side, writer in (("leaked", leaked), ("master", charts)):
-            reader = _Reader(settings, decisions, known["entity_id"], writer, rejects)
+            reader = _Reader(settings, decisions, known["entity_id"], writer, rejects, files)
             reader.read([file for file in once if file.delivered.side == side])
-    workspace.write("inventory", _inventory(files, settings))
+    workspace.write("inventory", inventory(files, settings))
+    workspace.write("custody", custody(files))
     workspace.write("entities", known)
     workspace.write("delegation", roster.delegation(settings))
     workspace.write("suppressions", roster.suppressions(settings))
@@ -106,9 +84,9 @@ def run(workspace: Workspace, settings: IntakeSettings) -> None:
     )
 
 
-def _files(workspace: Workspace, settings: IntakeSettings) -> list[_File]:
+def _files(workspace: Workspace, settings: IntakeSettings) -> list[TableRead]:
     numbers = dict(workspace.read("files", ["file_sha256", "file_no"]).iter_rows())
-    files: list[_File] = []
+    files: list[TableRead] = []
     first: dict[str, int] = {}
     for position, delivered in enumerate(resolve(settings)):
         digest = delivered.digest
@@ -116,7 +94,7 @@ def _files(workspace: Workspace, settings: IntakeSettings) -> list[_File]:
             raise OperatorError(
                 f"{delivered.shown(settings.root)}: changed since the round started; run again"
             )
-        files.append(_File(position, delivered, numbers[digest], first.get(digest)))
+        files.append(TableRead(position, delivered, numbers[digest], first.get(digest)))
         first.setdefault(digest, position)
     return files
 
@@ -130,14 +108,15 @@ class _Reader:
     known: pl.Series
     writer: Writer
     rejects: Writer
+    files: list[TableRead]
 
-    def read(self, files: Iterable[_File]) -> None:
+    def read(self, files: Iterable[TableRead]) -> None:
         """Read what is not there yet; fills in the files' counts."""
         waiting: deque[Future[None]] = deque()
         with ThreadPoolExecutor(IN_HAND) as pool:
             for file in files:
-                for place, key, portion in self._missing(file):
-                    waiting.append(pool.submit(self._put, file, place, key, portion))
+                for missing in self._missing(file):
+                    waiting.append(pool.submit(self._put, file, *missing))
                     if len(waiting) > IN_HAND:
                         waiting.popleft().result()
             for future in waiting:
@@ -146,9 +125,9 @@ class _Reader:
             for place in file.places:
                 file.note(self.writer.noted(place))
 
-    def _missing(self, file: _File) -> Iterator[tuple[int, str, Portion]]:
+    def _missing(self, file: TableRead) -> Iterator[tuple[int, str, Portion, list[Lookup]]]:
         """Portions that no run before put whole, with their place and key."""
-        key, start, found = self._key(file), START, None
+        key, start, found, looked_up = self._key(file), START, None, None
         for number in count():
             place, part_key = file.file_no * PORTIONS_MAX + number, digest_of(key, number)
             file.places.append(place)
@@ -159,9 +138,11 @@ class _Reader:
                 found = found or portions(
                     file.delivered.content, file.source, file.delivered.part, start
                 )
+                if looked_up is None:
+                    looked_up = lookups(file.delivered, self._delivered())
                 portion = next(found)
                 start, last = portion.end, portion.last
-                yield place, part_key, portion
+                yield place, part_key, portion, looked_up
             if last:
                 return
 
@@ -170,18 +151,23 @@ class _Reader:
             return False
         return not self.writer.noted(place)["rejected"] or self.rejects.has(place, key=key)
 
-    def _put(self, file: _File, place: int, key: str, portion: Portion) -> None:
+    def _put(
+        self, file: TableRead, place: int, key: str, portion: Portion, found: list[Lookup]
+    ) -> None:
         batches = list(portion.batches())
         rejects = pl.concat([TABLES["rejects"].empty(), *(_rejects(file, b) for b in batches)])
         if rejects.height:
             self.rejects.put(place, rejects, key=key)
         table = self.writer.table
-        frames = [table.complete(self._rows(file, batch)) for batch in batches]
+        made = [joined(batch.rows, found) for batch in batches]
+        frames = [table.complete(self._rows(file, rows)) for rows, _ in made]
         noted = {
             "parsed": sum(batch.rows.height for batch in batches),
             "rejected": rejects.height,
             "covered": sum(batch.covered for batch in batches),
             "guessed": sum(batch.guessed for batch in batches),
+            "unjoined": sum(alone for _, alone in made),
+            "content": total_hash(content_hash(frame) for frame in frames),
             "columns": list(
                 dict.fromkeys(n for b in batches for n in b.rows.columns if n != ROW_NO)
             ),
@@ -190,20 +176,23 @@ class _Reader:
         }
         self.writer.put(place, pl.concat([table.empty(), *frames]), key=key, noted=noted)
 
-    def _rows(self, file: _File, batch: Batch) -> pl.DataFrame:
+    def _rows(self, file: TableRead, rows: pl.DataFrame) -> pl.DataFrame:
         if file.source.ignored:
             return self.writer.table.empty()
-        rows = canonical(batch.rows, file.source)
         if isinstance(file.source, LeakedSource):
-            return _mentions(rows, file, file.source.role, self.settings, self._words(file))
+            return _mentions(rows, file, file.source, self.settings, self._words(file))
+        rows = canonical(rows, file.source).drop("kinds")
         return _charts(rows, file, self.settings, self.known)
 
-    def _words(self, file: _File) -> pl.DataFrame:
+    def _delivered(self) -> list[Delivered]:
+        return [file.delivered for file in self.files]
+
+    def _words(self, file: TableRead) -> pl.DataFrame:
         """People's decisions on rows of the file."""
         mine = self.decisions.filter(pl.col("left_file_sha256") == file.delivered.digest)
         return mine.drop("left_file_sha256")
 
-    def _key(self, file: _File) -> str:
+    def _key(self, file: TableRead) -> str:
         """Digest of all that the file's rows depend on."""
         source = file.source
         owner = source.entity if isinstance(source, MasterSource) else ""
@@ -216,29 +205,51 @@ class _Reader:
             source.model_dump(mode="json", exclude=ROWS_DO_NOT_DEPEND_ON),
             self.settings.model_dump(mode="json", exclude=FILES),
             owners if isinstance(source, MasterSource) else self._words(file).rows(),
+            self._looked_up(file),
         )
 
+    def _looked_up(self, file: TableRead) -> list[tuple[str, dict[str, str], str]]:
+        """Tables that its rows look up: name, key and digest."""
+        if not isinstance(file.source, LeakedSource):
+            return []
+        every = self._delivered()
+        return [
+            (join.table, join.on, other_table(file.delivered, join, every).digest)
+            for join in file.source.joins
+        ]
 
-def _rejects(file: _File, batch: Batch) -> pl.DataFrame:
+
+def _rejects(file: TableRead, batch: Batch) -> pl.DataFrame:
     number = pl.lit(file.file_no, pl.Int32).alias("file_no")
     return batch.rejects.select(number, "row_no", "offset", "reason")
 
 
 def _mentions(
-    rows: pl.DataFrame, file: _File, role: str, settings: IntakeSettings, decisions: pl.DataFrame
+    raw: pl.DataFrame,
+    file: TableRead,
+    source: LeakedSource,
+    settings: IntakeSettings,
+    decisions: pl.DataFrame,
 ) -> pl.DataFrame:
-    first = rows.with_columns(role=role_of(pl.col("role"), role))
-    both = pl.concat([first, guarantors(first, received_on=file.source.received_on)])
+    """Everyone on the rows of one batch."""
+    rows = canonical(raw, source)
+    first = rows.with_columns(role=role_of(pl.col("role"), source.role))
+    people = [first, guarantors(first, received_on=source.received_on)]
+    people = [one.with_columns(on_row=on_row_number(pl.col("role"))) for one in people]
+    people += [others(first, raw, other) for other in source.also]
     found = with_exclusion(
-        both.with_columns(*with_id("mention_id", file_no=file.file_no, role=pl.col("role"))),
+        pl.concat(people, how="diagonal").with_columns(
+            *with_id("mention_id", file_no=file.file_no, number=pl.col("on_row")),
+            doubtful=pl.lit(None, pl.Boolean),
+        ),
         settings,
-        secured=file.source.secured,
+        secured=source.secured,
     )
     return with_decisions(found.sort("mention_id"), decisions)
 
 
 def _charts(
-    rows: pl.DataFrame, file: _File, settings: IntakeSettings, known: pl.Series
+    rows: pl.DataFrame, file: TableRead, settings: IntakeSettings, known: pl.Series
 ) -> pl.DataFrame:
     owner = (
         pl.lit(file.source.entity)
@@ -246,7 +257,7 @@ def _charts(
         else pl.col("entity_id").str.strip_chars()
     )
     charts = rows.with_columns(role=role_of(pl.col("role"), "patient")).with_columns(
-        *with_id("chart_id", file_no=file.file_no, role=pl.lit("patient")),
+        *with_id("chart_id", file_no=file.file_no, number=pl.lit(0, pl.Int64)),
         pl.when(owner.is_in(known.implode())).then(owner).alias("entity_id"),
     )
     return with_exclusion(charts, settings, secured="no")
@@ -264,46 +275,3 @@ def _role_decisions(workspace: Workspace) -> pl.DataFrame:
         .unique(["left_file_sha256", "left_row_no", "left_role"], keep="last", maintain_order=True)
         .select("left_file_sha256", row_no="left_row_no", role="left_role", value="value")
     )
-
-
-def _inventory(files: list[_File], settings: IntakeSettings) -> pl.DataFrame:
-    by_position = {file.position: file for file in files}
-    rows = [
-        _inventory_row(f, by_position[f.position if f.repeats is None else f.repeats], settings)
-        for f in files
-    ]
-    return pl.DataFrame(rows, schema=dict(TABLES["inventory"].polars))
-
-
-def _inventory_row(file: _File, counted: _File, settings: IntakeSettings) -> dict[str, Any]:
-    """A repeated file bears the counts of the same bytes read before."""
-    source, is_text = file.source, file.source.format in TEXT_FORMATS
-    content, part = file.delivered.content, file.delivered.part
-    columns = counted.columns or column_names(content, source, part)
-    return {
-        "position": file.position,
-        "side": file.delivered.side,
-        "path": file.delivered.shown(settings.root),
-        "content": file.delivered.shown(settings.root, part=False),
-        "part": part or None,
-        "file_no": file.file_no,
-        "file_sha256": file.delivered.digest,
-        "bytes": content.size(),
-        "format": source.format,
-        "encoding": source.encoding if is_text else None,
-        "rows": counted.counts["parsed"] + counted.counts["rejected"],
-        "parsed": counted.counts["parsed"],
-        "rejected": counted.counts["rejected"],
-        "guessed": counted.counts["guessed"],
-        "covered_bytes": counted.counts["covered"] if is_text else None,
-        "repeats": file.repeats,
-        "ignored": source.ignored or None,
-        "secured": source.secured,
-        "columns": "|".join(columns),
-        "unmapped": "|".join(name for name in columns if name not in mapped_columns(source)),
-        "final_newline": ends_with_newline(content, source.encoding) if is_text else None,
-        "date_order": source.date_order,
-        "received_from": source.received_from or None,
-        "received_on": source.received_on,
-        "evidence": source.evidence or None,
-    }

@@ -6,27 +6,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from matching.fields import FIELD_KINDS
 from matching.store import Workspace
 
 __all__ = ["KINDS", "column_kinds", "row_kinds", "word_kinds"]
 
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "name": ("first_name", "middle_name", "last_name", "full_name", "previous_last_name", "alias_names"),
-    "contact": (
-        "street", "street2", "city", "zip", "phone", "phone2", "email", "alternate_street",
-        "alternate_city", "alternate_zip",
-    ),
-    "date_of_birth": ("date_of_birth",),
-    "sex": ("sex",),
-    "ssn": ("ssn",),
-    "mrn": ("mrn",),
-    "member_id": ("member_id",),
-    "appointment": ("last_visit_on",),
-    "provider": ("provider",),
-    "guardian": ("guardian_first_name", "guardian_last_name"),
-    "representative": ("representative_name", "representative_street"),
-    "deceased": ("deceased_on",),
-}  # fmt: skip
 _WORDS: Mapping[str, str] = {
     "appointment": r"appt|appoint|visit|recall|reminder|schedul|service_date|^dos$",
     "treatment": r"treat|procedure|tooth|^cdt|^cpt|ada_code|clinical|surg|chart_note",
@@ -44,8 +28,10 @@ _WORDS: Mapping[str, str] = {
     "contact": r"phone|mobile|e.?mail|address|street",
 }
 """Kind -> what a column name or a word of `elements` looks like; each may name several kinds."""
-KINDS = tuple(sorted({*_COLUMNS, *_WORDS, "other"}))
+KINDS = tuple(sorted({*FIELD_KINDS, *_WORDS, "other"}))
 """Bit by bit: a set of kinds is an integer."""
+_SAID_IN: Mapping[str, bool] = {"extra": False, "elements": True, "kinds": True}
+"""Columns of `leaked` that list words; whether somebody declared them."""
 _OTHER = 1 << KINDS.index("other")
 
 
@@ -55,7 +41,7 @@ def column_kinds() -> pl.Expr:
         pl.when(pl.any_horizontal(pl.col(column).is_not_null() for column in columns))
         .then(pl.lit(1 << KINDS.index(kind), pl.Int64))
         .otherwise(pl.lit(0, pl.Int64))
-        for kind, columns in _COLUMNS.items()
+        for kind, columns in FIELD_KINDS.items()
     ]
     return pl.sum_horizontal(bits)
 
@@ -83,10 +69,9 @@ def word_kinds(texts: pl.Series, *, declared: bool) -> pl.DataFrame:
 def row_kinds(workspace: Workspace, within: pl.Expr) -> pl.DataFrame:
     """mention_id, kinds of some rows of the leak."""
     leaked = workspace.scan("leaked").filter(within)
-    rows = leaked.select("mention_id", "extra", "elements", column_kinds().alias("kinds")).collect()
-    extra = word_kinds(rows["extra"], declared=False)
-    words = word_kinds(rows["elements"], declared=True)
-    met = rows.join(extra, left_on="extra", right_on="text", how="left", suffix="_extra")
-    met = met.join(words, left_on="elements", right_on="text", how="left", suffix="_word")
-    more = pl.col("kinds_extra").fill_null(0) | pl.col("kinds_word").fill_null(0)
-    return met.select("mention_id", (pl.col("kinds") | more).alias("kinds"))
+    met = leaked.select("mention_id", *_SAID_IN, column_kinds().alias("set")).collect()
+    for column, declared in _SAID_IN.items():
+        words = word_kinds(met[column], declared=declared).rename({"kinds": "more"})
+        met = met.join(words, left_on=column, right_on="text", how="left", maintain_order="left")
+        met = met.with_columns(set=pl.col("set") | pl.col("more").fill_null(0)).drop("more")
+    return met.select("mention_id", kinds="set")

@@ -13,7 +13,7 @@ from matching.log import log_counts
 from matching.model.definition import CLEANED_COLUMNS
 from matching.people.attributes import person_attributes
 from matching.people.between import MaybeSame, maybe_same
-from matching.people.compiled import Ids, Numbers, grouped, repeated
+from matching.people.compiled import NOT_THERE, Ids, Numbers, grouped, repeated
 from matching.people.history import histories
 from matching.people.links import RecordGraph, read_graph
 from matching.people.naming import name_persons, released_records
@@ -53,6 +53,13 @@ class _Members:
         )
         mentions, charts = both
         return mentions, charts
+
+    def doubtful(self, workspace: Workspace) -> Ints:
+        """Leaked members of each person that only free text names, with too little to tell who it is."""
+        rows = workspace.scan("leaked").filter(pl.col("doubtful")).select("mention_id").collect()
+        numbers = self.of.mention_numbers(rows["mention_id"].to_numpy())
+        person = self.person[numbers[numbers != NOT_THERE]]
+        return np.bincount(person[person >= 0], minlength=len(self.starts) - 1)
 
 
 def run(workspace: Workspace, settings: PeopleSettings) -> None:
@@ -186,10 +193,11 @@ def _persons(
     settings: PeopleSettings,
 ) -> pl.DataFrame:
     mentions, charts = members.each()
+    surely = (mentions > members.doubtful(workspace)) | ((mentions > 0) & (charts > 0))
     known = person_attributes(workspace, members.of, starts=members.starts, members=members.records)
     return named.select(
         "person_id",
-        pl.Series("affected", np.where(mentions > 0, "confirmed", "possible"), dtype=pl.String),
+        pl.Series("affected", np.where(surely, "confirmed", "possible"), dtype=pl.String),
         pl.Series("orphan", charts == 0),
         known["deceased"],
         known["minor_on"],

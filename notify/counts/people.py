@@ -17,6 +17,9 @@ __all__ = ["MILLION", "People", "merged_groups", "read_people"]
 MILLION = 1_000_000
 """Probabilities are whole millionths: any order of rows gives the same digits."""
 
+NAMED_IN_TEXT = MILLION // 2
+"""Whom free text names with too little to tell who it is: as likely somebody counted already as not."""
+
 
 @dataclass(frozen=True, slots=True)
 class People:
@@ -33,7 +36,7 @@ def read_people(workspace: Workspace) -> People:
     """Read persons, and of each the likeliest link of the review band."""
     merged = pl.when(pl.col("merged_group") != pl.col("person_id")).then("merged_group")
     persons = workspace.scan("persons").select(
-        "person_id", merged, confirmed=pl.col("affected") == "confirmed"
+        "person_id", merged, confirmed=pl.col("affected") == "confirmed", mentions="mentions"
     )
     read = persons.collect(engine="streaming").sort("person_id")
     ids, count = read["person_id"], read.height
@@ -43,7 +46,7 @@ def read_people(workspace: Workspace) -> People:
     told = workspace.read("affected", ["person_id", "probability"])
     told = told.group_by("person_id").agg((pl.col("probability").max() * MILLION).round())
     # presumed people have no likely mention: reasonably believed affected counts as one
-    millionths = np.full(count, MILLION)
+    millionths = np.where((read["mentions"] > 0).to_numpy(), NAMED_IN_TEXT, MILLION)
     millionths[numbers_of(told["person_id"], ids).to_numpy()] = told["probability"].to_numpy()
     millionths[read["confirmed"].to_numpy()] = MILLION
     rows = read.select(

@@ -132,6 +132,19 @@ def _about_sources(workspace: Workspace) -> list[str]:
     notes = [
         f"{number(files['rejected'].sum())} rows could not be read; whoever stands in them is not counted."
     ]
+    sealed = files.filter(
+        (pl.col("format") == "sealed") & (pl.col("secured") != "encrypted_key_safe")
+    )
+    if sealed.height:
+        notes.append(
+            f"{number(sealed.height)} encrypted files could not be read and their key is not known to be safe:"
+            " whoever stands in them counts only where the incident file presumes it."
+        )
+    alike = files.filter(pl.col("same_rows_as").is_not_null()).height
+    if alike:
+        notes.append(
+            f"{number(alike)} files hold the same rows as another one in other bytes: equal rows count once."
+        )
     if cut:
         notes.append(
             f"{number(cut)} text files end without a line break: their last row may be cut off."

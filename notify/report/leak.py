@@ -50,15 +50,18 @@ def _files_of(count: int) -> str:
 
 
 def _files(files: pl.DataFrame) -> Grid:
-    named = files.select(repeats=pl.col("position").cast(pl.Int32), first="path")
+    named = files.select(number=pl.col("position").cast(pl.Int32), name="path")
     table = (
-        files.join(named, on="repeats", how="left")
+        files.join(
+            named.rename({"name": "first"}), left_on="repeats", right_on="number", how="left"
+        )
+        .join(
+            named.rename({"name": "alike"}), left_on="same_rows_as", right_on="number", how="left"
+        )
         .sort("position")
         .with_columns(
             secured=words_of("secured"),
-            note=pl.when(pl.col("repeats").is_null())
-            .then(pl.lit(""))
-            .otherwise("repeats " + pl.col("first")),
+            note=_notes_of_file(),
             kilobytes=(pl.col("bytes") / 1000).ceil(),
         )
     )
@@ -70,6 +73,23 @@ def _files(files: pl.DataFrame) -> Grid:
     }  # fmt: skip
     caption = f"The first {FILES_SHOWN} of {table.height} files." if more > 0 else ""
     return grid_of(table.head(FILES_SHOWN), heads, caption=caption)
+
+
+def _notes_of_file() -> pl.Expr:
+    """What a reader must know of a file beside its numbers."""
+    said = {
+        "repeats {}": ("first", pl.col("first").is_not_null()),
+        "the same rows as {}": ("alike", pl.col("alike").is_not_null()),
+        "not about people: {}": ("ignored", pl.col("ignored").is_not_null()),
+        "{} rows partly read as CP1252": ("guessed", pl.col("guessed") > 0),
+        "{} rows whose key no joined row bears": ("unjoined", pl.col("unjoined") > 0),
+        "no line break at its end: perhaps cut off{}": ("nothing", ~pl.col("final_newline")),
+    }
+    notes = [
+        pl.when(holds).then(pl.format(words, pl.lit("") if name == "nothing" else pl.col(name)))
+        for words, (name, holds) in said.items()
+    ]
+    return pl.concat_str(notes, separator="; ", ignore_nulls=True)
 
 
 def _rejects(workspace: Workspace) -> tuple[Grid, ...]:

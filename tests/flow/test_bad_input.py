@@ -247,7 +247,7 @@ def test_everything_is_named_at_once(call: Call, incident: HandMade) -> None:
         ),
         (
             rows(9).replace("A", "Ä").encode("cp1252"),
-            'byte 64 is not UTF-8; set encoding = "cp1252", or deliver the file as UTF-8',
+            'byte 64 is not UTF-8; set encoding = "cp1252", or "mixed" where some rows are UTF-8',
         ),
     ],
 )

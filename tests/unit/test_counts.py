@@ -11,10 +11,11 @@ from matching.tables import ELEMENT_KINDS, TABLES
 from notify import counts
 
 
-def person(name, *, affected="confirmed", group=None, orphan=True):
+def person(name, *, affected="confirmed", group=None, orphan=True, in_text=False):
     return {
         "person_id": name, "affected": affected, "orphan": orphan, "deceased": False,
-        "language": "en", "first_identified_on": date(2026, 1, 1), "mentions": 1, "charts": 0,
+        "language": "en", "first_identified_on": date(2026, 1, 1),
+        "mentions": int(affected == "confirmed" or in_text), "charts": int(affected == "possible" and not in_text),
         "merged_group": group or name,
     }  # fmt: skip
 
@@ -482,3 +483,16 @@ def hash_of(text):
 
 def test_element_kinds_are_those_that_owners_find():
     assert ELEMENT_KINDS == KINDS
+
+
+def test_whom_only_free_text_names_counts_half_and_in_upper(by_hand):
+    made = by_hand()
+    made.records({"a": {}, "b": {}})
+    fill(
+        made,
+        [person("A"), person("B", affected="possible", in_text=True)],
+        [("A", "CE1", "confirmed", 1.0), ("B", "CE1", "possible", 1.0)],
+    )
+    (row,) = [r for r in made.table("counts") if r["entity_id"] == "CE1" and r["state"] is None]
+    assert (row["confirmed"], row["upper"]) == (1, 2)
+    assert row["expected"] == pytest.approx(1.5)

@@ -125,7 +125,7 @@ def test_an_encrypted_file_whose_key_is_safe_is_no_breach(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     write(tmp_path, "Ann,Bell,,,,,,,,")
-    assert taken(workspace, tmp_path, entry(secured="encrypted_key_safe"))[
+    assert taken(workspace, tmp_path, entry(secured="encrypted_key_safe", evidence="E-1"))[
         "exclusion"
     ].to_list() == ["secured"]
 

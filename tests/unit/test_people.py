@@ -91,6 +91,20 @@ def test_best_pair_of_a_possible_person(by_hand):
     assert len(made.table("maybe_same")) == 2
 
 
+def test_who_is_named_only_in_free_text_is_possible_until_a_record_is_found(by_hand):
+    made = by_hand()
+    vague = {"doubtful": True}
+    made.records({"a": vague, "b": vague, "c": {}, "d": vague}, {"x": {"entity_id": "CE1"}})
+    made.pairs([("b", "c", 12), ("d", "x", 12)])
+    run(made)
+    status = {row["person_id"]: row["affected"] for row in made.table("persons")}
+    assert [status[made.person_of(name)] for name in "abd"] == [
+        "possible",
+        "confirmed",
+        "confirmed",
+    ]
+
+
 def test_id_does_not_depend_on_which_file_came_first(by_hand):
     ids = []
     for order in (("a", "b"), ("b", "a")):

@@ -133,7 +133,7 @@ def file_row(position: int, side: str, path: str, rows: int, rejected: int) -> d
     return {
         "position": position, "side": side, "path": path, "content": path, "guessed": 0, "date_order": "mdy", "file_no": position, "file_sha256": "0", "bytes": rows * 90,
         "format": Path(path).suffix[1:], "rows": rows, "parsed": rows - rejected, "rejected": rejected,
-        "repeats": None, "secured": "no", "final_newline": True, "received_from": "threat-intel vendor", "evidence": f"E-{position}",
+        "repeats": None, "same_rows_as": None, "ignored": None, "unjoined": None, "secured": "no", "final_newline": True, "received_from": "threat-intel vendor", "evidence": f"E-{position}",
     }  # fmt: skip
 
 

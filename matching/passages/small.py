@@ -1,0 +1,122 @@
+"""Names typed in small letters, as in chats: common given names, and words that "pt" and the like announce.
+
+Comes in: readable texts. Goes out: findings of kind name and provider, grade likely.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from matching.passages.lists import first_shares, kinds_of_words, last_names, never, words
+from matching.passages.marks import matches
+from matching.passages.numbers import FINDING
+
+__all__ = ["PROVIDER", "small_names"]
+
+PROVIDER: Final = r"(?i)(?:^|[^a-z])(?:dr|doctor|hygienist|nurse|provider|dentist|surgeon|rdh|assistant|seen by|signed by|treated by)[\s.:]{1,3}$"
+"""What stands right before the name of somebody who treats."""
+
+
+def small_names(texts: pl.DataFrame) -> list[pl.DataFrame]:
+    """Findings of both ways; they may overlap."""
+    return [_small(texts), _announced_small(texts)]
+
+
+_SMALL_COMMON: Final = 0.008
+"""Per cent: given names common enough to be looked for without a capital, some 1,000."""
+
+
+def _small_pattern() -> str:
+    shares = first_shares()
+    known = sorted(
+        word
+        for word, share in shares.items()
+        if share >= _SMALL_COMMON and word not in words() | never() and len(word) > 2
+    )
+    return rf"\b(?:{'|'.join(known)})\b(?: (?:[a-z]\.? )?[a-z]{{2,}}(?:['-][a-z]{{2,}})?\b)?"
+
+
+_LEADS: Final = (
+    r"(?i)\b(?:pt|pts|patient|my name is|name is|name's|name:|spoke with|spoke to|talked to|talked with|mr|mrs|ms|miss|dr|mom|dad|mother|father|wife|husband|son|daughter|i'?m|i am|this is|here is"
+    r"|for|called)[.,]? [a-z]{2,}(?:['-][a-z]+)?(?: [a-z]\.?)?(?: [a-z]{2,}(?:['-][a-z]+)?)?\b"
+)
+_TOLD: Final = r"(?i)^(?:my name is|name is|name's|name:|mr|mrs|ms|miss|dr)\b"
+
+
+def _known(split: pl.DataFrame, name: str) -> pl.DataFrame:
+    """What the lists know of each word of one column; their columns bear its name."""
+    kinds = kinds_of_words(split[name])
+    return kinds.rename({c: name if c == "found" else f"{c}_{name}" for c in kinds.columns})
+
+
+def _announced_small(texts: pl.DataFrame) -> pl.DataFrame:
+    """After "pt", "my name is" and the like: one or two small words that are names or no words at all."""
+    found = matches(texts, _LEADS).with_columns(
+        groups=pl.col("found").str.extract_groups(
+            r"^(.*?[.,]? )(\S+?)(?: ([a-z])\.?)?(?: (\S{2,}))?$"
+        )
+    )
+    lead_end = r"^(?i:pts?|patient|my name is|name is|name's|name:|spoke with|spoke to|talked to|talked with|mr|mrs|ms|miss|dr|mom|dad|mother|father|wife|husband|son|daughter|i'?m|i am|this is|here is|for|called)[.,]? "
+    parts = pl.col("found").str.replace(lead_end, "")
+    cut = parts.str.extract_groups(r"^(\S+)(?: ([a-z])\.?)?(?: (\S{2,}))?$")
+    split = found.with_columns(
+        one=cut.struct.field("1"), two=cut.struct.field("2").fill_null(""), three=cut.struct.field("3").fill_null(""),
+        told=pl.col("found").str.contains(_TOLD), size=parts.str.len_chars().cast(pl.Int64),
+    ).filter(pl.col("one").str.contains(r"^[a-z]"))  # fmt: skip
+    if split.is_empty():
+        return pl.DataFrame(schema=FINDING)
+    first, second = _known(split, "one"), _known(split, "three")
+    met = split.join(first, on="one", how="left", maintain_order="left").join(
+        second, on="three", how="left", maintain_order="left"
+    )
+
+    def strange(name: str) -> pl.Expr:
+        return ~pl.col(f"word_{name}") & ~pl.col(f"never_{name}") & (pl.col(name) != "")
+
+    given = strange("one") & ((pl.col("first_one") > 0) | pl.col("told"))
+    family = strange("three") & ((pl.col("last_three") > 0) | pl.col("told"))
+    alone = strange("one") & (
+        (pl.col("first_one") == 2) | pl.col("told") | ((pl.col("last_one") == 2) & pl.col("told"))
+    )
+    whole = given & family
+    title = pl.col("found").str.contains(r"(?i)^(?:mr|mrs|ms|miss|dr)\b")
+    start = pl.col("end") - pl.col("size")
+    return met.filter(whole | alone).select(
+        "row", start=start,
+        end=pl.when(whole).then("end").otherwise(start + pl.col("one").str.len_chars().cast(pl.Int64)),
+        kind=pl.when(pl.col("found").str.contains(r"(?i)^dr\b")).then(pl.lit("provider")).otherwise(pl.lit("name")),
+        value=pl.when(whole).then(pl.concat_str("one", pl.lit("|"), "two", pl.lit("|"), "three"))
+        .when(title).then(pl.concat_str(pl.lit("||"), "one")).otherwise(pl.concat_str("one", pl.lit("||"))),
+        grade=pl.lit("likely"),
+    )  # fmt: skip
+
+
+def _small(texts: pl.DataFrame) -> pl.DataFrame:
+    """Names typed without capitals: a common given name before a family name, or after "pt" and the like."""
+    pairs = matches(texts, _small_pattern())
+    family = list({name for name in last_names() if name not in words()})
+    whole = pl.col("found").str.extract_groups(r"^(\S+)(?: (?:([a-z])\.? )?(\S+))?$")
+    found = pairs.with_columns(
+        one=whole.struct.field("1"),
+        two=whole.struct.field("2").fill_null(""),
+        three=whole.struct.field("3").fill_null(""),
+    )
+    plain = pl.col("three").str.replace_all("['-]", "")
+    is_family = plain.is_in(family)
+    value = (
+        pl.when(is_family)
+        .then(pl.concat_str("one", pl.lit("|"), "two", pl.lit("|"), "three"))
+        .otherwise(pl.concat_str("one", pl.lit("||")))
+    )
+    end = (
+        pl.when(is_family)
+        .then("end")
+        .otherwise(pl.col("start") + pl.col("one").str.len_chars().cast(pl.Int64))
+    )
+    return found.select(
+        "row", "start", end=end,
+        kind=pl.when(pl.col("before").str.contains(PROVIDER)).then(pl.lit("provider")).otherwise(pl.lit("name")),
+        value=value, grade=pl.lit("likely"),
+    )  # fmt: skip
