@@ -15,6 +15,7 @@ from matching.fields import CANONICAL_FIELDS
 from matching.propose.joins import Join
 from matching.propose.survey import Found, Survey, Unread
 from matching.propose.table import Grade, Proposal
+from matching.sources import SEALED
 
 __all__ = ["incident_text", "open_columns", "relative"]
 
@@ -141,6 +142,14 @@ def _columns(found: Found, section: str) -> Iterator[str]:
         listed = _text(value) if isinstance(value, str) else f"[{', '.join(map(_text, value))}]"
         mark = "" if grade == "sure" else "# ? "
         yield f"{mark}{name} = {listed}  # {grade}: {_evidence(proposals)}"
+    join = found.join
+    if join is None:
+        return
+    for name, columns, grade in join.fields:
+        listed = ", ".join(_text(f"{join.other}.{column}") for column in columns)
+        value = listed if len(columns) == 1 else f"[{listed}]"
+        mark = "" if grade == "sure" else "# ? "
+        yield f"{mark}{name} = {value}  # {grade}: by the join below"
 
 
 def _unmapped(found: Found, section: str) -> Iterator[str]:
@@ -203,6 +212,10 @@ def _unread(unread: Unread, folder: Path) -> Iterator[str]:
     yield f"format = {_text(unread.shape.format or TODO)}"
     if unread.part:
         yield f"table = {_text(unread.part)}"
+    if unread.shape.format == SEALED:
+        yield 'secured = "TODO"  # encrypted_key_safe, encrypted_key_lost or unknown'
+        yield 'evidence = "TODO"  # what shows that the key is safe'
+        return
     yield 'ignored = "TODO"  # why nothing in it is about a person; else remove this and map its columns'
 
 

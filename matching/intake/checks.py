@@ -67,11 +67,6 @@ def _source_problems(
     where = f"[[{key}]] {source.path}"
     if isinstance(source, MasterSource):
         yield from _owner_problems(where, source, known)
-    if source.undecided:
-        yield (
-            f"{where}: undecided: {_listed(list(source.undecided))}; map each or leave it unmapped,"
-            " then empty this list"
-        )
     if not is_supported(source.encoding):
         yield f'{where}: encoding "{source.encoding}" is not read; use utf-8, utf-16, cp1252 or latin-1'
         return

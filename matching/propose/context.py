@@ -53,7 +53,7 @@ SAME_ROWS = 0.9
 FULL = 0.97
 """Columns filled nearly everywhere are blank together by chance."""
 FIRST_COLUMN_BITS = 1.5
-TWIN_BITS, NOT_TWIN_BITS, BESIDE_BITS, NEAR_BITS, ALONE_BITS = 6.0, -4.0, 3.0, 1.0, -2.5
+TWIN_BITS, NOT_TWIN_BITS, BESIDE_BITS, NEAR_BITS, ALONE_BITS = 6.0, -4.0, 3.0, 2.0, -2.5
 
 
 def twins(profiles: Sequence[Profile]) -> np.ndarray:

@@ -246,7 +246,7 @@ def zip_fit(p: Profile) -> float:
     if p.of("zip") < 0.6:
         return -8.0
     if p.of("zip_known") < 0.7 and p.length_max <= 5 and p.length_mean >= 3.8:
-        return 1.5  # four or five digits of another country, or made up
+        return 2.2  # four or five digits of another country, or made up
     bits = float(np.interp(p.of("zip_known"), [0.2, 0.5, 0.9], [-1, 1, 6]))
     return bits - 3 * (p.unique > 0.97 and p.filled > 300) - 6 * (p.length_max > 10)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from matching.sources import SEALED
+
 __all__ = ["format_of"]
 
 _SQL = re.compile(
@@ -17,6 +19,10 @@ _MAIL = re.compile(
 _BINARY = (
     (b"PAR1", "parquet", "begins as Parquet does"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls", "begins as an old Excel workbook does"),
+    (b"age-encryption.org/", SEALED, "encrypted with age"),
+    (b"-----BEGIN AGE ENCRYPTED FILE", SEALED, "encrypted with age"),
+    (b"-----BEGIN PGP MESSAGE", SEALED, "encrypted with OpenPGP"),
+    (b"Salted__", SEALED, "encrypted with OpenSSL"),
     (b"SQLite format 3\0", "", "an SQLite database: export its tables as CSV"),
     (b"%PDF", "", "a PDF: no table can be read"),
 )
@@ -32,15 +38,22 @@ def format_of(name: str, head: bytes, encoding: str) -> tuple[str, tuple[str, ..
         if head.startswith(mark):
             return form, (why,)
     if head.startswith(b"PK\x03\x04"):
-        if b"xl/" in head or name.lower().endswith((".xlsx", ".xlsm")):
-            return "xlsx", ("a ZIP archive with a workbook in it",)
-        if b"opendocument.spreadsheet" in head[:200]:
-            return "ods", ("an OpenDocument spreadsheet",)
-        return "", ("an archive that could not be opened",)
+        return _zipped(name, head)
     if name.lower().endswith(".dbf") and head[:1] and head[0] in _DBF_KINDS:
         return "dbf", ("begins as dBase does",)
     text = head.removeprefix(b"\xef\xbb\xbf") if encoding == "utf-8" else _narrow(head, encoding)
     return _text_format(name, text)
+
+
+def _zipped(name: str, head: bytes) -> tuple[str, tuple[str, ...]]:
+    """Workbooks; archives come here only where they could not be opened."""
+    if b"xl/" in head or name.lower().endswith((".xlsx", ".xlsm")):
+        return "xlsx", ("a ZIP archive with a workbook in it",)
+    if b"opendocument.spreadsheet" in head[:200]:
+        return "ods", ("an OpenDocument spreadsheet",)
+    if int.from_bytes(head[6:8], "little") & 1:
+        return SEALED, ("an encrypted ZIP archive",)
+    return "", ("an archive that could not be opened",)
 
 
 def _narrow(head: bytes, encoding: str) -> bytes:

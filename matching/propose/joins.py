@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -26,7 +26,10 @@ _KEY = re.compile(r"(?i)[_ ]?(?:id|num|number|no|key|guid|fk|pk)$")
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """`table` rows take columns of `other` where `column` equals its `key`."""
+    """`table` rows take columns of `other` where `column` equals its `key`.
+
+    `fields`: canonical field, its columns there in order, and the grade of both join and column.
+    """
 
     table: str
     column: str
@@ -34,6 +37,7 @@ class Join:
     key: str
     grade: Grade
     evidence: tuple[str, ...]
+    fields: tuple[tuple[str, tuple[str, ...], Grade], ...] = ()
 
 
 def proposed_joins(tables: Mapping[str, tuple[pl.DataFrame, TableProposal]]) -> list[Join]:
@@ -53,9 +57,27 @@ def proposed_joins(tables: Mapping[str, tuple[pl.DataFrame, TableProposal]]) -> 
             for join in _between(name, rows, other, others, tables[other][1])
         ]
         joins.sort(key=lambda join: (join.grade != "sure", join.other, join.column))
-        found += joins[:1]
-        del table
+        found += [
+            replace(join, fields=_taken(table, tables[join.other][1], join.grade))
+            for join in joins[:1]
+        ]
     return found
+
+
+def _taken(
+    table: TableProposal, other: TableProposal, grade: Grade
+) -> tuple[tuple[str, tuple[str, ...], Grade], ...]:
+    """Fields about the person that this table lacks and the other one has."""
+    own, sure = table.columns("sure", "likely"), other.columns("sure")
+    return tuple(
+        (
+            field,
+            (columns,) if isinstance(columns, str) else tuple(columns),
+            "sure" if grade == "sure" and sure.get(field) == columns else "likely",
+        )
+        for field, columns in other.columns("sure", "likely").items()
+        if field in PERSON_FIELDS and field not in own
+    )
 
 
 def _between(

@@ -153,6 +153,7 @@ IGNORED: Final = frozenset(
         "tbl",
         "table",
         "party",
+        "est",
         "fld",
         "field",
         "col",

@@ -21,7 +21,7 @@ from matching.propose.dialect import FileShape, shape_of
 from matching.propose.joins import Join, proposed_joins
 from matching.propose.overlap import NOTHING_KNOWN, KnownValues, from_mapped, from_roster, joined
 from matching.propose.table import TableProposal, propose_table
-from matching.sources import LeakedSource
+from matching.sources import SEALED, LeakedSource
 
 __all__ = ["Found", "Survey", "Unread", "survey"]
 
@@ -148,6 +148,9 @@ def _tables_of(content: Content, master: bool, unread: list[Unread]) -> Iterable
         unread.append(Unread(content, "", FileShape(format=""), master, "an empty file"))
         return
     shape = shape_of(content)
+    if shape.format == SEALED:
+        unread.append(Unread(content, "", shape, master, "; ".join(shape.evidence)))
+        return
     if shape.format not in FORMATS:
         why = (
             f"format {shape.format} cannot be read yet"
