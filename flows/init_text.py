@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from matching.fields import CANONICAL_FIELDS
+from matching.propose.also import people_beside
+from matching.propose.headers import concepts_of
 from matching.propose.joins import Join
 from matching.propose.survey import Found, Survey, Unread
 from matching.propose.table import Grade, Proposal
@@ -91,6 +93,7 @@ def _entry(found: Found, folder: Path, *, guessed: bool) -> Iterator[str]:
         yield from _columns(found, section)
         yield from _unmapped(found, section)
         yield from _joins(found, section)
+        yield from _also(found, section)
 
 
 def _path(found: Found, folder: Path) -> str:
@@ -114,6 +117,8 @@ def _to_complete(found: Found) -> Iterator[str]:
         if "entity_id" not in mapped:
             yield 'entity = "TODO"  # owner of the whole file as in the roster, or map entity_id below'
         return
+    if _role(found):
+        yield f'# ? role = "{_role(found)}"  # the name of the table says so'
     yield 'secured = "TODO"  # no, encrypted_key_safe, encrypted_key_lost or unknown'
     yield 'received_from = "TODO"'
     yield 'received_on = "TODO"  # 2026-01-31, without quotes'
@@ -191,6 +196,22 @@ def _joins(found: Found, section: str) -> Iterator[str]:
     yield f"{mark}[[leaked.joins]]  # {join.grade}: {'; '.join(join.evidence)}"
     yield f"{mark}table = {_text(join.other)}"
     yield f"{mark}on = {{ {_key(join.column)} = {_text(join.key)} }}"
+
+
+def _also(found: Found, section: str) -> Iterator[str]:
+    """People beside the one of the row, always for a person to decide."""
+    for other in people_beside(found.table.proposals) if section == "leaked" else ():
+        columns = ", ".join(f"{field} = {_text(name)}" for field, name in other.columns.items())
+        yield "# ? [[leaked.also]]  # likely: headers name another person of the row"
+        yield f"# ? role = {_text(other.role)}"
+        yield f"# ? columns = {{ {columns} }}"
+
+
+def _role(found: Found) -> str:
+    """What the name of the table or file says of its people; empty where it says nothing."""
+    words = concepts_of(found.part or found.files[0].path.stem)[0]
+    roles = {"provider": "provider", "user": "employee", "guardian": "guarantor"}
+    return next((role for word, role in roles.items() if any(word in each for each in words)), "")
 
 
 def _evidence(proposals: list[Proposal]) -> str:

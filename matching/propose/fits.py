@@ -47,6 +47,7 @@ __all__ = [
     "street_name_fit",
     "technical_fit",
     "text_fit",
+    "told_by_header",
     "unit_fit",
     "zip_fit",
 ]
@@ -334,11 +335,18 @@ def technical_fit(p: Profile) -> float:
     """Keys of programs, links, flags and constants."""
     if p.of("hex", "url") > 0.8:
         return 5.0
+    if p.of("phone", "email", "ssn_dashed") > 0.6:
+        return -5.0
     if p.of("yes_no") > 0.97 and p.distinct > 1:
         return 3.0
     if p.distinct <= 1 and p.filled > 20:
         return 2.0
     return 1.0 if p.of("number") > 0.95 and p.distinct <= 12 and p.filled > 50 else 0.0
+
+
+def told_by_header(p: Profile) -> float:
+    """Anything but short numbers, which are keys of other tables."""
+    return -1.0 if p.of("number") > 0.9 and p.length_max < 7 else 0.0
 
 
 def sparse(bits: float, p: Profile, at: float = 0.3) -> float:

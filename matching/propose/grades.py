@@ -31,6 +31,11 @@ CHECKED = frozenset(
 """Fields whose values show what they are: silence of the values is doubt."""
 ALIKE = ({"phone", "phone2"}, {"extra", "kind:name", "kind:contact"}, {"street", "street#name"})
 """Targets between which a choice loses nothing."""
+NAMING = frozenset(("first_name", "last_name", "full_name"))
+OF_A_PERSON = frozenset(
+    ("street", "street2", "city", "state", "zip", "country", "phone", "phone2", "email", "sex")
+)
+"""Practices have these, too, all but the last."""
 SHOWN_BITS = 5.0
 SHOWS: Mapping[str, frozenset[str]] = {
     "phone": frozenset(("phone", "cell", "fax", "number", "home", "work", "contact")),
@@ -111,6 +116,7 @@ def _doubts(
         and _shows_field(column),
         "another meaning is nearly as likely": margin < SURE_MARGIN_BITS,
         "another column claims the same field": _rivalled(place, columns, target),
+        "no column of the table names a person": target in OF_A_PERSON and not NAMING & set(chosen),
     }
     return [doubt for doubt, holds in found.items() if holds and doubt]
 

@@ -103,7 +103,7 @@ def concepts_of(header: str) -> tuple[list[frozenset[str]], int, tuple[str, ...]
         if found is None:
             unknown += 1
             rest = _after_prefix(token)
-            slots += [rest] if rest else []
+            slots += rest
             known += [token] if rest else []
         elif found:
             slots += found
@@ -185,10 +185,14 @@ def _by_skeleton(token: str) -> tuple[str, ...]:
     return next(iter(fits)) if len(fits) == 1 else ()
 
 
-def _after_prefix(token: str) -> tuple[str, ...]:
+def _after_prefix(token: str) -> tuple[tuple[str, ...], ...]:
     """What a word means without a letter or two of somebody's own before it: `ufname`, `upcity`."""
-    rests = (token[cut:] for cut in (1, 2) if len(token) - cut > WORD_LETTERS_MIN)
-    return next((WORDS[rest] for rest in rests if rest in WORDS), ())
+    rests = [token[cut:] for cut in (1, 2) if len(token) - cut > WORD_LETTERS_MIN]
+    found = next((WORDS[rest] for rest in rests if rest in WORDS), ())
+    if found:
+        return (found,)
+    pieces = next((_segments(rest) for rest in rests if _segments(rest)), ())
+    return tuple(WORDS[piece] for piece in pieces if piece in WORDS)
 
 
 def _skeleton(word: str) -> str:

@@ -13,7 +13,7 @@ __all__ = ["IGNORED", "LITERAL", "OWNERS", "PIECES", "RECIPES", "SHORT", "SINGLE
 
 _CONCEPTS: Final = """
 patient: bene patient patients pat pt pts paciente patnt member_person person per persona consumer recipient
-guardian: guardian guarantor guar guart gtor gtr grntr responsible resp respparty rp parent mother mom mother's father dad
+guardian: guardian gr guarantor guar guart gtor gtr grntr responsible resp respparty rp parent mother mom mother's father dad
 guardian: tutor padre madre grdn gua gf acudiente apoderado gurantor guarant
 emergency: emergency emerg emer ice emergencia
 representative: representative rep executor estate administrator poa heir nok kin nextofkin albacea
@@ -139,7 +139,8 @@ driver: driver drivers dl driving drv conducir dln
 password: password pwd hash token secret
 user: user login operator clerk username employee staff emp usr
 url: url website web link ip
-from: from sender callback reply replyto caller outgoing
+from: from sender callback reply replyto outgoing
+caller: caller ani
 to: to destination sendto
 primary: primary main prim principal pri
 current: current curr cur actual permanent perm legal
@@ -247,6 +248,7 @@ SHORT: Final = frozenset(
         "org",
         "per",
         "bal",
+        "gr",
         "amt",
         "loc",
     ]
@@ -304,7 +306,7 @@ entity_hint#city: 3 practice city; 3 location city; 2 from city; 2.5 practice lo
 entity_hint#state: 3 practice state; 3 location state; 2 from state; 2.5 practice location state
 kind:extra: 3 practice zip; 3 practice address; 3 practice street; 3 location address; 3 location street; 3 location zip; 3 practice country; 3 location country; 3 practice county; 3 practice address 2; 3 practice address 1
 entity_npi: 3 practice npi; 2 npi; 3 location npi; 2.5 mailing npi; 3 practice npi number; 2 npi number; 2.5 mailing provider npi
-entity_phone: 3 practice phone; 3 location phone; 3 from phone; 3 practice phone number; 3 location phone number; 2.5 from; 3 practice cell; 3 practice phone main; 2.5 from number; 3 practice phone primary; 3 practice contact phone; 2.5 practice contact number; 1.5 contact phone; 1.5 contact number; 1 phone
+entity_phone: 3 practice phone; 3 location phone; 3 from phone; 3 practice phone number; 3 location phone number; 2.5 from; 3 practice cell; 3 practice phone main; 2.5 from number; 3 practice phone primary; 3 practice contact phone; 2.5 practice contact number; 1.5 contact phone; 1.5 contact number; 1 phone; 2 caller id number; 2 caller number; 2 caller phone; 2.5 account phone; 2.5 tenant phone
 entity_email: 3 practice email; 3 location email; 3 from email; 3 practice domain; 3 practice email address; 3 from email address; 2 from; 2 domain; 3 practice contact email; 3 email domain; 3 practice email domain; 3 location email address
 role: 3 role; 3 contact type; 3 patient type; 2 type; 3 role type; 2.5 user type; 3 contact role; 3 patient role; 3 role code; 2 contact code; 3 patient contact type
 elements: 3 kinds; 3 data kinds; 3 data type; 3 data kinds type; 2.5 data code; 1 data
@@ -321,7 +323,7 @@ alternate_street: 3 alternate street; 3 alternate address; 3 alternate address 1
 alternate_city: 3 alternate city; 3 alternate address city; 3 alternate mailing city; 3 confidential city; 2.5 other city; 3 confidential address city; 3 confidential mailing city; 3 alternate mailing address city
 alternate_state: 3 alternate state; 3 alternate address state; 3 alternate mailing state; 3 confidential state; 2.5 other state; 3 confidential address state; 3 confidential mailing state; 3 alternate mailing address state
 alternate_zip: 3 alternate zip; 3 alternate zip code; 3 alternate address zip; 3 alternate mailing zip; 3 alternate mailing code; 3 confidential zip; 2.5 other zip; 3 confidential address zip; 3 alternate address mailing code; 3 confidential mailing zip; 3 alternate mailing address zip; 3 alternate address zip code
-phone: 3 phone; 3 cell; 3 cell phone; 3 phone number; 3 cell phone number; 3 phone 1; 3 primary phone; 3 cell number; 2.5 home phone; 2.5 home phone number; 2 work phone; 2 work phone number; 2.5 contact phone; 2.5 contact number; 2.5 to number; 3 to phone; 3 to phone number; 3 phone primary; 2.5 contact phone number; 3 phone cell; 3 primary phone number; 3 phone number 1; 3 contact cell; 2.5 current phone; 3 cell phone 1; 3 to cell; 3 primary cell; 2 home; 3 phone contact 1; 2.5 home cell
+phone: 2 caller number; 2 caller phone; 2 caller id number; 2 caller; 3 phone; 3 cell; 3 cell phone; 3 phone number; 3 cell phone number; 3 phone 1; 3 primary phone; 3 cell number; 2.5 home phone; 2.5 home phone number; 2 work phone; 2 work phone number; 2.5 contact phone; 2.5 contact number; 2.5 to number; 3 to phone; 3 to phone number; 3 phone primary; 2.5 contact phone number; 3 phone cell; 3 primary phone number; 3 phone number 1; 3 contact cell; 2.5 current phone; 3 cell phone 1; 3 to cell; 3 primary cell; 2 home; 3 phone contact 1; 2.5 home cell
 phone2: 3 phone 2; 3 home phone; 3 home phone number; 2.5 work phone; 2.5 work phone number; 3 alternate phone; 3 alternate phone number; 3 other phone; 3 other phone number; 2.5 home; 2 work; 3 phone home; 3 phone number 2; 2 phone 1; 3 cell 2; 2.5 home cell; 3 alternate contact phone; 2.5 alternate contact number; 3 alternate number; 3 alternate cell; 3 other contact number; 3 cell phone 2; 2.5 phone 3; 3 home number; 2.5 house phone; 2 line phone; 2.5 line phone number; 2 cell phone; 2 cell
 email: 3 email; 3 email address; 3 home email; 3 email 1; 3 email address 1; 3 to email; 3 to email address; 3 contact email; 3 contact email address; 3 primary email; 3 primary email address; 2 work email; 3 email id; 2 to; 2.5 current email; 3 email contact; 2 alternate email; 2 mailing email
 guardian_first_name: 3 guardian first; 3 guardian first name; 2 guardian nombre; 3 guardian contact first name
@@ -344,7 +346,8 @@ last_visit_on: 3 last visit; 3 last visit date; 2.5 visit date; 2.5 appointment 
 provider: 3 provider; 3 provider name; 2.5 provider id; 2.5 provider number; 2.5 provider code; 3 primary provider; 3 provider full name; 2 primary provider id; 2.5 provider description; 3 service provider; 3 current provider; 3 visit provider; 3 appointment provider; 3 primary provider name; 2.5 primary provider code; 2.5 appointment provider id; 2.5 visit provider id; 2.5 provider last name; 2.5 provider last; 3 provider display name; 3 usual provider; 3 service provider name; 3 visit provider name
 kind:provider: 3 provider first name; 3 provider npi; 3 provider phone; 3 provider email; 3 provider type; 3 provider address; 3 provider first; 3 provider middle name; 3 referral; 3 referral name; 3 referral provider; 3 provider npi number; 3 referral provider name; 3 referral id; 3 provider license; 3 provider license number; 3 provider zip; 3 provider city; 3 provider state
 kind:name: 3 nick; 3 nick name; 3 prefix; 3 prefix name; 3 spouse; 3 spouse name; 2 maternal; 2 last maternal; 3 employer; 3 employer name; 3 user name; 3 spouse first name; 3 spouse last name; 3 nick first name; 3 guardian maiden name; 3 guardian maiden
-kind:contact: 3 emergency; 3 emergency phone; 3 emergency name; 3 emergency contact; 3 emergency contact name; 3 emergency contact phone; 3 emergency relation; 3 emergency contact relation; 3 emergency first name; 3 emergency last name; 3 fax; 3 county; 3 phone 3; 3 work fax; 3 home fax; 3 spouse phone; 3 employer phone; 3 employer address; 3 employer city; 3 employer state; 3 employer zip; 3 ext; 3 phone ext; 3 fax number; 3 emergency number; 3 pharmacy phone; 3 email 2; 3 emergency contact first name; 3 emergency contact last name; 3 emergency contact number; 3 work ext; 3 employer street number; 3 employer street name; 3 employer unit number; 3 employer street; 3 emergency email; 3 work address; 3 work city; 3 work state; 3 work zip; 3 emergency cell; 3 county code; 3 county name; 3 work phone ext; 3 employer address 1; 3 emergency address; 3 emergency phone number; 3 emergency contact phone number; 3 emergency home phone; 3 fax phone; 3 emergency contact address; 3 emergency contact email
+kind:contact: 2 phone; 2 cell; 2 cell phone; 2 home phone; 3 work phone; 3 work phone number; 2 other phone; 2 alternate phone; 2 phone number; 2 email; 3 work email; 2 alternate email; 2 address; 2 mailing address; 3 emergency; 3 emergency phone; 3 emergency name; 3 emergency contact; 3 emergency contact name; 3 emergency contact phone; 3 emergency relation; 3 emergency contact relation; 3 emergency first name; 3 emergency last name; 3 fax; 3 county; 3 phone 3; 3 work fax; 3 home fax; 3 spouse phone; 3 employer phone; 3 employer address; 3 employer city; 3 employer state; 3 employer zip; 3 ext; 3 phone ext; 3 fax number; 3 emergency number; 3 pharmacy phone; 3 email 2; 3 emergency contact first name; 3 emergency contact last name; 3 emergency contact number; 3 work ext; 3 employer street number; 3 employer street name; 3 employer unit number; 3 employer street; 3 emergency email; 3 work address; 3 work city; 3 work state; 3 work zip; 3 emergency cell; 3 county code; 3 county name; 3 work phone ext; 3 employer address 1; 3 emergency address; 3 emergency phone number; 3 emergency contact phone number; 3 emergency home phone; 3 fax phone; 3 emergency contact address; 3 emergency contact email
+kind:ssn: 2 ssn; 2 social security; 2 ssn number; 2 social
 kind:diagnosis: 3 diagnosis
 kind:treatment: 3 treatment
 kind:medication: 3 medication; 3 pharmacy; 3 pharmacy name

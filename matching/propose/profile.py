@@ -40,7 +40,7 @@ SHAPES: Mapping[str, str] = {
     "initial": r"^\p{L}\.?$",
     "letters": _LETTERS,
     "word": r"^[\p{L}][\p{L}'\x{2019}\-]*$",
-    "two_words": r"^[\p{L}'\x{2019}.,\-]+(?:\s+[\p{L}'\x{2019}.,\-]+){1,4}$",
+    "two_words": r"^[\p{L}'\x{2019}.\-]+(?:(?:\s*,\s*|\s+)[\p{L}'\x{2019}.\-]+){1,4}$",
     "yes_no": r"(?i)^(?:y|n|yes|no|t|f|true|false|0|1|si)$",
     "money": r"^-?\$?\s?-?\d{1,3}(?:,?\d{3})*\.\d{2}$",
     "integer": r"^-?\d+$",

@@ -112,6 +112,8 @@ def _assigned(columns: Sequence[Evidence], exclusive: Sequence[str]) -> list[str
     chosen = [""] * size
     for row, pick in zip(rows, picks, strict=True):
         chosen[row] = exclusive[pick] if pick < len(exclusive) else others[row]
+    if "phone" not in chosen:  # a home telephone alone is the telephone
+        chosen = ["phone" if target == "phone2" else target for target in chosen]
     return chosen
 
 
