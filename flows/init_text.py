@@ -225,7 +225,7 @@ def _lowest(proposals: list[Proposal]) -> Grade:
 
 def _unread(unread: Unread, folder: Path) -> Iterator[str]:
     section = "masters" if unread.master else "leaked"
-    yield f"# This file could not be profiled: {unread.why}"
+    yield f"# This file could not be profiled: {' '.join(unread.why.split())}"
     yield f"[[{section}]]"
     yield f"path = {_text(relative(unread.content.path, folder))}"
     if unread.content.members:

@@ -210,7 +210,7 @@ def _read(text: bytes, delimiter: str, quote: str, escape: str) -> _Reading:
     width = int(counts.argmax())
     faults = float((records.reasons != 0).mean())
     share = float(counts[width] / records.fields.size)
-    opened = text.count(delimiter.encode() + b'"')
+    opened = text.count(delimiter.encode() + b'"') + text.count(b'\n"')
     ignores = not quote and opened >= QUOTED_SHARE * records.starts.size
     return _Reading(delimiter, quote, escape, records, max(width, 1), share, faults, ignores)
 

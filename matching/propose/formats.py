@@ -24,9 +24,16 @@ _BINARY = (
     (b"-----BEGIN PGP MESSAGE", SEALED, "encrypted with OpenPGP"),
     (b"Salted__", SEALED, "encrypted with OpenSSL"),
     (b"SQLite format 3\0", "", "an SQLite database: export its tables as CSV"),
+    (b"\xff\xd8\xff", "", "a picture (JPEG)"),
+    (b"\x89PNG", "", "a picture (PNG)"),
+    (b"GIF8", "", "a picture (GIF)"),
     (b"%PDF", "", "a PDF: no table can be read"),
 )
 LINES_LOOKED_AT, JSON_LINES_SHARE = 50, 0.6
+TEXT_LOOKED_AT, STRANGE_SHARE = 65_536, 0.05
+_IN_TEXT = "\t\n\r\f\v\x01\x1a\x1c\x1d\x1e\x1f\0"
+_TEXT_BYTES = bytes(n for n in range(256) if n >= 32) + _IN_TEXT.encode()
+"""Letters, signs, line breaks, and what stands between fields; NUL is damage, told elsewhere."""
 FIXED_SHARE = 0.95
 FIXED_WIDTH_MIN = 20
 _DBF_KINDS = frozenset(b"\x03\x30\x31\x83\x8b\xf5")
@@ -41,8 +48,20 @@ def format_of(name: str, head: bytes, encoding: str) -> tuple[str, tuple[str, ..
         return _zipped(name, head)
     if name.lower().endswith(".dbf") and head[:1] and head[0] in _DBF_KINDS:
         return "dbf", ("begins as dBase does",)
+    if _no_text(head, encoding):
+        return "", ("no text and of no known format",)
     text = head.removeprefix(b"\xef\xbb\xbf") if encoding == "utf-8" else _narrow(head, encoding)
     return _text_format(name, text)
+
+
+def _no_text(head: bytes, encoding: str) -> bool:
+    """Pictures, programs: control characters that no text has."""
+    if encoding.startswith(("utf-16", "utf-32")):
+        text = head[: len(head) // 4 * 4].decode(encoding, "replace")[:TEXT_LOOKED_AT]
+        strange = sum(sign == "\ufffd" or (sign < " " and sign not in _IN_TEXT) for sign in text)
+        return strange > STRANGE_SHARE * max(len(text), 1)
+    part = head[:TEXT_LOOKED_AT]
+    return len(part.translate(None, _TEXT_BYTES)) > STRANGE_SHARE * max(len(part), 1)
 
 
 def _zipped(name: str, head: bytes) -> tuple[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ import polars as pl
 
 from matching.errors import OperatorError
 from matching.intake.content import Content, members
-from matching.intake.readers import FORMATS, ROW_NO, parts, sample
+from matching.intake.readers import FORMATS, ROW_NO, column_names, parts, sample
 from matching.intake.roster import read_small
 from matching.propose.dialect import FileShape, shape_of
 from matching.propose.joins import Join, proposed_joins
@@ -30,6 +30,8 @@ DELEGATION_COLUMNS = frozenset(("entity_id", "duty", "by"))
 SMALL_BYTES = 16 << 20
 GROUP_SAMPLES = 4
 """Files of one group looked at: shards of one table say the same."""
+COLUMNS_MAX = 2_000
+"""Columns are weighed against each other: more would take memory by their square."""
 WORKBOOKS = frozenset(("xlsx", "xls", "ods"))
 
 
@@ -163,6 +165,13 @@ def _tables_of(content: Content, master: bool, unread: list[Unread]) -> Iterable
     part = ""
     try:
         for part in parts(content, source):
+            wide = len(column_names(content, source, part))
+            if wide > COLUMNS_MAX:
+                why = (
+                    f"{wide} columns, more than {COLUMNS_MAX}: no table of people; look at the file"
+                )
+                unread.append(Unread(content, part, shape, master, why))
+                continue
             first = sample(content, source, part)
             rows = first.rows.drop(ROW_NO) if first else pl.DataFrame()
             yield _Table(content, part, shape, master, rows)

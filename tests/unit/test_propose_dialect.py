@@ -67,6 +67,19 @@ def test_one_bad_row_and_a_lost_quote_change_nothing(tmp_path: Path) -> None:
     assert (found.delimiter, found.quote, found.fields, found.skip_lines) == (",", '"', 5, 0)
 
 
+def test_commas_inside_fields_part_nothing(tmp_path: Path) -> None:
+    found = shape(tmp_path, b"Name;Betrag\n" + b'"Lee, Ann";1,50\n' * 30)
+    assert (found.delimiter, found.fields) == (";", 2)
+
+
+def test_pictures_are_no_text(tmp_path: Path) -> None:
+    assert shape(tmp_path, bytes(range(256)) * 40).format == ""
+
+
+def test_encrypted_files_are_sealed(tmp_path: Path) -> None:
+    assert shape(tmp_path, b"age-encryption.org/v1\n" + bytes(range(256))).format == "sealed"
+
+
 def test_titles_above_the_header_are_skipped_by_physical_lines(tmp_path: Path) -> None:
     found = shape(tmp_path, text(above="Patient list\r\n\r\nprinted, page 1\r\n").encode())
     assert (found.skip_lines, found.header, found.fields) == (3, True, 5)
