@@ -97,6 +97,36 @@ def _say(line: str) -> None:
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the incident file goes.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="Files, folders, globs, archives.", show_default=False
+        ),
+    ],
+    masters: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB", help="Patient master files; may be repeated.", show_default=False
+        ),
+    ] = None,
+    entities: Annotated[
+        Path | None, typer.Option(help="The roster, entities.csv.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Profile delivered files, propose what each column means, write an incident file to complete.
+
+    Example: affected init northwind leak/ --masters 'masters/*.parquet' --entities entities.csv
+    """
+    from flows.init import init_incident, init_text
+
+    document = init_incident(folder, files, masters=masters or (), roster=entities)
+    _show(document, as_json=as_json, text=init_text)
+
+
+@app.command()
 def check(incident: IncidentPath, as_json: AsJson = False) -> None:
     """Validate an incident, name every problem at once, forecast disk and memory.
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from flows.validation import innermost, lines, remove
+from flows.validation import innermost, lines, merged, remove, todo_lines
 from matching.costs import Costs
 from matching.errors import OperatorError
 from matching.intake.settings import SuppressionSource
@@ -143,10 +143,16 @@ def load_incident(
 
     Raises OperatorError with one line a problem, each naming the file, the key and the fix.
     """
+    raw = _read(path)
+    unfinished = todo_lines(path, raw)
     try:
-        loaded = IncidentFile.model_validate(_read(path))
+        loaded = IncidentFile.model_validate(raw)
     except ValidationError as error:
-        raise OperatorError("\n".join(lines(path, error, IncidentFile))) from None
+        raise OperatorError(
+            "\n".join(merged(unfinished, lines(path, error, IncidentFile)))
+        ) from None
+    if unfinished:
+        raise OperatorError("\n".join(unfinished))
     day = as_of or loaded.incident.as_of or today
     if day is None:
         return loaded

@@ -8,7 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-__all__ = ["innermost", "lines", "remove"]
+__all__ = ["innermost", "lines", "merged", "remove", "todo_lines"]
+
+TODO = "TODO"
+"""What `affected init` writes where only a person knows."""
 
 FIXES = {
     "date_type": "no date; write it as 2026-03-05, without quotes",
@@ -78,3 +81,23 @@ def remove(raw: Any, place: tuple[int | str, ...]) -> None:
         holder, last, raw = raw, key, raw[key]
     if holder is not None:
         del holder[last]
+
+
+def todo_lines(path: Path, raw: Any, *, place: tuple[str, ...] = ()) -> list[str]:
+    """One line for each value that still says TODO."""
+    if isinstance(raw, dict):
+        inside = [(str(key), value) for key, value in raw.items()]
+    elif isinstance(raw, list):
+        inside = [(str(number), value) for number, value in enumerate(raw)]
+    else:
+        return [f"{path}: {'.'.join(place)}: still TODO; fill it in"] if raw == TODO else []
+    return [line for key, value in inside for line in todo_lines(path, value, place=(*place, key))]
+
+
+def merged(unfinished: list[str], problems: list[str]) -> list[str]:
+    """All of the first, and of the others those about other keys."""
+    said = {line.removesuffix("still TODO; fill it in") for line in unfinished}
+    return [
+        *unfinished,
+        *(line for line in problems if not line.startswith(tuple(said) or ("\0",))),
+    ]
