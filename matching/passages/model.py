@@ -185,11 +185,11 @@ def _accepted(found: pl.DataFrame) -> pl.DataFrame:
         after=pl.col("sentence").str.slice(pl.col("to")).str.head(40),
     ).with_columns(
         kept=pl.col("text").str.extract(
-            r"^(?:(?i:mr|mrs|ms|dr|hi|hey|dear|hello|pt|patient|thanks)\.?,? )*(.*?)(?:'s)?[\s,.:;]*$"
+            r"(?s)^(?:(?i:mr|mrs|ms|dr|hi|hey|dear|hello|pt|patient|thanks)\.?,? )*(.*?)(?:'s)?[\s,.:;]*$"
         )
     )
     lead = pl.col("text").str.len_chars().cast(pl.Int64) - pl.col("text").str.extract(
-        r"^(?:(?i:mr|mrs|ms|dr|hi|hey|dear|hello|pt|patient|thanks)\.?,? )*(.*)$"
+        r"(?s)^(?:(?i:mr|mrs|ms|dr|hi|hey|dear|hello|pt|patient|thanks)\.?,? )*(.*)$"
     ).str.len_chars().cast(pl.Int64)
     placed = said.with_columns(start=pl.col("start") + lead).with_columns(
         end=pl.col("start") + pl.col("kept").str.len_chars().cast(pl.Int64)
