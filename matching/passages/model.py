@@ -18,7 +18,7 @@ import polars as pl
 from matching.errors import OperatorError
 from matching.passages.lists import kinds_of_words, never, words
 from matching.passages.marks import OPEN, apart
-from matching.passages.names import BEFORE, CREDENTIAL, PROVIDER, WORD
+from matching.passages.names import BEFORE, CREDENTIAL, FIRMS, PROVIDER, WORD
 from matching.passages.numbers import FINDING
 
 __all__ = ["MODEL", "Reader", "installed"]
@@ -204,7 +204,8 @@ def _accepted(found: pl.DataFrame) -> pl.DataFrame:
         r"^[\p{L}][\p{L}\p{M}'.-]+(?: [\p{L}][\p{L}\p{M}'.-]*){0,3}$"
     )
     one = split.list.len() == 1
-    good = placed.filter(shape & ~bad & ~plain & (capital | announced))
+    firm = pl.col("kept").str.to_lowercase().is_in(list(FIRMS))
+    good = placed.filter(shape & ~bad & ~firm & ~plain & (capital | announced))
     value = (
         pl.when(one)
         .then(pl.concat_str("kept", pl.lit("||")))
