@@ -57,6 +57,9 @@ def _birth_dates(found: pl.DataFrame) -> pl.DataFrame:
     near = pl.col("kind").shift(1).over("row").eq("name") & (
         pl.col("start") - pl.col("end").shift(1).over("row") <= 3
     )
+    short = pl.col("value").str.contains(
+        r"^\d{1,2}\D\d{1,2}\D[3-9]\d$"
+    )  # of a visit it would be in the future
     year = pl.col("value").str.extract(_YEAR).str.to_integer(strict=False)
     bracket = pl.col("before").str.contains(r"\(\s?$") & pl.col("after").str.contains(r"^\s?\)")
     visit = (
@@ -64,7 +67,7 @@ def _birth_dates(found: pl.DataFrame) -> pl.DataFrame:
         .str.to_lowercase()
         .str.contains(r"^\W{0,3}(?:appt|visit|seen|cleaning|recall|at \d)")
     )
-    born = day & near & ~visit & ((bracket & year.is_not_null()) | (year < _BORN_BEFORE))
+    born = day & near & ~visit & (bracket | short | (year < _BORN_BEFORE))
     return found.with_columns(
         kind=pl.when(born.fill_null(value=False)).then(pl.lit("date_of_birth")).otherwise("kind"),
         grade=pl.when(born.fill_null(value=False)).then(pl.lit("likely")).otherwise("grade"),

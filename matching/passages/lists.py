@@ -3,7 +3,7 @@
 Names: the census shares of the package `names` (public domain) and the package `nicknames` (Apache-2.0).
 `reference/words.txt`: words that documentation of software writes in small letters, counted once;
 many are names too, and count as names only beside a surer one. `reference/never.txt`: words of
-offices, clinics, mails and calendars.
+offices, clinics, mails and calendars. `reference/given.txt`: given names that the lists of 1990 lack.
 """
 
 from __future__ import annotations
@@ -20,14 +20,6 @@ _COMMON_FIRST: Final = 0.004
 """Per cent of people: the 1,500 commonest given names. Rarer ones are mostly words or family names, too."""
 _COMMON_LAST: Final = 0.002
 """Per cent of people: the 6,500 commonest family names."""
-_MORE_FIRST: Final = (
-    "aaliyah", "aiden", "amir", "anjali", "arjun", "ayaan", "brayden", "caden", "chloe", "deepak", "diego", "fatima", "farid", "hiroshi",
-    "ibrahim", "isla", "jayden", "kaitlyn", "kayden", "khadija", "lakshmi", "liam", "mateo", "mei", "mohammed", "muhammad", "neha", "nevaeh",
-    "olga", "oluwaseun", "omar", "oksana", "peyton", "pooja", "priya", "rahul", "rajesh", "ravi", "sanjay", "santiago", "skylar", "sunita",
-    "svetlana", "thiago", "thanh", "vijay", "wei", "xavier", "xiomara", "yusuf", "zainab", "zoey", "zoe", "noah", "ethan", "mason", "logan",
-    "harper", "aria", "mila", "layla", "ximena", "giuseppe", "siobhan", "niamh", "aoife", "sean", "bjorn", "lars", "ingrid", "yuki", "kenji",
-)  # fmt: skip
-"""Given names that the lists of 1990 have not, or hardly."""
 _MORE_LAST: Final = (
     "patel", "singh", "nguyen", "kim", "chen", "wang", "li", "zhang", "liu", "kaur", "shah", "gupta", "sharma", "kumar", "khan", "ahmed", "ali",
     "hussain", "mohamed", "hernandez", "okafor", "adeyemi", "okonkwo", "mensah", "diallo", "abebe", "tesfaye", "ivanov", "petrov", "kowalski",
@@ -82,7 +74,7 @@ def first_names() -> dict[str, int]:
         for word in (line.split(",")[0], line.split(",")[-1])
     }
     short = {word: 1 for word in said if word.isalpha() and len(word) > 2}
-    return {**short, **common, **dict.fromkeys(_MORE_FIRST, 2)}
+    return {**short, **common, **dict.fromkeys(_read("given.txt"), 2)}
 
 
 @cache

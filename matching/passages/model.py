@@ -18,7 +18,7 @@ import polars as pl
 from matching.errors import OperatorError
 from matching.passages.lists import kinds_of_words, never, words
 from matching.passages.marks import OPEN, apart
-from matching.passages.names import BEFORE, CREDENTIAL, PROVIDER, WORD
+from matching.passages.names import BEFORE, CREDENTIAL, FIRMS, PROVIDER, WORD
 from matching.passages.numbers import FINDING
 
 __all__ = ["MODEL", "Reader", "installed"]
@@ -185,11 +185,11 @@ def _accepted(found: pl.DataFrame) -> pl.DataFrame:
         after=pl.col("sentence").str.slice(pl.col("to")).str.head(40),
     ).with_columns(
         kept=pl.col("text").str.extract(
-            r"^(?:(?i:mr|mrs|ms|dr|hi|hey|dear|hello|pt|patient|thanks)\.?,? )*(.*?)(?:'s)?[\s,.:;]*$"
+            r"(?s)^(?:(?i:mr|mrs|ms|dr|hi|hey|dear|hello|pt|patient|thanks)\.?,? )*(.*?)(?:'s)?[\s,.:;]*$"
         )
     )
     lead = pl.col("text").str.len_chars().cast(pl.Int64) - pl.col("text").str.extract(
-        r"^(?:(?i:mr|mrs|ms|dr|hi|hey|dear|hello|pt|patient|thanks)\.?,? )*(.*)$"
+        r"(?s)^(?:(?i:mr|mrs|ms|dr|hi|hey|dear|hello|pt|patient|thanks)\.?,? )*(.*)$"
     ).str.len_chars().cast(pl.Int64)
     placed = said.with_columns(start=pl.col("start") + lead).with_columns(
         end=pl.col("start") + pl.col("kept").str.len_chars().cast(pl.Int64)
@@ -204,7 +204,8 @@ def _accepted(found: pl.DataFrame) -> pl.DataFrame:
         r"^[\p{L}][\p{L}\p{M}'.-]+(?: [\p{L}][\p{L}\p{M}'.-]*){0,3}$"
     )
     one = split.list.len() == 1
-    good = placed.filter(shape & ~bad & ~plain & (capital | announced))
+    firm = pl.col("kept").str.to_lowercase().is_in(list(FIRMS))
+    good = placed.filter(shape & ~bad & ~firm & ~plain & (capital | announced))
     value = (
         pl.when(one)
         .then(pl.concat_str("kept", pl.lit("||")))

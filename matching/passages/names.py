@@ -17,7 +17,16 @@ from matching.passages.marks import apart, around, matches
 from matching.passages.numbers import FINDING
 from matching.passages.small import PROVIDER, small_names
 
-__all__ = ["BEFORE", "CREDENTIAL", "PROVIDER", "WORD", "named", "said_again", "without_overlaps"]
+__all__ = [
+    "BEFORE",
+    "CREDENTIAL",
+    "FIRMS",
+    "PROVIDER",
+    "WORD",
+    "named",
+    "said_again",
+    "without_overlaps",
+]
 
 WORD: Final = r"\b\p{Lu}[\p{L}\p{M}]*(?:['-][\p{L}\p{M}]{2,}|'\p{Lu}[\p{L}\p{M}]+)*"
 """A capitalised word; a possessive 's stays outside."""
@@ -32,10 +41,22 @@ BEFORE: Final = (
     r"|emergency contact|mother|father|mom|dad|wife|husband|spouse|son|daughter|sister|brother|child|partner|grandmother|grandma|aunt|uncle|caregiver"
     r"|(?:first|last|full|patient|legal|maiden|middle|given|family)? ?name(?: is|'s)?|i'?m|i am|my name is|this is|it'?s|speaking with|spoke (?:with|to)|spoken (?:with|to)"
     r"|talked (?:with|to)|called|phoned|emailed|texted|met with|attn|attention|dear|hi|hello|hey|thanks|thank you|regards|sincerely|cheers|best|from|to|cc|re"
-    r"|for|with|by|about|regarding|behalf of|see|saw|signed|sent by|author|user|named|name of|cancel|reschedul\w+|remind|contact|ask for|per|and"
+    r"|for|with|w/|by|under|that'?s|late|maybe|brought|bring|moving|move|about|regarding|behalf of|see|saw|signed|sent by|author|user|named|name of|cancel|reschedul\w+|remind|contact|ask for|per|and"
     r")(?: patient| pt)?(?: is)?[\s:,.\-*\"'(#]{1,4}$"
 )  # fmt: skip
 """What stands right before a name. A capital decides between "for Maria" and "for a crown"."""
+_LABEL_BEFORE: Final = r"(?:^|\n)[\s\[*(]*(?:\d{1,2}:\d\d\S*[\s\])-]*)?(?:\w{2,12}[.\s-])?$"
+_LABEL_AFTER: Final = r"^\s?(?:[>\])]|:)\s"
+"""Who speaks in a chat: a line that begins with a name."""
+_DOES: Final = (
+    r"^,? (?:is|was) an? \d|^,? ?\(?\d{1,3} ?-?(?:y/?o|yo|yr|year)|^ (?:called|phoned|texted|emailed|e-mailed|stopped by|came in|presents|presented|here (?:for|today)|no-?show|states|stated|reports|reported"
+    r"|c/o|wants|would like|asked|arrived|confirmed|cancel+ed|rescheduled|declined|agreed|says|said|wrote|complain|denies|tolerated)"
+)
+"""What people do in notes, right after a name."""
+FIRMS: Final = (
+    "henry schein", "johns hopkins", "eli lilly", "wells fargo", "charles schwab", "edward jones", "merrill lynch", "jp morgan", "walter reed", "kaiser permanente",
+    "ralph lauren", "calvin klein", "morgan stanley", "baxter healthcare", "patterson dental", "parke davis", "abbott laboratories", "warner chilcott", "dun bradstreet",
+)  # fmt: skip
 _SURE: Final = (
     rf"(?i)(?:^|[^a-z])(?:{_TITLE}|pt|patient(?:'s)?(?: name)?|client|subscriber|guarantor|responsible party|caller|my name is|name(?: is|'s)?|dear|hi|hello|hey"
     r"|spoke (?:with|to)|spoken (?:with|to)|talked (?:with|to)|(?:mom|mother|father|dad|wife|husband|son|daughter|sister|brother|spouse|guardian),?|behalf of|named|attn"
@@ -116,6 +137,7 @@ def _capitalised(texts: pl.DataFrame) -> pl.DataFrame:
         & pl.col("row").eq(pl.col("row").shift(-1)),
         comma=pl.col("rest").str.contains(r"^, ?$"),
         letter=pl.col("found").str.len_chars() == 1,
+        titlecase=pl.col("found").str.contains(r"^\p{Lu}[\p{Ll}'-]+"),
     ).with_columns(
         given=(pl.col("first") > 0) & ~pl.col("never") & (~pl.col("word") | (pl.col("first") == 2)),
         family=(pl.col("last") > 0) & ~pl.col("never") & (~pl.col("word") | (pl.col("last") == 2)),
@@ -133,6 +155,7 @@ def _capitalised(texts: pl.DataFrame) -> pl.DataFrame:
             "given",
             "family",
             "unknown",
+            "titlecase",
             "word",
             "never",
             "first",
@@ -167,14 +190,29 @@ def _whole_names() -> list[pl.Expr]:
     def open_pair(one: int, two: int) -> pl.Expr:
         """One half is a surely known name, the other a word that is none."""
         left = strong("given", one) & at("unknown", two)
-        right = at("unknown", one) & strong("family", two) & (pl.col(f"last{two}") == 2)
-        return left | right
+        right = at("unknown", one) & strong("family", two) & at("titlecase", one)
+        neither = (
+            at("unknown", one) & at("unknown", two) & at("titlecase", one) & at("titlecase", two)
+        )
+        return left | right | neither
 
     space, space1, space2 = (at("link", step) & ~at("comma", step) for step in (0, 1, 2))
+    wrapped = (
+        pl.col("rest").str.contains(r"^ ?\n$")
+        & strong("given", 0)
+        & strong("family", 1)
+        & ~pl.col("before").str.contains(r"(?:^|\n)\s*$")
+    )
     fine1, fine2, fine3 = (
         ~pl.col(f"after{step}").str.contains(_ORGANISATION) for step in (1, 2, 3)
     )
     fine = ~pl.col("after").str.contains(_ORGANISATION)
+    firm = (
+        pl.concat_str("found", pl.lit(" "), "found1")
+        .str.to_lowercase()
+        .is_in(list(FIRMS))
+        .fill_null(value=False)
+    )
     more = pl.when(space1).then(fine2).otherwise(fine1)
     full2 = (pair(0, 1) | open_pair(0, 1)) & space & more
     initial = at("letter", 1) & space & space1 & (pair(0, 2) | open_pair(0, 2))
@@ -212,9 +250,19 @@ def _whole_names() -> list[pl.Expr]:
     alone = strong("given", 0) & (pl.col("first") == 2)
     titled = at("titled", 0) & ~at("never", 0)
     owns = strong("given", 0) & pl.col("after").str.contains("^'s ")
+    speaks = pl.col("before").str.contains(_LABEL_BEFORE) & pl.col("after").str.contains(
+        _LABEL_AFTER
+    )
+    label = speaks & (at("given", 0) | (at("unknown", 0) & pl.col("after").str.contains("^>")))
+    person_only = pl.col("after").str.contains(r"^[ ,(]*(?:is|was|\d|presents|c/o)")
+    does = pl.col("after").str.contains(_DOES) & (
+        strong("given", 0) | (at("unknown", 0) & at("titlecase", 0) & person_only)
+    )
     called = (
         titled
         | owns
+        | label
+        | does
         | at("announced", 0)
         & (strong("given", 0) | strong("family", 0) | ((pl.col("first") == 2) & ~at("never", 0)))
     )
@@ -223,9 +271,9 @@ def _whole_names() -> list[pl.Expr]:
         4: space & space1 & space2 & at("letter", 1) & pair(0, 2) & strong("family", 3) & fine3,
         3: (initial | middle | double) & fine2,
         -3: (turned | turned_open) & at("letter", 2) & at("link", 1) & ~at("comma", 1),
-        2: (full2 | any2 | short) & fine1,
+        2: (full2 | any2 | short | wrapped) & fine1 & ~firm,
         -2: (turned | turned_open),
-        1: (alone | called | sure) & fine & ~at("letter", 0),
+        1: (alone | called | sure) & fine & ~firm & ~at("letter", 0),
     }
     return [pl.when(shape).then(pl.lit(count, pl.Int8)) for count, shape in shapes.items()]
 

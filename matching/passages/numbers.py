@@ -142,11 +142,16 @@ def _kinds() -> list[pl.Expr]:
     ten = _ten()
     nanp = ten.str.contains(NANP) & ~ten.str.contains(_N11)
     bare = pl.col("found").str.contains(r"^\d+$")
+    asked = _asked_for("ssn")
+    not_ssn = not_ssn & ~asked
+    bare_ssn = (word == "ssn") | (
+        asked & (word.is_null() | word.is_in(["member_id", "card", "date_of_birth"]))
+    )
     elsewhere = word.is_in(["other", "npi", "mrn", "member_id", "card", "ssn"])
     return [
         pl.when(shape == "masked").then(pl.lit("ssn4")),
         pl.when((shape == "ssn") & ssn_like & ~not_ssn.fill_null(value=False)).then(pl.lit("ssn")),
-        pl.when((shape == "bare") & ssn_like & (word == "ssn")).then(pl.lit("ssn")),
+        pl.when((shape == "bare") & ssn_like & bare_ssn).then(pl.lit("ssn")),
         pl.when(shape.is_in(["phone"]) & nanp & (word == "fax")).then(pl.lit("fax")),
         pl.when((shape == "phone") & nanp & ~bare & ~elsewhere.fill_null(value=False)).then(pl.lit("phone")),
         pl.when((shape == "phone") & nanp & bare & (word == "phone")).then(pl.lit("phone")),
@@ -157,17 +162,19 @@ def _kinds() -> list[pl.Expr]:
         .then(pl.lit("card")),
         pl.when((shape == "day") & ((word == "date_of_birth") | _asked_for_birth())).then(pl.lit("date_of_birth")),
         pl.when((shape == "bare") & (digits.str.len_bytes() == 8) & (word == "date_of_birth")).then(pl.lit("date_of_birth")),
-        pl.when((shape == "day") & (word.is_null() | (word == "ssn"))).then(pl.lit("day")),
+        pl.when((shape == "day") & ~word.is_in(["day", "other"]).fill_null(value=False)).then(pl.lit("day")),
         pl.when((word == "npi") & luhn("80840" + digits) & (digits.str.len_bytes() == 10)).then(pl.lit("npi")),
     ]  # fmt: skip
 
 
+def _asked_for(kind: str) -> pl.Expr:
+    """The words of a kind stand before the number, if not nearest to it."""
+    return _spaced(pl.col("since")).str.contains(rf"(?:^|[^a-z])(?:{KEYWORDS[kind]})(?:$|[^a-z])")
+
+
 def _asked_for_birth() -> pl.Expr:
     """A birth date was asked for before, perhaps with other things, and nothing about a visit."""
-    asked = _spaced(pl.col("since")).str.contains(
-        rf"(?:^|[^a-z])(?:{KEYWORDS['date_of_birth']})(?:$|[^a-z])"
-    )
-    return asked & ~(pl.col("word") == "day").fill_null(value=False)
+    return _asked_for("date_of_birth") & ~(pl.col("word") == "day").fill_null(value=False)
 
 
 def _ten() -> pl.Expr:

@@ -20,8 +20,8 @@ PROVIDER: Final = r"(?i)(?:^|[^a-z])(?:dr|doctor|hygienist|nurse|provider|dentis
 
 
 def small_names(texts: pl.DataFrame) -> list[pl.DataFrame]:
-    """Findings of both ways; they may overlap."""
-    return [_small(texts), _announced_small(texts)]
+    """Findings of three ways; they may overlap."""
+    return [_small(texts), _announced_small(texts), _answered(texts)]
 
 
 _SMALL_COMMON: Final = 0.008
@@ -38,6 +38,11 @@ def _small_pattern() -> str:
     return rf"\b(?:{'|'.join(known)})\b(?: (?:[a-z]\.? )?[a-z]{{2,}}(?:['-][a-z]{{2,}})?\b)?"
 
 
+_ASKED: Final = (
+    r"(?i)\bname\b[^\n?]{0,40}\?\s*\n\W*(?:\d{1,2}:\d\d\W{0,4}(?:[ap]m)?\W{0,4})?(?:[^\n:\]>]{1,30}[:\]>])?\s*(?:(?:hi|hey|yes|sure|ok|it'?s|this is|i'?m|my name is)[ ,]+){0,3}"
+    r"[\p{L}'-]{2,}(?: [\p{L}'.-]+){0,3}"
+)
+"""A name was asked for; the next line, whoever speaks, answers with up to four words."""
 _LEADS: Final = (
     r"(?i)\b(?:pt|pts|patient|my name is|name is|name's|name:|spoke with|spoke to|talked to|talked with|mr|mrs|ms|miss|dr|mom|dad|mother|father|wife|husband|son|daughter|i'?m|i am|this is|here is"
     r"|for|called)[.,]? [a-z]{2,}(?:['-][a-z]+)?(?: [a-z]\.?)?(?: [a-z]{2,}(?:['-][a-z]+)?)?\b"
@@ -93,9 +98,53 @@ def _announced_small(texts: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def _answered(texts: pl.DataFrame) -> pl.DataFrame:
+    """The answer to a question for a name, whatever the lists know of it, without ordinary words."""
+    found = matches(texts, _ASKED)
+    if found.is_empty():
+        return pl.DataFrame(schema=FINDING)
+    answer = pl.col("found").str.extract(r"(?s)([\p{L}'-]{2,}(?: [\p{L}'.-]+){0,3})$")
+    said = found.with_columns(
+        answer=answer.str.replace(
+            r"(?i)^(?:(?:hi|hey|yes|sure|ok|it'?s|this is|i'?m|my name is)\b[ ,]*)+", ""
+        )
+    ).with_columns(
+        size=pl.col("answer").str.len_chars().cast(pl.Int64), parts=pl.col("answer").str.split(" ")
+    )
+    low = pl.col("parts").list.eval(pl.element().str.to_lowercase().is_in(list(never())))
+    plain = pl.col("parts").list.eval(
+        pl.element().str.to_lowercase().is_in(list(words() | never()))
+    )
+    count = pl.col("parts").list.len()
+    good = said.filter(
+        (pl.col("answer") != "")
+        & ~low.list.any()
+        & ~plain.list.all()
+        & (pl.col("parts").list.first().str.len_chars() > 1)
+    )
+    value = (
+        pl.when(count == 1)
+        .then(pl.concat_str("answer", pl.lit("||")))
+        .otherwise(
+            pl.concat_str(
+                pl.col("parts").list.first(),
+                pl.lit("|"),
+                pl.col("parts").list.slice(1, count.cast(pl.Int64) - 2).list.join(" "),
+                pl.lit("|"),
+                pl.col("parts").list.last(),
+            )
+        )
+    )
+    return good.select(
+        "row", start=pl.col("end") - pl.col("size"), end="end", kind=pl.lit("name"), value=value, grade=pl.lit("likely")
+    )  # fmt: skip
+
+
 def _small(texts: pl.DataFrame) -> pl.DataFrame:
     """Names typed without capitals: a common given name before a family name, or after "pt" and the like."""
-    pairs = matches(texts, _small_pattern())
+    pairs = matches(texts, _small_pattern()).filter(
+        ~pl.col("after").str.contains("^'[^s]")
+    )  # don't
     family = list({name for name in last_names() if name not in words()})
     whole = pl.col("found").str.extract_groups(r"^(\S+)(?: (?:([a-z])\.? )?(\S+))?$")
     found = pairs.with_columns(
