@@ -10,7 +10,6 @@ import polars as pl
 import pyarrow as pa
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-from matching.intake.records import _character
 from matching.intake.sql.lexer import (
     EXPRESSION,
     HEX,
@@ -21,6 +20,7 @@ from matching.intake.sql.lexer import (
     TEXT_ESCAPED,
 )
 from matching.intake.sql.words import HIGH_BITS, eight_bytes
+from matching.intake.undecodable import _character
 
 __all__ = [
     "ANY",
