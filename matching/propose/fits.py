@@ -265,7 +265,8 @@ def ssn_fit(p: Profile) -> float:
     if p.of("masked") > 0.6:
         return 4.0
     last_four = p.of("integer") > 0.9 and p.length_max == 4
-    bits = -1.0 if last_four else bits
+    other_number = p.of("integer") > 0.9 and 6 <= p.length_mean <= 9 and p.unique > 0.5
+    bits = -1.0 if last_four else max(bits, -3.0) if other_number else bits
     return bits - 3 * (p.unique < 0.3 and p.filled > 50)
 
 

@@ -60,7 +60,7 @@ security: security sec seguridad
 id: id identifier ident key guid uuid uid pk oid ids identificador identity
 number: number num no nbr nr numero nmbr numb nro
 code: code cd codigo cde
-mrn: mrn medrec medrecno mrno medicalrecord expediente empi mpi hrn
+mrn: mrn pubpid medrec medrecno mrno medicalrecord expediente empi mpi hrn
 chart: chart cht expedient historia charts
 medical: medical med medico clinica
 record: record rec row registro recno
@@ -180,8 +180,6 @@ IGNORED: Final = frozenset(
         "a",
         "an",
         "is",
-        "x",
-        "f",
         "data1",
         "demographic",
         "demographics",
