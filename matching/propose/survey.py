@@ -8,7 +8,7 @@ are kept for the masked sheets only. Bounded memory: two MiB of each table, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -234,5 +234,23 @@ def _with_joins(found: Sequence[Found]) -> list[Found]:
             else []
         )
         join = next((join for join in joins if join.table == one.part), None)
-        result.append(Found(one.files, one.part, one.shape, one.master, one.rows, one.table, join))
+        table = _with_key(one.table, join) if join else one.table
+        result.append(Found(one.files, one.part, one.shape, one.master, one.rows, table, join))
     return result
+
+
+def _with_key(table: TableProposal, join: Join) -> TableProposal:
+    """The column that points to the other table is a key, and nothing of the person."""
+    proposals = tuple(
+        replace(
+            each,
+            target="extra",
+            grade=join.grade,
+            evidence=("the key of the join", *join.evidence),
+            others=(),
+        )
+        if each.column == join.column
+        else each
+        for each in table.proposals
+    )
+    return replace(table, proposals=proposals)
