@@ -13,7 +13,7 @@ from matching.propose.evidence import CONTRADICTED_BITS, Evidence, told
 from matching.propose.lexicon import PIECES
 from matching.propose.scores import FEW, NON_EXCLUSIVE
 
-__all__ = ["Grade", "Proposal", "graded"]
+__all__ = ["NAMING", "Grade", "Proposal", "graded"]
 
 Grade = Literal["sure", "likely", "unknown"]
 FEW_AGREE_BITS = 2.0
