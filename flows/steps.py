@@ -92,7 +92,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "owners", matching.owners.run, step_settings.owners, 4,
-        reads=("files", "leaked", "charts", "entities", "identities", "pairs", "members", "persons",
+        reads=("files", "leaked", "passages", "charts", "entities", "identities", "pairs", "members", "persons",
                "affected", "maybe_same", "leaked_std", "charts_std", "decisions", "responses"),
         writes=("row_owners", "ownership", "elements", "candidate_owners", "same_chances"),
     ),

@@ -261,10 +261,12 @@ REJECTS = Table(
 )
 PASSAGES = Table(
     name="passages",
-    grain="one person named by free text: where it was said",
-    key=("mention_id",),
+    grain="one person named by free text: where it was said (again: of the row's own person)",
+    key=("mention_id", "source_column", "start"),
     columns={
-        "mention_id": _MENTION,
+        "mention_id": Column(
+            INT, "The mention made of it; of the row's own person, that row's.", privacy=Privacy.ID
+        ),
         "source_row_no": _count("Row of the delivered table whose text it is."),
         "source_column": _text("Column of that row."),
         "start": _count("First character of what names the person, in the text as delivered."),

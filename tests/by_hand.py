@@ -48,6 +48,7 @@ class ByHand:
         self._files()
         self._side("leaked", "mention_id", LEAK_FILE, leaked)
         self._side("charts", "chart_id", MASTER_FILE, charts or {})
+        self.write("passages", [])
         first = {name: min(self.ids[n] for n in group) for group in alike for name in group}
         included = [n for n, row in leaked.items() if not row.get("exclusion")]
         self.write(

@@ -16,7 +16,7 @@ from matching.errors import OperatorError
 from matching.intake import roster
 from matching.intake.content import Content, members
 from matching.intake.damage import refused
-from matching.intake.delivered import Delivered, contents, matches, resolve, wanted_parts
+from matching.intake.delivered import REST, Delivered, contents, matches, resolve, wanted_parts
 from matching.intake.fixed import layout_problems
 from matching.intake.joins import other_table
 from matching.intake.kinds import NO_KIND
@@ -282,7 +282,7 @@ def _unlisted(settings: IntakeSettings) -> Iterator[str]:
     for content, source in {one.content: one.source for one in listed}.items():
         for part in parts(content, source):
             if (content, part) not in by_place:
-                place = Delivered(source, content, part).shown(settings.root)
+                place = Delivered(source, content, part or REST).shown(settings.root)
                 yield f'{place}: no entry reads it; map it, or say ignored = "why"'
     yield from _unlisted_members(settings, listed)
 

@@ -19,8 +19,10 @@ from matching.sources import SEALED, LeakedSource, MasterSource, Source
 from matching.store import Workspace, digest_of
 from matching.tables import TABLES
 
-__all__ = ["Delivered", "contents", "matches", "register_files", "resolve", "wanted_parts"]
+__all__ = ["REST", "Delivered", "contents", "matches", "register_files", "resolve", "wanted_parts"]
 
+REST = "."
+"""`table` of what is left of a document beside its tables."""
 _GLOB_SIGNS = frozenset("*?[")
 
 
@@ -33,6 +35,11 @@ class Delivered:
     part: str = ""
     text: bool = False
     """What free text in its rows says, and not the rows."""
+
+    @property
+    def of_rows(self) -> Delivered:
+        """The table itself."""
+        return replace(self, text=False)
 
     @property
     def side(self) -> str:
@@ -120,7 +127,7 @@ def wanted_parts(content: Content, source: Source) -> list[str]:
     return [
         part
         for part in parts(content, source)
-        if not named or part == named or fnmatchcase(part, named)
+        if not named or part == named or fnmatchcase(part or REST, named)
     ]
 
 

@@ -40,6 +40,8 @@ VALUE_KINDS: Final[Mapping[str, str]] = {
 dot; CDT; strengths of medicines; names of image files."""
 CARD: Final = r"\b((?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|3[47]\d\d|6011|65\d\d)(?:[ -]?\d){9,12})\b"
 """Visa, Mastercard, American Express and Discover by their first digits; the check digit decides."""
+IDENTIFIERS: Final = frozenset({"ssn", "card", "contact", "date_of_birth"})
+"""Kinds that in searched text are said of whom the text names, and not of the row's person."""
 _TELLING: Final = r"[0-9@.]"
 """Every pattern above needs one of these, and few cells of words have one."""
 
@@ -86,9 +88,12 @@ def kinds_of_row(rows: pl.DataFrame, source: Source, unmapped: Sequence[str]) ->
     marks = rows.select(
         pl.any_horizontal(exprs).alias(kind) for kind, exprs in sorted(by_kind.items())
     )
+    searched = set(source.text) if isinstance(source, LeakedSource) else set()
     for name in unmapped:
         if name not in declared:
-            marks = _with(marks, valued(rows[name]))
+            found = valued(rows[name])
+            leave = IDENTIFIERS & set(found.columns) if name in searched else ()
+            marks = _with(marks, found.drop(leave))
     if not marks.width:
         return pl.Series("kinds", [None], dtype=pl.String).new_from_index(0, rows.height)
     words = [pl.when(pl.col(kind)).then(pl.lit(kind)) for kind in sorted(marks.columns)]

@@ -18,7 +18,7 @@ from matching.intake.classify import with_exclusion
 from matching.intake.further import OF_ENTITY, on_row_number
 from matching.intake.inventory import TableRead, content_hash
 from matching.intake.joins import Lookup, joined
-from matching.intake.mapping import canonical, with_id
+from matching.intake.mapping import canonical, role_of, with_id
 from matching.intake.pieces import ROW_NO
 from matching.intake.readers import Portion
 from matching.intake.reading import Reader
@@ -57,7 +57,7 @@ class SpokenReader(Reader):
     def _has(self, place: int, key: str) -> bool:
         if not self.writer.has(place, key=key):
             return False
-        return not self.writer.noted(place)["parsed"] or self.passages.has(place, key=key)
+        return not self.writer.noted(place)["told"] or self.passages.has(place, key=key)
 
     def _put(
         self, file: TableRead, place: int, key: str, portion: Portion, found: list[Lookup]
@@ -70,21 +70,24 @@ class SpokenReader(Reader):
             raw, _ = joined(batch.rows, found)
             said = self._said(raw, source)
             rows = canonical(raw, source)
-            mentions.append(self._mentions(said, rows, file, before + count))
-            passages.append(_passages(said, file, before + count))
-            count += said.people.height
+            others = Said(said.people.filter(~pl.col("own")), said.passages)
+            mentions.append(self._mentions(others, rows, file, before + count))
+            passages.append(_passages(others, file, before + count))
+            passages.append(self._own(said.people.filter("own"), rows, file))
+            count += others.people.height
         frame = pl.concat([TABLES["leaked"].empty(), *mentions])
-        if count:
-            self.passages.put(place, pl.concat(passages), key=key)
+        told = pl.concat([TABLES["passages"].empty(), *passages]).sort("mention_id", "source_column", "start")
+        if told.height:
+            self.passages.put(place, told, key=key)
         noted = {
-            "parsed": count, "rejected": 0, "covered": 0, "guessed": 0, "unjoined": 0,
+            "parsed": count, "told": told.height, "rejected": 0, "covered": 0, "guessed": 0, "unjoined": 0,
             "content": total_hash([content_hash(frame)]), "columns": list(source.text),
             "end": [portion.end.offset, portion.end.row], "last": portion.last,
         }  # fmt: skip
         self.writer.put(place, frame, key=key, noted=noted)
 
     def _said(self, raw: pl.DataFrame, source: LeakedSource) -> Said:
-        """Everyone said but the row's own person."""
+        """Everyone said, in order; the row's own person is marked."""
         columns = [name for name in source.text if name in raw.columns]
         own = {
             field: column
@@ -92,8 +95,17 @@ class SpokenReader(Reader):
             if isinstance(column, str) and column in raw.columns
         }
         said = people_said(raw, columns, names=self.names, own=own)
-        others = said.people.filter(~pl.col("own")).sort(ROW_NO, "column", "person")
-        return Said(others, said.passages)
+        return Said(said.people.sort(ROW_NO, "column", "person"), said.passages)
+
+    def _own(self, people: pl.DataFrame, rows: pl.DataFrame, file: TableRead) -> pl.DataFrame:
+        """Where texts speak of their row's own person: its kinds are said of that mention."""
+        source = file.source
+        assert isinstance(source, LeakedSource)
+        number = next(f.file_no for f in self.files if f.delivered == file.delivered.of_rows)
+        role = role_of(pl.col("role"), source.role)
+        roles = rows.select(ROW_NO, on_row=on_row_number(role))
+        met = people.drop("role").join(roles, on=ROW_NO, how="left", maintain_order="left")
+        return _told(met.with_columns(source_row_no=pl.col(ROW_NO)), number, pl.col("on_row"))
 
     def _mentions(
         self, said: Said, rows: pl.DataFrame, file: TableRead, first: int
@@ -132,13 +144,19 @@ def _passages(said: Said, file: TableRead, first: int) -> pl.DataFrame:
     met = said.people.join(why, on=[ROW_NO, "column", "person"], how="left", maintain_order="left")
     number = on_row_number(pl.coalesce("role", pl.lit("patient")))
     order = pl.int_range(first, first + met.height, dtype=pl.Int64)
-    placed = met.with_columns(source_row_no=pl.col(ROW_NO), **{ROW_NO: order}).with_columns(
-        *with_id("mention_id", file_no=file.file_no, number=number)[:1]
-    )
-    table = TABLES["passages"]
-    return table.complete(
+    placed = met.with_columns(source_row_no=pl.col(ROW_NO), **{ROW_NO: order})
+    return _told(placed, file.file_no, number)
+
+
+def _told(people: pl.DataFrame, file_no: int, number: pl.Expr) -> pl.DataFrame:
+    """Rows of `passages`, of mentions of that file."""
+    for name in ("said", "why"):
+        if name not in people.columns:
+            people = people.with_columns(pl.lit(None, pl.String).alias(name))
+    placed = people.with_columns(*with_id("mention_id", file_no=file_no, number=number)[:1])
+    return TABLES["passages"].complete(
         placed.select(
             "mention_id", "source_row_no", "start", "end", "why",
             source_column="column", said=pl.coalesce("said", "full_name"), kinds="elements",
-        ).sort("mention_id")
+        )
     )  # fmt: skip

@@ -74,4 +74,19 @@ def row_kinds(workspace: Workspace, within: pl.Expr) -> pl.DataFrame:
         words = word_kinds(met[column], declared=declared).rename({"kinds": "more"})
         met = met.join(words, left_on=column, right_on="text", how="left", maintain_order="left")
         met = met.with_columns(set=pl.col("set") | pl.col("more").fill_null(0)).drop("more")
-    return met.select("mention_id", kinds="set")
+    return _with_spoken(workspace, within, met.select("mention_id", kinds="set"))
+
+
+def _with_spoken(workspace: Workspace, within: pl.Expr, rows: pl.DataFrame) -> pl.DataFrame:
+    """With the kinds that free text in the row shows of the row's own person."""
+    spoken = workspace.scan("passages").filter(within).select("mention_id", "kinds").collect()
+    if spoken.is_empty():
+        return rows
+    words = word_kinds(spoken["kinds"], declared=True).rename({"kinds": "more"})
+    told = (
+        spoken.join(words, left_on="kinds", right_on="text")
+        .group_by("mention_id")
+        .agg(pl.col("more").bitwise_or())
+    )
+    met = rows.join(told, on="mention_id", how="left", maintain_order="left")
+    return met.select("mention_id", kinds=pl.col("kinds") | pl.col("more").fill_null(0))

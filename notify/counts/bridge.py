@@ -15,14 +15,19 @@ _HIPAA_ONLY = ("employee", "provider", "lead", "guarantor", "emergency_contact")
 
 def bridge_lines(workspace: Workspace) -> pl.DataFrame:
     """One row a line: position, line, reason, regime, rows (negative where taken off)."""
-    inventory = workspace.read("inventory").filter(pl.col("side") == "leaked")
+    files = workspace.read("inventory").filter(pl.col("side") == "leaked")
+    once = files.filter(pl.col("repeats").is_null())
+    spoken = int(once.filter(pl.col("format") == "text")["rows"].sum())
+    inventory = files.filter(pl.col("format") != "text")
     repeated = inventory.filter(pl.col("repeats").is_not_null())
+    ignored = inventory.filter(pl.col("ignored").is_not_null(), pl.col("repeats").is_null())
+    beside = int(ignored["parsed"].sum())
     leaked = workspace.scan("leaked").select("mention_id", "exclusion")
     mentions = leaked.select(pl.len()).collect().item()
     rejected = _rejected(workspace, inventory)
     excluded = _excluded(leaked)
     delivered, again = int(inventory["rows"].sum()), int(repeated["rows"].sum())
-    read = delivered - again - sum(rejected.values())
+    read = delivered - again - sum(rejected.values()) - beside
     included = mentions - sum(excluded.values())
     identities = workspace.scan("identities").select(pl.col("identity_id").n_unique())
     different = identities.collect().item()
@@ -30,7 +35,9 @@ def bridge_lines(workspace: Workspace) -> pl.DataFrame:
         ("rows delivered", None, None, delivered),
         ("rows of files delivered again", None, None, -again),
         *(("rows that could not be read", reason, None, -n) for reason, n in rejected.items()),
-        ("further people on a row", None, None, mentions - read),
+        ("rows of tables that are not about people", None, None, -beside),
+        ("further people on a row", None, None, mentions - read - spoken),
+        ("people named in free text", None, None, spoken),
         ("mentions", None, None, mentions),
         *(("mentions excluded", reason, _regime(reason), -n) for reason, n in excluded.items()),
         ("mentions included", None, None, included),

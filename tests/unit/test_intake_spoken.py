@@ -11,6 +11,7 @@ import pytest
 from matching.intake import IntakeSettings, readers, register_files, run
 from matching.sources import LeakedSource
 from matching.store import Workspace
+from matching.tables import FILE_STEP
 
 NOTES = [
     "first,last,acct,note",
@@ -53,11 +54,24 @@ def test_people_said_are_mentions_of_the_rows_entity(workspace: Workspace, tmp_p
 def test_passages_say_where_and_why(workspace: Workspace, tmp_path: Path) -> None:
     taken(workspace, tmp_path)
     rows = workspace.read("passages").sort("mention_id")
+    rows = rows.filter(pl.col("mention_id") >= FILE_STEP)
     assert rows["source_row_no"].to_list() == [1, 2, 4]
     assert rows["why"].to_list() == [None, "first_name_only", "first_name_only"]
     row = rows.row(1, named=True)
     note = NOTES[3].split(",", 3)[3]
     assert note[row["start"] : row["end"]] == row["said"] == "Peter"
+
+
+def test_what_text_says_of_the_rows_own_person_is_said_of_that_row(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    rows = taken(workspace, tmp_path)
+    own = workspace.read("passages").filter(pl.col("mention_id") < FILE_STEP)
+    said = own.select("mention_id", "source_row_no", "said").rows()
+    assert said == [(0, 0, "Ann Lee"), (8, 1, "Bo")]
+    assert not own["kinds"].str.contains("ssn").any()
+    bo = rows.filter((pl.col("file_no") == 0) & (pl.col("first_name") == "Bo"))
+    assert bo["kinds"].to_list() == [None]
 
 
 def test_the_inventory_counts_texts_apart_from_rows(workspace: Workspace, tmp_path: Path) -> None:
