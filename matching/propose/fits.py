@@ -1,6 +1,7 @@
 """Bits for and against a meaning by the shapes of values: one function a shape of evidence.
 
 In: one Profile. Numbers are judgements of likelihood ratios, capped where other meanings share the shape.
+Longer than a module should be: a list of small judgements, one a meaning, that are weighed against each other.
 """
 
 from __future__ import annotations
