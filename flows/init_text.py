@@ -13,6 +13,7 @@ from pathlib import Path
 
 from matching.fields import CANONICAL_FIELDS
 from matching.propose.also import people_beside
+from matching.propose.grades import NAMING
 from matching.propose.headers import concepts_of
 from matching.propose.joins import Join
 from matching.propose.survey import Found, Survey, Unread
@@ -118,7 +119,7 @@ def _to_complete(found: Found) -> Iterator[str]:
             yield 'entity = "TODO"  # owner of the whole file as in the roster, or map entity_id below'
         return
     if _role(found):
-        yield f'# ? role = "{_role(found)}"  # the name of the table says so'
+        yield f'role = "{TODO}"  # likely {_role(found)}, by the name of the table; patient if not'
     yield 'secured = "TODO"  # no, encrypted_key_safe, encrypted_key_lost or unknown'
     yield 'received_from = "TODO"'
     yield 'received_on = "TODO"  # 2026-01-31, without quotes'
@@ -126,8 +127,9 @@ def _to_complete(found: Found) -> Iterator[str]:
 
 
 def _undecided(found: Found) -> Iterator[str]:
-    if not found.personal and not found.join:
-        yield '# ? ignored = "no column about a person was recognised in the sample"'
+    if not found.join and not NAMING & {p.field for p in found.table.proposals}:
+        what = "names" if found.personal else "is about"
+        yield f'# ? ignored = "no column {what} a person, as far as the sample shows"'
     waiting = open_columns(found)
     if waiting:
         yield f"undecided = [{', '.join(_text(name) for name in waiting)}]"

@@ -32,7 +32,6 @@ _HOME = (
     "city",
     "state",
     "zip",
-    "address_as_of",
 )
 FAMILY: dict[str, str] = {
     **dict.fromkeys(_OWN, "person"),
@@ -41,6 +40,7 @@ FAMILY: dict[str, str] = {
     **{f"alternate_{part}": "alternate" for part in ("street", "city", "state", "zip")},
     **{f"representative_{part}": "representative" for part in ("name", "street", "city", "state", "zip")},
     "deceased_on": "representative",
+    **dict.fromkeys(("last_visit_on", "provider", "kind:treatment", "kind:appointment"), "visit"),
     "guardian_first_name": "guardian",
     "guardian_last_name": "guardian",
     **{f"entity_hint{part}": "practice" for part in ("", "#city", "#state")},

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from matching.intake.content import Content
 from matching.intake.records import Dialect, Records, find_records
@@ -24,9 +23,10 @@ from matching.propose.formats import format_of
 from matching.propose.header_row import has_header
 from matching.sources import TEXT_FORMATS
 
-__all__ = ["FileShape", "encoding_of", "shape_of"]
+__all__ = ["ROWS_FOR_HEADER", "WORKBOOKS", "FileShape", "encoding_of", "shape_of", "title_rows"]
 
 SAMPLE_BYTES = 1 << 20
+WORKBOOKS = frozenset(("xlsx", "xls", "ods"))
 DELIMITERS = (",", "\t", "|", ";", "^", "~", "\x01", "\x1f")
 TITLE_LINES_MAX = 30
 TITLE_CELLS = 0.34
@@ -66,6 +66,7 @@ class FileShape:
             keys["encoding"] = self.encoding
         if self.format in {"csv", "tsv"}:
             keys |= {"delimiter": self.delimiter, "quote": self.quote, "escape": self.escape}
+        if self.format in {"csv", "tsv", *WORKBOOKS}:
             keys |= {"header": self.header, "skip_lines": self.skip_lines}
         return keys
 
@@ -141,8 +142,8 @@ def _delimited(content: Content, encoding: str, evidence: tuple[str, ...]) -> Fi
     if best.width < 2 or best.share < TELLING_SHARE / 2:
         best = _read(text, ",", '"', "")
     cells = _cells(text, best)
-    titles, first = _titles(best, cells)
-    skip = text[:first].count(b"\n") if titles else 0
+    titles = title_rows(cells, best.width)
+    skip = text[: int(best.records.starts[titles])].count(b"\n") if titles else 0
     header, told = has_header(cells[titles : titles + ROWS_FOR_HEADER])
     doubts = []
     if best.share < TELLING_SHARE:
@@ -236,22 +237,11 @@ def _cells(text: bytes, reading: _Reading) -> list[list[str]]:
     return rows
 
 
-def _titles(reading: _Reading, cells: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """How many records stand above the table, and the byte at which it begins."""
-    first = 0
+def title_rows(cells: Sequence[Sequence[str]], width: int) -> int:
+    """How many rows stand above the table: of another width, or with a cell or two filled."""
     for number, row in enumerate(cells[:TITLE_LINES_MAX]):
         filled = sum(cell != "" for cell in row)
-        whole = len(row) == reading.width
-        few = reading.width > 2 and filled <= TITLE_CELLS * reading.width
-        if whole and not few:
-            first = number
-            break
-    else:
-        return 0, 0
-    return first, int(reading.records.starts[first]) if first else 0
-
-
-def sample_frame(cells: Sequence[Sequence[str]], width: int) -> pl.DataFrame:
-    """Cells of rows of the table's width, blank ones null."""
-    rows = [[cell or None for cell in row] for row in cells if len(row) == width]
-    return pl.DataFrame(rows, schema=[f"c{n}" for n in range(width)], orient="row")
+        few = width > 2 and filled <= TITLE_CELLS * width
+        if len(row) == width and not few:
+            return number
+    return 0

@@ -1,6 +1,7 @@
 """Bits for and against a meaning by the shapes of values: one function a shape of evidence.
 
 In: one Profile. Numbers are judgements of likelihood ratios, capped where other meanings share the shape.
+Longer than a module should be: a list of small judgements, one a meaning, that are weighed against each other.
 """
 
 from __future__ import annotations
@@ -265,7 +266,8 @@ def ssn_fit(p: Profile) -> float:
     if p.of("masked") > 0.6:
         return 4.0
     last_four = p.of("integer") > 0.9 and p.length_max == 4
-    bits = -1.0 if last_four else bits
+    other_number = p.of("integer") > 0.9 and 6 <= p.length_mean <= 9 and p.unique > 0.5
+    bits = -1.0 if last_four else max(bits, -3.0) if other_number else bits
     return bits - 3 * (p.unique < 0.3 and p.filled > 50)
 
 

@@ -13,7 +13,7 @@ from matching.propose.evidence import CONTRADICTED_BITS, Evidence, told
 from matching.propose.lexicon import PIECES
 from matching.propose.scores import FEW, NON_EXCLUSIVE
 
-__all__ = ["Grade", "Proposal", "graded"]
+__all__ = ["NAMING", "Grade", "Proposal", "graded"]
 
 Grade = Literal["sure", "likely", "unknown"]
 FEW_AGREE_BITS = 2.0
@@ -85,9 +85,11 @@ def graded(
         return Proposal(column.profile.name, "", "unknown", 0.0, told(column, ""), others)
     rivals = [other for other in every if other != target and not _alike(other, target)]
     margin = column.bits(target) - column.bits(rivals[0])
+    free = next(other for other in rivals if other not in chosen)
+    spare = column.bits(target) - column.bits(free)
     doubts = _doubts(place, columns, chosen, margin)
     grade: Grade = "likely" if doubts else "sure"
-    if doubts and margin < LIKELY_MARGIN_BITS and column.bits(target) < LIKELY_BITS:
+    if doubts and spare < LIKELY_MARGIN_BITS and column.bits(target) < LIKELY_BITS:
         grade = "unknown"
     evidence = (*told(column, target), *(f"but {doubt}" for doubt in doubts))
     return Proposal(
@@ -116,6 +118,7 @@ def _doubts(
         and _shows_field(column),
         "another meaning is nearly as likely": margin < SURE_MARGIN_BITS,
         "another column claims the same field": _rivalled(place, columns, target),
+        "values are single names": target.startswith("kind:") and _one_name(column),
         "no column of the table names a person": target in OF_A_PERSON and not NAMING & set(chosen),
     }
     return [doubt for doubt, holds in found.items() if holds and doubt]
@@ -130,6 +133,16 @@ def _of_values(column: Evidence, target: str) -> str:
         return "the sample has few values"
     silent = values < AGREES_BITS or (target in CHECKED and values < 1)
     return "values do not look like it" if silent else ""
+
+
+def _one_name(column: Evidence) -> bool:
+    """The header says name, and the values are given or family names alone."""
+    profile = column.profile
+    return (
+        "name" in column.header.concepts
+        and profile.of("word") > 0.8
+        and profile.of("letters") > 0.8
+    )
 
 
 def _shows_field(column: Evidence) -> bool:

@@ -119,6 +119,7 @@ def _tokens(header: str) -> list[str]:
     plain = re.sub(r"(?i)\be[-_ ]?mail", "email", plain)
     plain = re.sub(r"(?i)(?<![a-z])(po|p\.o\.)[-_ ]?box", "pobox", plain)
     plain = re.sub(r"(?i)opt[-_ ]?(out|in)(?=[^a-z]|[A-Z]|$)", r" opt\1 ", plain)
+    plain = re.sub(r"(?i)(?<![a-z])as[-_ ]?of(?![a-z])|(?<=[a-z])AsOf(?![a-z])", " asof ", plain)
     plain = re.sub(r"(?i)next[-_ ]?of[-_ ]?kin", " nextofkin ", plain)
     plain = re.sub(r"(?i)(?<![a-z])m/f(?![a-z])", "mf", plain)
     plain = re.sub(r"\b(?:[A-Za-z]\.){2,}", lambda found: found[0].replace(".", ""), plain)
@@ -127,8 +128,19 @@ def _tokens(header: str) -> list[str]:
         pieces = _PIECES.findall(part)
         if part.lower() in WORDS:
             pieces = [part]
-        tokens += [_NUMBERS.get(piece.lower(), piece.lower()) for piece in pieces]
+        tokens += [_NUMBERS.get(piece.lower(), piece.lower()) for piece in _with_initials(pieces)]
     return [token for token in tokens if token]
+
+
+def _with_initials(pieces: list[str]) -> list[str]:
+    """`Guardian`, `F`, `Name` are `Guardian`, `FName`."""
+    found: list[str] = []
+    for piece in pieces:
+        if found and found[-1].lower() in {"f", "l", "m"} and piece.lower() in {"name", "nm"}:
+            found[-1] += piece
+        else:
+            found.append(piece)
+    return found
 
 
 def _meanings(token: str) -> list[tuple[str, ...]] | None:

@@ -21,7 +21,7 @@ practice: practice practise clinic facility fac hospital hosp office ofc busines
 practice: organizacion consultorio clinica entity ce prac cln client store practicename clinicname covered
 location: location loc site branch ubicacion sucursal servicing
 tenant: tenant tenancy subaccount workspace customer cust
-provider: provider prov doctor dr dentist physician phys pcp hygienist hyg attending rendering practitioner clinician dentista
+provider: provider providers doctors dentists prov doctor dr dentist physician phys pcp hygienist hyg attending rendering practitioner clinician dentista
 provider: medico prv md proveedor therapist surgeon nurse resource
 referral: referring referral referred refer ref refby referredby
 employer: employer employment emplr empleador school
@@ -60,7 +60,7 @@ security: security sec seguridad
 id: id identifier ident key guid uuid uid pk oid ids identificador identity
 number: number num no nbr nr numero nmbr numb nro
 code: code cd codigo cde
-mrn: mrn medrec medrecno mrno medicalrecord expediente empi mpi hrn
+mrn: mrn pubpid medrec medrecno mrno medicalrecord expediente empi mpi hrn
 chart: chart cht expedient historia charts
 medical: medical med medico clinica
 record: record rec row registro recno
@@ -137,7 +137,7 @@ photo: photo image picture img pic xray radiograph foto imagen imagefolder scan
 license: license licence lic licencia
 driver: driver drivers dl driving drv conducir dln
 password: password pwd hash token secret
-user: user login operator clerk username employee staff emp usr
+user: user users employees userod login operator clerk username employee staff emp usr
 url: url website web link ip
 from: from sender callback reply replyto outgoing
 caller: caller ani
@@ -180,8 +180,6 @@ IGNORED: Final = frozenset(
         "a",
         "an",
         "is",
-        "x",
-        "f",
         "data1",
         "demographic",
         "demographics",

@@ -8,7 +8,7 @@ are kept for the masked sheets only. Bounded memory: two MiB of each table, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +17,8 @@ from matching.errors import OperatorError
 from matching.intake.content import Content, members
 from matching.intake.readers import FORMATS, ROW_NO, column_names, parts, sample
 from matching.intake.roster import read_small
-from matching.propose.dialect import FileShape, shape_of
+from matching.propose.dialect import ROWS_FOR_HEADER, WORKBOOKS, FileShape, shape_of, title_rows
+from matching.propose.header_row import has_header
 from matching.propose.joins import Join, proposed_joins
 from matching.propose.overlap import NOTHING_KNOWN, KnownValues, from_mapped, from_roster, joined
 from matching.propose.table import TableProposal, propose_table
@@ -30,9 +31,9 @@ DELEGATION_COLUMNS = frozenset(("entity_id", "duty", "by"))
 SMALL_BYTES = 16 << 20
 GROUP_SAMPLES = 4
 """Files of one group looked at: shards of one table say the same."""
+LINES_ABOVE_MAX = 100
 COLUMNS_MAX = 2_000
 """Columns are weighed against each other: more would take memory by their square."""
-WORKBOOKS = frozenset(("xlsx", "xls", "ods"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +173,43 @@ def _tables_of(content: Content, master: bool, unread: list[Unread]) -> Iterable
                 )
                 unread.append(Unread(content, part, shape, master, why))
                 continue
+            own, source = _sheet_shape(content, source, part, shape)
             first = sample(content, source, part)
             rows = first.rows.drop(ROW_NO) if first else pl.DataFrame()
-            yield _Table(content, part, shape, master, rows)
+            yield _Table(content, part, own, master, rows)
     except OperatorError as error:
         unread.append(Unread(content, part, shape, master, str(error)))
+
+
+def _sheet_shape(
+    content: Content, source: LeakedSource, part: str, shape: FileShape
+) -> tuple[FileShape, LeakedSource]:
+    """Titles above the header of a sheet, and whether it has one."""
+    source = source.model_copy(update={"skip_lines": 0, "header": True})
+    if shape.format not in WORKBOOKS:
+        return shape, LeakedSource.model_validate({"path": source.path, **shape.source()})
+    bare = source.model_copy(update={"header": False})
+    first = sample(content, bare, part)
+    rows = first.rows.drop(ROW_NO).head(ROWS_FOR_HEADER) if first else pl.DataFrame()
+    cells = [[(cell or "").strip() for cell in row] for row in rows.iter_rows()]  # a few hundred
+    above = title_rows(cells, rows.width)
+    header, told = has_header(cells[above:])
+    skip = _lines_above(content, source, part, cells[above]) if above and header else above
+    doubts = shape.doubts if header else (*shape.doubts, "no header row: columns are c0, c1 ...")
+    more = (*((f"{skip} lines above the table",) if skip else ()), told)
+    own = replace(
+        shape, header=header, skip_lines=skip, evidence=(*shape.evidence, *more), doubts=doubts
+    )
+    return own, source.model_copy(update={"header": header, "skip_lines": skip})
+
+
+def _lines_above(content: Content, source: LeakedSource, part: str, header: list[str]) -> int:
+    """Lines to skip so that the header is this row: blank rows, which a sample leaves out, count too."""
+    for lines in range(1, LINES_ABOVE_MAX):
+        names = column_names(content, source.model_copy(update={"skip_lines": lines}), part)
+        if names and names[0] == next((cell for cell in header if cell), None):
+            return lines
+    return 0
 
 
 def _grouped(tables: Sequence[_Table]) -> list[list[_Table]]:
@@ -234,5 +267,23 @@ def _with_joins(found: Sequence[Found]) -> list[Found]:
             else []
         )
         join = next((join for join in joins if join.table == one.part), None)
-        result.append(Found(one.files, one.part, one.shape, one.master, one.rows, one.table, join))
+        table = _with_key(one.table, join) if join else one.table
+        result.append(Found(one.files, one.part, one.shape, one.master, one.rows, table, join))
     return result
+
+
+def _with_key(table: TableProposal, join: Join) -> TableProposal:
+    """The column that points to the other table is a key, and nothing of the person."""
+    proposals = tuple(
+        replace(
+            each,
+            target="extra",
+            grade=join.grade,
+            evidence=("the key of the join", *join.evidence),
+            others=(),
+        )
+        if each.column == join.column
+        else each
+        for each in table.proposals
+    )
+    return replace(table, proposals=proposals)
