@@ -76,7 +76,9 @@ class SpokenReader(Reader):
             passages.append(self._own(said.people.filter("own"), rows, file))
             count += others.people.height
         frame = pl.concat([TABLES["leaked"].empty(), *mentions])
-        told = pl.concat([TABLES["passages"].empty(), *passages]).sort("mention_id", "source_column", "start")
+        told = pl.concat([TABLES["passages"].empty(), *passages]).sort(
+            "mention_id", "source_column", "start"
+        )
         if told.height:
             self.passages.put(place, told, key=key)
         noted = {

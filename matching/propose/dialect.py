@@ -46,7 +46,10 @@ _CP1252_HOLES = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileShape:
-    """`evidence` and `doubts` in words, without values. `fields`: columns of a delimited file."""
+    """`evidence` and `doubts` in words, without values. `fields`: columns of a delimited file.
+
+    `table`: REST for what a document holds beside its tables.
+    """
 
     format: str
     encoding: str = "utf-8"
@@ -56,6 +59,7 @@ class FileShape:
     header: bool = True
     skip_lines: int = 0
     fields: int = 0
+    table: str = ""
     evidence: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -68,7 +72,7 @@ class FileShape:
             keys |= {"delimiter": self.delimiter, "quote": self.quote, "escape": self.escape}
         if self.format in {"csv", "tsv", *WORKBOOKS}:
             keys |= {"header": self.header, "skip_lines": self.skip_lines}
-        return keys
+        return keys | ({"table": self.table} if self.table else {})
 
 
 def shape_of(content: Content) -> FileShape:

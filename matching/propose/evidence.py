@@ -53,6 +53,10 @@ def gathered(profile: Profile, known: KnownValues) -> Evidence:
     return Evidence(profile, header_says(profile.name), values, shares, bits)
 
 
+YEARS_OF = 20
+"""Of fewer different dates the years would be somebody's."""
+
+
 def told(column: Evidence, target: str) -> tuple[str, ...]:
     """What the header says, which shapes most values have, what the masters hold."""
     profile = column.profile
@@ -61,8 +65,9 @@ def told(column: Evidence, target: str) -> tuple[str, ...]:
         said.append("header says " + " + ".join(column.header.words))
     said += [f"{share:.0%} {_SAID[shape]}" for share, shape in _shapes(profile, target)]
     if profile.dates.share >= TOLD_SHARE:
-        years = f"{profile.dates.year_low:.0f} to {profile.dates.year_high:.0f}"
-        said.append(f"{profile.dates.share:.0%} dates, mostly of {years}")
+        years = f", mostly of {profile.dates.year_low:.0f} to {profile.dates.year_high:.0f}"
+        few = profile.distinct < YEARS_OF
+        said.append(f"{profile.dates.share:.0%} dates{'' if few else years}")
     share = column.shares.get(target, 0.0)
     if share >= TOLD_OVERLAP:
         where = "roster" if target in ROSTER else "masters"

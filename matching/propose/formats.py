@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
+from matching.intake.json_tokens import ITEMS_MAX
 from matching.sources import SEALED
 
 __all__ = ["format_of"]
@@ -102,20 +104,27 @@ def _text_format(name: str, text: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def _json_format(begin: bytes) -> str:
-    """Jsonl where each of the first lines is a whole object."""
+    """Jsonl where each of the first lines is a whole object, and neither the only one nor a page of records."""
     lines = [line for line in begin.split(b"\n") if line.strip()]
     whole = lines[:LINES_LOOKED_AT]
-    good = sum(_is_object(line) for line in whole)
-    if good and good >= JSON_LINES_SHARE * len(whole):
-        return "jsonl"
+    objects = [found for found in map(_object, whole) if found is not None]
+    if len(objects) > 1 and len(objects) >= JSON_LINES_SHARE * len(whole):
+        pages = sum(any(map(_is_table, one.values())) for one in objects)
+        return "json" if pages > len(objects) / 2 else "jsonl"
     return "json" if re.match(rb"^\s*[\[{]\s*([\"\[{\]}]|-?\d)", begin) else ""
 
 
-def _is_object(line: bytes) -> bool:
+def _object(line: bytes) -> dict[str, Any] | None:
     try:
-        return isinstance(json.loads(line), dict)
+        found = json.loads(line)
     except (ValueError, RecursionError):
-        return False
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_table(value: object) -> bool:
+    """A list of more objects than one record has of anything (`ITEMS_MAX` become columns)."""
+    return isinstance(value, list) and len(value) > ITEMS_MAX and isinstance(value[0], dict)
 
 
 def _fixed(text: bytes) -> bool:

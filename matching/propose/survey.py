@@ -15,6 +15,7 @@ import polars as pl
 
 from matching.errors import OperatorError
 from matching.intake.content import Content, members
+from matching.intake.delivered import REST
 from matching.intake.readers import FORMATS, ROW_NO, column_names, parts, sample
 from matching.intake.roster import read_small
 from matching.propose.dialect import ROWS_FOR_HEADER, WORKBOOKS, FileShape, shape_of, title_rows
@@ -165,7 +166,8 @@ def _tables_of(content: Content, master: bool, unread: list[Unread]) -> Iterable
     source = LeakedSource.model_validate({"path": content.path.name, **shape.source()})
     part = ""
     try:
-        for part in parts(content, source):
+        every = parts(content, source)
+        for part in every:
             wide = len(column_names(content, source, part))
             if wide > COLUMNS_MAX:
                 why = (
@@ -176,6 +178,7 @@ def _tables_of(content: Content, master: bool, unread: list[Unread]) -> Iterable
             own, source = _sheet_shape(content, source, part, shape)
             first = sample(content, source, part)
             rows = first.rows.drop(ROW_NO) if first else pl.DataFrame()
+            own = replace(own, table=REST) if not part and len(every) > 1 else own
             yield _Table(content, part, own, master, rows)
     except OperatorError as error:
         unread.append(Unread(content, part, shape, master, str(error)))
