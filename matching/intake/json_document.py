@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -133,13 +133,8 @@ def found_in(
         row += found.starts.size
         end = Position(int(step.delivered(step.events.consumed)), row)
         _keep((*key, end.offset), state, own)
-        yield _covering(found, covered), end
+        yield replace(found, covered=covered, encoding=source.encoding), end
         covered = 0
-
-
-def _covering(found: Found, covered: int) -> Found:
-    values = {name: getattr(found, name) for name in Found.__slots__}
-    return Found(**{**values, "covered": covered})
 
 
 def _keep(key: tuple[Any, ...], state: State, own: _Own) -> None:
@@ -288,4 +283,7 @@ def _merged(strays: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         "offsets": np.concatenate((own["offsets"], strays["offsets"])),
     }
     order = np.argsort(both["offsets"], kind="stable")
-    return {"data": own["data"], **{name: values[order] for name, values in both.items()}}
+    merged = {name: values[order] for name, values in both.items()}
+    for name in ("starts", "ends"):  # what is wrong between two documents has no place of its own
+        merged[name] = np.maximum.accumulate(merged[name])
+    return {"data": own["data"], **merged}
