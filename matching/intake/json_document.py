@@ -124,7 +124,8 @@ def found_in(
     key = (content, source.encoding, shape, part)
     state, own = _state_at((*key, start.offset), content, source, shape, start.offset)
     row = start.row
-    covered = 0 if start.offset else len(byte_order_mark(content, source.encoding))
+    marked = not start.offset and part == shape.parts[0]
+    covered = len(byte_order_mark(content, source.encoding)) if marked else 0
     for step in steps(content, source, state, offset=start.offset, size=size):
         found, own = _records(step, shape, part, own, row)
         covered += found.covered

@@ -132,15 +132,13 @@ def _columns(found: Found, tokens: Tokens) -> tuple[list[pl.Series], int]:
     columns: dict[str, pl.Series] = {}
     halves = np.zeros(height, np.uint8)
     for path in _leaves(tokens):
-        chosen, name, number = order[first[path] : first[path + 1]], names[path], 1
+        chosen, number = order[first[path] : first[path + 1]], 1
         while True:
             text, chosen, half = column(
                 found.data, chosen, tokens.row, tokens.start, tokens.end, tokens.value, height
             )
             halves |= half
-            text = _wrapped(text, path, tokens)
-            own = name if number == 1 else f"{name}#{number}"
-            columns[own] = text if own not in columns else _either(columns, own, text)
+            _put(columns, names[path], number, _wrapped(text, path, tokens))
             if not chosen.size:
                 break
             number += 1
@@ -154,11 +152,17 @@ def _wrapped(text: pl.Series, path: int, tokens: Tokens) -> pl.Series:
     return "[" + text + "]" if path > KEYED and tokens.kind[path] == OF_REST else text
 
 
-def _either(columns: dict[str, pl.Series], name: str, other: pl.Series) -> pl.Series:
-    """Two spellings of one key, with escapes and without: where a row has both, the second is `name#2`."""
-    own = columns[name]
-    both = own.is_not_null() & other.is_not_null()
-    if both.any():
-        second = other.set(~both, None)
-        columns[f"{name}#2"] = columns.get(f"{name}#2", second).fill_null(second)
-    return own.zip_with(own.is_not_null(), other)
+def _put(columns: dict[str, pl.Series], name: str, number: int, text: pl.Series) -> None:
+    """The value of a key that a row has for the `number`th time; where it has one there already, for the next."""
+    while True:
+        own = name if number == 1 else f"{name}#{number}"
+        before = columns.get(own)
+        if before is None:
+            columns[own] = text
+            return
+        taken = before.is_not_null()
+        columns[own] = before.zip_with(taken, text)
+        text = text.set(~taken, None)
+        if text.null_count() == text.len():
+            return
+        number += 1

@@ -34,6 +34,8 @@ LEVEL, MODE, SKIP_DEPTH, SKIP_STRING, RUN, KEY, OPENER, KNOWN, CUT_OFF, TOO_DEEP
 NORMAL, SKIPPING, SEEKING = range(3)
 FRESH, AFTER_VALUE, AFTER_COMMA = range(3)
 _SIGN_BYTES = 64
+_STRAY_BYTES = 4096
+"""Bytes of one reject, of what is nothing at all."""
 _LIST, _OBJECT = 91, 123
 
 
@@ -245,14 +247,15 @@ def _extent(data: Any, at: int, is_list: Any) -> int:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _first_key(data: Any, at: int) -> tuple[int, int]:
-    """Where the first key of the object at `at` stands; empty where it has none."""
+def _first_key(data: Any, at: int) -> tuple[int, int, bool]:
+    """Where the first key of the object at `at` stands, empty where it has none; whether bytes end before."""
     first = _after_blanks(data, at + 1)
-    if data[at] == _OBJECT and first < data.size and data[first] == 34:
+    if data[at] != _OBJECT:
+        return at, at, False
+    if first < data.size and data[first] == 34:
         end = _after_string(data, first)
-        if end > 0:
-            return first, end
-    return at, at
+        return (first, end, False) if end > 0 else (at, at, True)
+    return at, at, first >= data.size
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -261,7 +264,7 @@ def _note_sign(data: Any, at: int, numbers: Any, sign: Any) -> None:
     run = 0
     while run < at and data[at - run - 1] <= 32:
         run += 1
-    first, end = _first_key(data, at)
+    first, end, _ = _first_key(data, at)
     run, key = min(run, _SIGN_BYTES), min(end - first, _SIGN_BYTES)
     for place in range(run):
         sign[place] = data[at - run + place]
@@ -271,7 +274,7 @@ def _note_sign(data: Any, at: int, numbers: Any, sign: Any) -> None:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _begins(data: Any, at: int, numbers: Any, sign: Any) -> bool:
+def _begins(data: Any, at: int, final: bool, numbers: Any, sign: Any) -> bool:
     """Something begins here as the records before did."""
     if data[at] != numbers[OPENER]:
         return False
@@ -291,7 +294,9 @@ def _begins(data: Any, at: int, numbers: Any, sign: Any) -> bool:
         return False
     if numbers[OPENER] == _LIST and not wraps and (before < 1 or data[before - 1] != 93):
         return False
-    first, end = _first_key(data, at)
+    first, end, cut = _first_key(data, at)
+    if cut and not final:
+        return False
     if numbers[KEY] < _SIGN_BYTES and end - first != numbers[KEY]:
         return False
     if end - first < numbers[KEY]:
@@ -303,10 +308,10 @@ def _begins(data: Any, at: int, numbers: Any, sign: Any) -> bool:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _next_start(data: Any, at: int, keyed: bool, numbers: Any, sign: Any) -> int:
+def _next_start(data: Any, at: int, keyed: bool, final: bool, numbers: Any, sign: Any) -> int:
     """Where the next record begins, from `at` on; -1 where none does."""
     while at < data.size:
-        if data[at] == numbers[OPENER] and _begins(data, at, numbers, sign):
+        if data[at] == numbers[OPENER] and _begins(data, at, final, numbers, sign):
             if not keyed:
                 return at
             back = at - 1
@@ -396,7 +401,7 @@ def _scan(
             at = _skip(data, at, limit, numbers)
             continue
         if numbers[MODE] == SEEKING:
-            found = _next_start(data, at, kind == KEYED, numbers, sign)
+            found = _next_start(data, at + 1, kind == KEYED, final, numbers, sign)
             if 0 <= found < limit:
                 numbers[MODE], at = NORMAL, found
                 after[level] = AFTER_COMMA
@@ -459,9 +464,11 @@ def _scan(
                     break
                 key_end = -2
             if key_end < 0 or not has_colon or value >= size:
-                until = at + 1
-                while until < size and data[until] not in (10, 13, 34, 44, 91, 93, 123, 125):
+                until, most = at + 1, min(size, at + _STRAY_BYTES)
+                while until < most and data[until] not in (10, 13, 34, 44, 91, 93, 123, 125):
                     until += 1
+                if until == size and most < at + _STRAY_BYTES and not final:
+                    break
                 starts[count], ends[count], reasons[count] = at, until, STRAY
                 owners[count] = nodes[level] if kind == KEYED else 0
                 count += 1
@@ -524,14 +531,16 @@ def _scan(
             if byte == 34:
                 end = _after_string(data, value)
             elif byte == 0:
-                end = value
-                while end < size and data[end] == 0:
+                end, most = value, min(size, value + _STRAY_BYTES)
+                while end < most and data[end] == 0:
                     end += 1
+                end = -1 if end == size and most < value + _STRAY_BYTES and not final else end
             elif kind in (SEQUENCE, DOCUMENTS) and not 45 <= byte <= 57:
-                end = value
-                while end < size and data[end] not in (10, 13, 44, 91, 93, 123, 125):
+                end, most = value, min(size, value + _STRAY_BYTES)
+                while end < most and data[end] not in (10, 13, 44, 91, 93, 123, 125):
                     end += 1
-                end = -1 if end == size and not final and end - value < 4096 else end
+                end = -1 if end == size and most < value + _STRAY_BYTES and not final else end
+                end = value + 1 if end == value else end
             else:
                 end = value
                 while end < size and data[end] > 32 and data[end] not in (34, 44, 91, 93, 123, 125):
@@ -569,7 +578,7 @@ def _scan(
             continue
         if not numbers[KNOWN]:
             _note_sign(data, value, numbers, sign)
-        found = _next_start(data, value + 1, kind == KEYED, numbers, sign)
+        found = _next_start(data, value + 1, kind == KEYED, final, numbers, sign)
         starts[count], ends[count], owners[count] = first, first, nodes[level]
         reasons[count] = LAST if end == -1 and found < 0 else CUT if end == -1 else BAD
         count += 1
@@ -578,7 +587,10 @@ def _scan(
         elif end == -1:
             at, numbers[CUT_OFF] = size, 1
         else:
-            numbers[MODE], at = SEEKING, value + 1
+            numbers[MODE], at = (
+                SEEKING,
+                value,
+            )  # what begins a record is told by what is before it, too
     if final and at >= size and level > 0 and not numbers[CUT_OFF]:
         starts[count], ends[count], reasons[count] = size, size, UNCLOSED
         owners[count] = nodes[level] if kinds[level] in (TABLE, KEYED) else 0

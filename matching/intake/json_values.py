@@ -66,6 +66,10 @@ def _fill(
         while done <= row:
             offsets[done] = used
             done += 1
+        if kind == NUMBER and end - at > 2 and data[end - 1] == 48 and data[end - 2] == 46:
+            end -= 2  # 20701.0 is 20701, as a person would have written it
+        if end == at:
+            continue
         if valid[row]:
             if not is_item:
                 again[more] = token
@@ -73,10 +77,6 @@ def _fill(
                 continue
             out[used] = 44 if kind == RAW else 124
             used += 1
-        if kind == NUMBER and end - at > 2 and data[end - 1] == 48 and data[end - 2] == 46:
-            end -= 2  # 20701.0 is 20701, as a person would have written it
-        if end == at:
-            continue
         first = data[at]
         if first <= 32 or first >= 0xC2 or (kind == ESCAPED and first == 92):
             blank = True
