@@ -598,9 +598,9 @@ def _scan(
         numbers[CUT_OFF] = 1
     numbers[LEVEL] = level
     at = min(at, limit)
-    if (
-        not (final and at >= size) and limit == size
-    ):  # blanks tell how a record begins: they stay with it
+    at_end = final and at >= size
+    if not at_end and limit == size and numbers[MODE] == NORMAL:
+        # blanks tell how a record begins: they stay with it
         blanks = at
         while at > 0 and 0 < data[at - 1] <= 32 and blanks - at < _SIGN_BYTES:
             at -= 1
