@@ -22,14 +22,14 @@ from matching.intake.json_tokens import (
     Tokens,
     tokens_of,
 )
-from matching.intake.json_values import by_path, column
+from matching.intake.json_values import values
 from matching.intake.pieces import ROW_NO, Batch
 from matching.intake.records import Records
 from matching.intake.undecodable import MIXED, recoded, with_undecodable
 
 __all__ = ["Found", "columns_found", "parsed"]
 
-CELLS_MAX = 128_000_000
+CELLS_MAX = 48_000_000
 PATHS_MIN, PATHS_MAX = 256, 4096
 """Columns of one block. The widest real exports, FHIR resources, have some 500."""
 _UNDECODABLE = JSON_REASONS.index("undecodable_bytes")
@@ -127,21 +127,17 @@ def _leaves(tokens: Tokens) -> list[int]:
 
 def _columns(found: Found, tokens: Tokens) -> tuple[list[pl.Series], int]:
     """The columns, and how many rows have a character that is none."""
-    height, names, count = tokens.records, names_of(tokens), tokens.count
-    order, first = by_path(tokens.path[:count], len(names))
+    names, leaves = names_of(tokens), _leaves(tokens)
     columns: dict[str, pl.Series] = {}
-    halves = np.zeros(height, np.uint8)
-    for path in _leaves(tokens):
-        chosen, number = order[first[path] : first[path + 1]], 1
-        while True:
-            text, chosen, half = column(
-                found.data, chosen, tokens.row, tokens.start, tokens.end, tokens.value, height
-            )
-            halves |= half
+    halves = np.zeros(tokens.records, np.uint8)
+    chosen, number = np.arange(tokens.count, dtype=np.int32), 1
+    while chosen.size or number == 1:
+        paths = leaves if number == 1 else np.unique(tokens.path[chosen]).tolist()
+        texts, chosen, half = values(found.data, tokens, chosen, paths)
+        halves |= half
+        for path, text in zip(paths, texts, strict=True):
             _put(columns, names[path], number, _wrapped(text, path, tokens))
-            if not chosen.size:
-                break
-            number += 1
+        number += 1
     return [text.alias(name) for name, text in columns.items()], int(halves.sum())
 
 
