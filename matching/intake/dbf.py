@@ -23,7 +23,8 @@ from matching.errors import OperatorError
 from matching.intake.content import Content
 from matching.intake.memo import Memo, memo_of
 from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, Piece, Position
-from matching.intake.undecodable import mark_undecodable
+from matching.intake.records import Records
+from matching.intake.undecodable import with_undecodable
 from matching.sources import Source
 
 __all__ = ["DbfTable"]
@@ -248,9 +249,9 @@ def decoded_runs(data: bytes, edges: Any, encoding: str) -> tuple[pl.Series, Any
         if texts is not None:
             return _stripped(pl.Series(texts, dtype=pl.String)), none
         return _single(data, edges, encoding), none
-    bad = np.zeros(len(edges) - 1, np.uint8)
-    mark_undecodable(np.frombuffer(data, np.uint8), edges[:-1], edges[1:], bad)
-    wrong = bad != 0
+    nothing = np.zeros(len(edges) - 1, np.uint8)
+    records = Records(edges[:-1], edges[1:], nothing.astype(np.int32), nothing, len(data), 0)
+    wrong = with_undecodable(np.frombuffer(data, np.uint8), records).reasons != 0
     if not wrong.any():
         return _series(data, edges), none
     of_wrong = np.repeat(wrong, np.diff(edges))

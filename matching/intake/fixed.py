@@ -25,7 +25,7 @@ from matching.intake.json_document import with_last
 from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
 from matching.intake.records import LONG, SHORT, TRUNCATED, Records, find_lines
 from matching.intake.text import EMPTY, byte_order_mark, char_widths, utf8_blocks
-from matching.intake.undecodable import mark_undecodable
+from matching.intake.undecodable import MIXED, recoded, with_undecodable
 from matching.sources import Source
 
 __all__ = ["FixedWidth", "layout_problems"]
@@ -170,36 +170,50 @@ def _blocks(
         above = _above(data.tobytes(), skip) if skip else 0
         skip = 0
         while data.size:
-            records = _records(data, above, layout, final=final)
+            records = _found(data, above, layout, final=final)
             if not records.consumed:
                 break
             sizes = widths[data] if widths is not None else np.ones(data.size, np.uint8)
             before = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
-            step = int(before[records.consumed])
+            step, offsets = int(before[records.consumed]), offset + before[records.starts]
             end = Position(offset + step, row + records.starts.size)
-            yield Block(data, records, offset + before[records.starts], row, covered + step, end)
-            offset, row, covered, above = end.offset, end.row, 0, 0
-            data = data[records.consumed :]
+            rest = data[records.consumed :]
+            last = final and not rest.size and records.ends.size and records.ends[-1] == data.size
+            guessed = 0
+            if source.encoding == MIXED:
+                data, records, guessed = recoded(data, records)
+            else:
+                records = with_undecodable(data, records)
+            _mark_lengths(data, records, layout, last=bool(last))
+            yield Block(data, records, offsets, row, covered + step, end, guessed)
+            data, offset, row, covered, above = rest, end.offset, end.row, 0, 0
         carry = data.tobytes()
 
 
-def _records(data: _Bytes, above: int, layout: _Layout, *, final: bool) -> Records:
-    """Records after the first `above` bytes; wrong lengths and undecodable bytes are marked."""
+def _found(data: _Bytes, above: int, layout: _Layout, *, final: bool) -> Records:
+    """Records after the first `above` bytes."""
     rest = data[above:]
-    found = find_lines(rest, final=final) if layout.breaks else _without_breaks(rest, layout.length, final=final)  # fmt: skip
-    if not found.starts.size and not (above and found.consumed):
-        return Records(found.starts, found.ends, found.fields, found.reasons, found.consumed and above + found.consumed, 0)  # fmt: skip
-    starts, ends = found.starts + above, found.ends + above
-    reasons = found.reasons
+    if layout.breaks:
+        found = find_lines(rest, final=final)
+    else:
+        found = _without_breaks(rest, layout.length, final=final)
+    consumed = above + found.consumed if found.consumed or final else 0
+    return Records(
+        found.starts + above, found.ends + above, found.fields, found.reasons, consumed, 0
+    )
+
+
+def _mark_lengths(data: _Bytes, records: Records, layout: _Layout, *, last: bool) -> None:
+    """Records of another length; the last one of the file if nothing comes after it."""
+    reasons = records.reasons
     characters = np.concatenate(([0], np.cumsum((data & 0xC0) != 0x80, dtype=np.int64)))
-    sizes = characters[ends] - characters[starts]
+    sizes = characters[records.ends] - characters[records.starts]
     good = reasons == 0
     reasons[good & (sizes > layout.length)] = LONG
-    reasons[good & (sizes < layout.length) & (not layout.trimmed)] = SHORT
-    if final and above + found.consumed == data.size and ends.size and ends[-1] == data.size and reasons[-1] == SHORT:  # fmt: skip
-        reasons[-1] = TRUNCATED
-    mark_undecodable(data, starts, ends, reasons)
-    return Records(starts, ends, found.fields, reasons, above + found.consumed, 0)
+    if not layout.trimmed:
+        reasons[good & (sizes < layout.length)] = SHORT
+        if last and reasons[-1] == SHORT:
+            reasons[-1] = TRUNCATED
 
 
 def _without_breaks(data: _Bytes, length: int, *, final: bool) -> Records:
@@ -222,7 +236,7 @@ def _batch(block: Block, layout: _Layout) -> Batch:
         for name, (first, length) in layout.fields.items()
     ]
     frame = pl.DataFrame([*columns, block.row_numbers().alias(ROW_NO)])
-    return Batch(frame, block.rejects(), block.covered)
+    return Batch(frame, block.rejects(), block.covered, block.guessed)
 
 
 def _value(text: pl.Series) -> pl.Series:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -121,10 +121,12 @@ def found_in(
     size: int | None = None,
 ) -> Iterator[tuple[Found, Position]]:
     """Records of a part from `start` on, and where each block of them ends."""
-    key = (content, source.encoding, shape, part)
+    stat = content.path.stat()
+    key = (content, stat.st_size, stat.st_mtime_ns, source.encoding, shape, part)
     state, own = _state_at((*key, start.offset), content, source, shape, start.offset)
     row = start.row
-    covered = 0 if start.offset else len(byte_order_mark(content, source.encoding))
+    marked = not start.offset and part == shape.parts[0]
+    covered = len(byte_order_mark(content, source.encoding)) if marked else 0
     for step in steps(content, source, state, offset=start.offset, size=size):
         found, own = _records(step, shape, part, own, row)
         covered += found.covered
@@ -133,13 +135,8 @@ def found_in(
         row += found.starts.size
         end = Position(int(step.delivered(step.events.consumed)), row)
         _keep((*key, end.offset), state, own)
-        yield _covering(found, covered), end
+        yield replace(found, covered=covered, encoding=source.encoding), end
         covered = 0
-
-
-def _covering(found: Found, covered: int) -> Found:
-    values = {name: getattr(found, name) for name in Found.__slots__}
-    return Found(**{**values, "covered": covered})
 
 
 def _keep(key: tuple[Any, ...], state: State, own: _Own) -> None:
@@ -152,12 +149,12 @@ def _state_at(
     key: tuple[Any, ...], content: Content, source: Source, shape: Shape, offset: int
 ) -> tuple[State, _Own]:
     """The state at an offset: kept from before, or found by reading up to there."""
-    if key in _states:
-        state, own = _states[key]
-        return state.copy(), own
     state, own = State(tables=shape.tables, keyed=shape.keyed), _Own()
     if not offset:
         return state, own
+    if key in _states:
+        state, own = _states[key]
+        return state.copy(), own
     widths, carry = char_widths(source.encoding), b""
     at = len(byte_order_mark(content, source.encoding))
     for text, final in with_last(utf8_blocks(content, source.encoding)):
@@ -195,7 +192,7 @@ def _records(step: Step, shape: Shape, part: str, own: _Own, row: int) -> tuple[
         "offsets": step.delivered(events.starts[mask]),
     }
     if shape.tables and not part:
-        values = _merged(values, own_rows)
+        values = _merged(values, own_rows, step)
     covered = _covered(step, nodes)
     return Found(**values, first_row=row, covered=covered, keyed=keyed), own
 
@@ -276,8 +273,8 @@ def _cut_document(own: _Own, state: State) -> tuple[dict[str, Any], _Own]:
     return rows, _Own()
 
 
-def _merged(strays: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Documents and what was wrong between them, in the order of the file."""
+def _merged(strays: dict[str, Any], own: dict[str, Any], step: Step) -> dict[str, Any]:
+    """Documents and what was wrong between them, in the order in which they end."""
     if not own:
         return strays
     empty = np.zeros(strays["starts"].size, np.int64)
@@ -287,5 +284,10 @@ def _merged(strays: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         "reasons": np.concatenate((own["reasons"], strays["reasons"])),
         "offsets": np.concatenate((own["offsets"], strays["offsets"])),
     }
-    order = np.argsort(both["offsets"], kind="stable")
-    return {"data": own["data"], **{name: values[order] for name, values in both.items()}}
+    ends = step.events.own_ends[step.events.own_last]
+    cut = np.full(own["starts"].size - ends.size, step.events.consumed)
+    order = np.argsort(np.concatenate((ends, cut, strays["starts"])), kind="stable")
+    merged = {name: values[order] for name, values in both.items()}
+    for name in ("starts", "ends"):  # what is wrong between two documents has no place of its own
+        merged[name] = np.maximum.accumulate(merged[name])
+    return {"data": own["data"], **merged}

@@ -7,7 +7,7 @@ fewer paths get a column where there are more rows.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,14 @@ from matching.intake.json_tokens import (
     Tokens,
     tokens_of,
 )
-from matching.intake.json_values import by_path, column
+from matching.intake.json_values import values
 from matching.intake.pieces import ROW_NO, Batch
-from matching.intake.undecodable import mark_undecodable
+from matching.intake.records import Records
+from matching.intake.undecodable import MIXED, recoded, with_undecodable
 
 __all__ = ["Found", "columns_found", "parsed"]
 
-CELLS_MAX = 128_000_000
+CELLS_MAX = 48_000_000
 PATHS_MIN, PATHS_MAX = 256, 4096
 """Columns of one block. The widest real exports, FHIR resources, have some 500."""
 _UNDECODABLE = JSON_REASONS.index("undecodable_bytes")
@@ -41,7 +42,8 @@ _Ints = np.ndarray[Any, np.dtype[np.int64]]
 class Found:
     """Records found in `data`, good ones and bad: `offsets` in the file, `first_row` the number of the first.
 
-    `keyed`: records stand under keys; `cut`: the file ends within the last one, if it does not close.
+    `keyed`: records stand under keys; `cut`: the file ends within the last one, if it does not close;
+    `guessed`: records of a file of mixed encodings that were not all UTF-8.
     """
 
     data: np.ndarray[Any, np.dtype[np.uint8]]
@@ -53,11 +55,13 @@ class Found:
     covered: int
     keyed: bool = False
     cut: bool = False
+    encoding: str = "utf-8"
+    guessed: int = 0
 
 
 def parsed(found: Found, wanted: Collection[str]) -> Batch:
     """Rows, rejects and covered bytes. `wanted`: names of mapped columns, which always have room."""
-    reasons = found.reasons.copy()  # a piece may be parsed twice
+    found, reasons = _decodable(found)
     tokens = _tokens(found, reasons, wanted)
     numbers = pl.Series(ROW_NO, found.first_row + np.flatnonzero(reasons == 0), pl.Int64)
     columns, guessed = _columns(found, tokens)
@@ -70,18 +74,18 @@ def parsed(found: Found, wanted: Collection[str]) -> Batch:
         },
         schema={"row_no": pl.Int64, "offset": pl.Int64, "reason": pl.String},
     )
-    return Batch(pl.DataFrame([*columns, numbers]), rejects, found.covered, guessed)
+    return Batch(pl.DataFrame([*columns, numbers]), rejects, found.covered, found.guessed + guessed)
 
 
 def columns_found(found: Found, wanted: Collection[str]) -> list[str]:
     """Names of the columns, without their values."""
-    tokens = _tokens(found, found.reasons.copy(), wanted)
+    found, reasons = _decodable(found)
+    tokens = _tokens(found, reasons, wanted)
     names = names_of(tokens)
     return [names[path] for path in _leaves(tokens)]
 
 
 def _tokens(found: Found, reasons: Any, wanted: Collection[str]) -> Tokens:
-    _mark_undecodable(found, reasons)
     rows = max(found.starts.size, 1)
     tokens = Tokens(int(found.data.size), min(max(CELLS_MAX // rows, PATHS_MIN), PATHS_MAX))
     tokens.kind[KEYED] = found.keyed
@@ -92,15 +96,21 @@ def _tokens(found: Found, reasons: Any, wanted: Collection[str]) -> Tokens:
     return tokens
 
 
-def _mark_undecodable(found: Found, reasons: Any) -> None:
-    try:
-        whole = found.data.tobytes()
-        if not whole.isascii():
-            whole.decode("utf-8")
-    except UnicodeDecodeError:
-        marked = np.zeros_like(reasons)
-        mark_undecodable(found.data, found.starts, found.ends, marked)
-        reasons[(marked != 0) & (reasons == 0)] = _UNDECODABLE
+def _decodable(found: Found) -> tuple[Found, Any]:
+    """The same with good records in UTF-8, and reasons of its own: a piece may be parsed twice."""
+    reasons, data = found.reasons.copy(), found.data
+    if data.tobytes().isascii():
+        return found, reasons
+    no_fields = np.zeros(reasons.size, np.int32)
+    records = Records(found.starts, found.ends, no_fields, np.zeros_like(reasons), data.size, 0)
+    if found.encoding == MIXED:
+        data, records, guessed = recoded(data, records)
+        return replace(
+            found, data=data, starts=records.starts, ends=records.ends, guessed=guessed
+        ), reasons
+    marked = with_undecodable(data, records).reasons != 0
+    reasons[marked & (reasons == 0)] = _UNDECODABLE
+    return found, reasons
 
 
 def _leaves(tokens: Tokens) -> list[int]:
@@ -117,23 +127,17 @@ def _leaves(tokens: Tokens) -> list[int]:
 
 def _columns(found: Found, tokens: Tokens) -> tuple[list[pl.Series], int]:
     """The columns, and how many rows have a character that is none."""
-    height, names, count = tokens.records, names_of(tokens), tokens.count
-    order, first = by_path(tokens.path[:count], len(names))
+    names, leaves = names_of(tokens), _leaves(tokens)
     columns: dict[str, pl.Series] = {}
-    halves = np.zeros(height, np.uint8)
-    for path in _leaves(tokens):
-        chosen, name, number = order[first[path] : first[path + 1]], names[path], 1
-        while True:
-            text, chosen, half = column(
-                found.data, chosen, tokens.row, tokens.start, tokens.end, tokens.value, height
-            )
-            halves |= half
-            text = _wrapped(text, path, tokens)
-            own = name if number == 1 else f"{name}#{number}"
-            columns[own] = text if own not in columns else _either(columns, own, text)
-            if not chosen.size:
-                break
-            number += 1
+    halves = np.zeros(tokens.records, np.uint8)
+    chosen, number = np.arange(tokens.count, dtype=np.int32), 1
+    while chosen.size or number == 1:
+        paths = leaves if number == 1 else np.unique(tokens.path[chosen]).tolist()
+        texts, chosen, half = values(found.data, tokens, chosen, paths)
+        halves |= half
+        for path, text in zip(paths, texts, strict=True):
+            _put(columns, names[path], number, _wrapped(text, path, tokens))
+        number += 1
     return [text.alias(name) for name, text in columns.items()], int(halves.sum())
 
 
@@ -144,11 +148,17 @@ def _wrapped(text: pl.Series, path: int, tokens: Tokens) -> pl.Series:
     return "[" + text + "]" if path > KEYED and tokens.kind[path] == OF_REST else text
 
 
-def _either(columns: dict[str, pl.Series], name: str, other: pl.Series) -> pl.Series:
-    """Two spellings of one key, with escapes and without: where a row has both, the second is `name#2`."""
-    own = columns[name]
-    both = own.is_not_null() & other.is_not_null()
-    if both.any():
-        second = other.set(~both, None)
-        columns[f"{name}#2"] = columns.get(f"{name}#2", second).fill_null(second)
-    return own.zip_with(own.is_not_null(), other)
+def _put(columns: dict[str, pl.Series], name: str, number: int, text: pl.Series) -> None:
+    """The value of a key that a row has for the `number`th time; where it has one there already, for the next."""
+    while True:
+        own = name if number == 1 else f"{name}#{number}"
+        before = columns.get(own)
+        if before is None:
+            columns[own] = text
+            return
+        taken = before.is_not_null()
+        columns[own] = before.zip_with(taken, text)
+        text = text.set(~taken, None)
+        if text.null_count() == text.len():
+            return
+        number += 1

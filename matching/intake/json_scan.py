@@ -29,11 +29,15 @@ assert JSON_REASONS[UNCLOSED] == "unclosed_array"
 SEQUENCE, DOCUMENTS, OBJECT, TABLE, KEYED, OWN = range(6)
 """What is entered: the file, an array of documents, a document or an object in it, an array of records, an
 object whose members are records, an array that holds none."""
-LEVEL, MODE, SKIP_DEPTH, SKIP_STRING, RUN, KEY, OPENER, KNOWN, CUT_OFF, TOO_DEEP, IN_DOCUMENT, NODES, KEY_BYTES = range(13)  # fmt: skip
+LEVEL, MODE, SKIP_DEPTH, SKIP_STRING, RUN, KEY, OPENER, KNOWN, CUT_OFF, TOO_DEEP, IN_DOCUMENT, NODES, KEY_BYTES, IN_VAIN = range(14)  # fmt: skip
 """Numbers of the state. RUN, KEY, OPENER, KNOWN: how the records of this table begin."""
 NORMAL, SKIPPING, SEEKING = range(3)
 FRESH, AFTER_VALUE, AFTER_COMMA = range(3)
 _SIGN_BYTES = 64
+_IN_VAIN_BYTES = 64 << 20
+"""Looked at in records that turned out broken; past that, none begins where another was seen to break."""
+_STRAY_BYTES = 4096
+"""Bytes of one reject, of what is nothing at all."""
 _LIST, _OBJECT = 91, 123
 
 
@@ -138,13 +142,15 @@ def scan(data: Any, state: State, *, final: bool, limit: int | None = None) -> E
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
 def lines(data: Any, final: bool, starts: Any, ends: Any) -> tuple[int, int]:
     """Lines that are not blank: how many, and bytes done with. Several objects on one are one each."""
-    count, at, size = 0, 0, data.size
+    count, at, size, known = 0, 0, data.size, 0
     is_list = np.zeros(DEPTH_MAX + 1, np.uint8)
     while at < size and count < starts.size:
         first = at
         while first < size and data[first] <= 32 and data[first] not in (0, 10, 13):
             first += 1
         end, several = first, False
+        if first < known:  # the rest of a line of several objects
+            end, several = known, True
         while end < size and data[end] != 10 and data[end] != 13:
             if data[end] == _OBJECT and end > first:
                 last = end - 1
@@ -155,11 +161,11 @@ def lines(data: Any, final: bool, starts: Any, ends: Any) -> tuple[int, int]:
         if end == size and not final:
             break
         if several:
-            close = _extent(data[:end], first, is_list) if data[first] == _OBJECT else -1
+            close = _extent(data[:end], first, is_list)[0] if data[first] == _OBJECT else -1
             if close > 0:
                 starts[count], ends[count] = first, close
                 count += 1
-                at = close
+                at, known = close, end
                 continue
         if end > first:
             starts[count], ends[count] = at, end
@@ -190,8 +196,8 @@ def _after_blanks(data: Any, at: int) -> int:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _extent(data: Any, at: int, is_list: Any) -> int:
-    """The byte after the container at `at`; -1 where bytes end before, -2 where it is no JSON."""
+def _extent(data: Any, at: int, is_list: Any) -> tuple[int, int]:
+    """The byte after the container at `at`, -1 where bytes end before, -2 where it is no JSON; where that was seen."""
     depth, value, colon, size = 0, True, False, data.size
     # value: one may come here; colon: only that may. A key counts as a value until its colon.
     in_key = False
@@ -201,17 +207,17 @@ def _extent(data: Any, at: int, is_list: Any) -> int:
             at += 1
         elif byte == 34:
             if not value:
-                return -2
+                return -2, at
             at += 1
             while at < size and data[at] != 34:
                 at += 2 if data[at] == 92 else 1
             if at >= size:
-                return -1
+                return -1, size
             at += 1
             colon, value, in_key = in_key, False, False
         elif byte in (_LIST, _OBJECT):
             if not value or in_key:
-                return -2
+                return -2, at
             depth += 1
             if depth <= DEPTH_MAX:
                 is_list[depth] = 1 if byte == _LIST else 0
@@ -219,11 +225,11 @@ def _extent(data: Any, at: int, is_list: Any) -> int:
             at += 1
         elif byte in (93, 125):
             if depth <= DEPTH_MAX and is_list[depth] != (byte == 93):
-                return -2
+                return -2, at
             at += 1
             depth -= 1
             if depth == 0:
-                return at
+                return at, at
             value, colon, in_key = False, False, False
         elif byte == 44:
             value, colon = True, False
@@ -232,27 +238,28 @@ def _extent(data: Any, at: int, is_list: Any) -> int:
             at += 1
         elif byte == 58:
             if not colon and depth <= DEPTH_MAX:
-                return -2
+                return -2, at
             value, colon, in_key = True, False, False
             at += 1
         else:
             if not value or in_key:
-                return -2
+                return -2, at
             while at < size and data[at] > 32 and data[at] not in (34, 44, 58, 91, 93, 123, 125):
                 at += 1
             value = False
-    return -1
+    return -1, size
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _first_key(data: Any, at: int) -> tuple[int, int]:
-    """Where the first key of the object at `at` stands; empty where it has none."""
+def _first_key(data: Any, at: int) -> tuple[int, int, bool]:
+    """Where the first key of the object at `at` stands, empty where it has none; whether bytes end before."""
     first = _after_blanks(data, at + 1)
-    if data[at] == _OBJECT and first < data.size and data[first] == 34:
+    if data[at] != _OBJECT:
+        return at, at, False
+    if first < data.size and data[first] == 34:
         end = _after_string(data, first)
-        if end > 0:
-            return first, end
-    return at, at
+        return (first, end, False) if end > 0 else (at, at, True)
+    return at, at, first >= data.size
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -261,7 +268,7 @@ def _note_sign(data: Any, at: int, numbers: Any, sign: Any) -> None:
     run = 0
     while run < at and data[at - run - 1] <= 32:
         run += 1
-    first, end = _first_key(data, at)
+    first, end, _ = _first_key(data, at)
     run, key = min(run, _SIGN_BYTES), min(end - first, _SIGN_BYTES)
     for place in range(run):
         sign[place] = data[at - run + place]
@@ -271,7 +278,7 @@ def _note_sign(data: Any, at: int, numbers: Any, sign: Any) -> None:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _begins(data: Any, at: int, numbers: Any, sign: Any) -> bool:
+def _begins(data: Any, at: int, final: bool, numbers: Any, sign: Any) -> bool:
     """Something begins here as the records before did."""
     if data[at] != numbers[OPENER]:
         return False
@@ -291,7 +298,9 @@ def _begins(data: Any, at: int, numbers: Any, sign: Any) -> bool:
         return False
     if numbers[OPENER] == _LIST and not wraps and (before < 1 or data[before - 1] != 93):
         return False
-    first, end = _first_key(data, at)
+    first, end, cut = _first_key(data, at)
+    if cut and not final:
+        return False
     if numbers[KEY] < _SIGN_BYTES and end - first != numbers[KEY]:
         return False
     if end - first < numbers[KEY]:
@@ -303,10 +312,10 @@ def _begins(data: Any, at: int, numbers: Any, sign: Any) -> bool:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _next_start(data: Any, at: int, keyed: bool, numbers: Any, sign: Any) -> int:
+def _next_start(data: Any, at: int, keyed: bool, final: bool, numbers: Any, sign: Any) -> int:
     """Where the next record begins, from `at` on; -1 where none does."""
     while at < data.size:
-        if data[at] == numbers[OPENER] and _begins(data, at, numbers, sign):
+        if data[at] == numbers[OPENER] and _begins(data, at, final, numbers, sign):
             if not keyed:
                 return at
             back = at - 1
@@ -396,7 +405,7 @@ def _scan(
             at = _skip(data, at, limit, numbers)
             continue
         if numbers[MODE] == SEEKING:
-            found = _next_start(data, at, kind == KEYED, numbers, sign)
+            found = _next_start(data, at + 1, kind == KEYED, final, numbers, sign)
             if 0 <= found < limit:
                 numbers[MODE], at = NORMAL, found
                 after[level] = AFTER_COMMA
@@ -459,9 +468,11 @@ def _scan(
                     break
                 key_end = -2
             if key_end < 0 or not has_colon or value >= size:
-                until = at + 1
-                while until < size and data[until] not in (10, 13, 34, 44, 91, 93, 123, 125):
+                until, most = at + 1, min(size, at + _STRAY_BYTES)
+                while until < most and data[until] not in (10, 13, 34, 44, 91, 93, 123, 125):
                     until += 1
+                if until == size and most < at + _STRAY_BYTES and not final:
+                    break
                 starts[count], ends[count], reasons[count] = at, until, STRAY
                 owners[count] = nodes[level] if kind == KEYED else 0
                 count += 1
@@ -524,14 +535,16 @@ def _scan(
             if byte == 34:
                 end = _after_string(data, value)
             elif byte == 0:
-                end = value
-                while end < size and data[end] == 0:
+                end, most = value, min(size, value + _STRAY_BYTES)
+                while end < most and data[end] == 0:
                     end += 1
+                end = -1 if end == size and most < value + _STRAY_BYTES and not final else end
             elif kind in (SEQUENCE, DOCUMENTS) and not 45 <= byte <= 57:
-                end = value
-                while end < size and data[end] not in (10, 13, 44, 91, 93, 123, 125):
+                end, most = value, min(size, value + _STRAY_BYTES)
+                while end < most and data[end] not in (10, 13, 44, 91, 93, 123, 125):
                     end += 1
-                end = -1 if end == size and not final and end - value < 4096 else end
+                end = -1 if end == size and most < value + _STRAY_BYTES and not final else end
+                end = value + 1 if end == value else end
             else:
                 end = value
                 while end < size and data[end] > 32 and data[end] not in (34, 44, 91, 93, 123, 125):
@@ -549,7 +562,7 @@ def _scan(
             at = end
             continue
         # a record
-        end = _extent(data, value, is_list)
+        end, seen = _extent(data, value, is_list)
         if end == -1 and not final:
             if size - first <= RECORD_BYTES_MAX:
                 after[level], count = was, mark
@@ -569,7 +582,9 @@ def _scan(
             continue
         if not numbers[KNOWN]:
             _note_sign(data, value, numbers, sign)
-        found = _next_start(data, value + 1, kind == KEYED, numbers, sign)
+        numbers[IN_VAIN] += seen - value
+        behind = max(seen, value + 1) if numbers[IN_VAIN] > _IN_VAIN_BYTES else value + 1
+        found = _next_start(data, behind, kind == KEYED, final, numbers, sign)
         starts[count], ends[count], owners[count] = first, first, nodes[level]
         reasons[count] = LAST if end == -1 and found < 0 else CUT if end == -1 else BAD
         count += 1
@@ -578,7 +593,7 @@ def _scan(
         elif end == -1:
             at, numbers[CUT_OFF] = size, 1
         else:
-            numbers[MODE], at = SEEKING, value + 1
+            numbers[MODE], at = SEEKING, behind - 1
     if final and at >= size and level > 0 and not numbers[CUT_OFF]:
         starts[count], ends[count], reasons[count] = size, size, UNCLOSED
         owners[count] = nodes[level] if kinds[level] in (TABLE, KEYED) else 0
@@ -586,9 +601,9 @@ def _scan(
         numbers[CUT_OFF] = 1
     numbers[LEVEL] = level
     at = min(at, limit)
-    if (
-        not (final and at >= size) and limit == size
-    ):  # blanks tell how a record begins: they stay with it
+    at_end = final and at >= size
+    if not at_end and limit == size and numbers[MODE] == NORMAL:
+        # blanks tell how a record begins: they stay with it
         blanks = at
         while at > 0 and 0 < data[at - 1] <= 32 and blanks - at < _SIGN_BYTES:
             at -= 1

@@ -160,7 +160,15 @@ def _lines(
                 cut = final and done == data.size and data[-1] not in {10, 13}
                 yield (
                     Found(
-                        data, starts, ends, offsets, reasons, row - starts.size, covered, cut=cut
+                        data,
+                        starts,
+                        ends,
+                        offsets,
+                        reasons,
+                        row - starts.size,
+                        covered,
+                        cut=cut,
+                        encoding=source.encoding,
                     ),
                     Position(offset, row),
                 )

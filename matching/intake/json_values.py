@@ -1,4 +1,4 @@
-"""From tokens to a column: the bytes of its values, escapes undone, in Arrow's layout."""
+"""From tokens to columns: the bytes of their values, escapes undone, in Arrow's layout."""
 
 from __future__ import annotations
 
@@ -9,89 +9,99 @@ import polars as pl
 import pyarrow as pa
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-from matching.intake.json_tokens import ESCAPED, ITEM, NUMBER, RAW
+from matching.intake.json_tokens import ESCAPED, ITEM, NUMBER, RAW, Tokens
 
-__all__ = ["by_path", "column"]
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def by_path(path: Any, paths: int) -> tuple[Any, Any]:
-    """Token numbers sorted by path, in order within each, and where each path begins."""
-    first = np.zeros(paths + 1, np.int64)
-    for token in range(path.size):
-        first[path[token] + 1] += 1
-    for number in range(paths):
-        first[number + 1] += first[number]
-    free = first[:-1].copy()
-    order = np.empty(path.size, np.int32)
-    for token in range(path.size):
-        order[free[path[token]]] = token
-        free[path[token]] += 1
-    return order, first
+__all__ = ["values"]
 
 
-def column(
-    data: Any, chosen: Any, rows: Any, starts: Any, ends: Any, kinds: Any, height: int
-) -> tuple[pl.Series, Any, Any]:
-    """Text of the chosen tokens, a row each; tokens of a row that had one already; rows with half a character.
+def values(data: Any, tokens: Tokens, chosen: Any, paths: Any) -> tuple[list[pl.Series], Any, Any]:
+    """A column of text for each of `paths`; tokens of rows that had one already; rows with half a character.
 
     Items of one array are joined by `|`, JSON texts by a comma. Null where nothing but white space stands.
     """
-    size = int((ends[chosen] - starts[chosen]).sum()) + chosen.size
-    out = np.empty(size, np.uint8)
-    offsets, valid = np.zeros(height + 1, np.int64), np.zeros(height, np.uint8)
+    height, width = tokens.records, len(paths)
+    numbers = np.full(int(tokens.used[0]), -1, np.int32)
+    numbers[paths] = np.arange(width)
+    base = _sizes(chosen, tokens.path, tokens.start, tokens.end, numbers, width)
+    out = np.empty(int(base[-1]), np.uint8)
+    offsets, valid = np.zeros((width, height + 1), np.int32), np.zeros((width, height), np.uint8)
     again, halves = np.empty(chosen.size, np.int32), np.zeros(height, np.uint8)
-    more, blank = _fill(data, chosen, rows, starts, ends, kinds, out, offsets, valid, again, halves)
-    bits = np.packbits(valid, bitorder="little")
-    buffers = [pa.py_buffer(bits), pa.py_buffer(offsets), pa.py_buffer(out)]
-    text = pl.Series(
-        pl.from_arrow(pa.LargeStringArray.from_buffers(height, buffers[1], buffers[2], buffers[0]))
-    )
-    if blank:
-        text = text.set(text.str.strip_chars() == "", None)
-    return text, again[:more], halves
+    more, blank = _fill(
+        data, chosen, tokens.row, tokens.path, tokens.start, tokens.end, tokens.value, numbers,
+        base, out, offsets, valid, again, halves,
+    )  # fmt: skip
+    bits = np.packbits(valid, axis=1, bitorder="little")
+    columns = [
+        _column(out[base[n] : base[n + 1]], offsets[n], bits[n], blank=bool(blank[n]))
+        for n in range(width)
+    ]
+    return columns, again[:more], halves
+
+
+def _column(out: Any, offsets: Any, bits: Any, *, blank: bool) -> pl.Series:
+    buffers = [pa.py_buffer(array) for array in (offsets, out, bits)]
+    text = pl.Series(pl.from_arrow(pa.StringArray.from_buffers(len(offsets) - 1, *buffers)))
+    return text.set(text.str.strip_chars() == "", None) if blank else text
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _sizes(chosen: Any, path: Any, starts: Any, ends: Any, numbers: Any, width: int) -> Any:
+    """Where the bytes of each column begin, with room for what joins items."""
+    base = np.zeros(width + 1, np.int64)
+    for token in chosen:
+        base[numbers[path[token]] + 1] += ends[token] - starts[token] + 1
+    for number in range(width):
+        base[number + 1] += base[number]
+    return base
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
 def _fill(
-    data: Any, chosen: Any, rows: Any, starts: Any, ends: Any, kinds: Any,
-    out: Any, offsets: Any, valid: Any, again: Any, halves: Any,
-) -> tuple[int, bool]:  # fmt: skip
-    """Tokens left for another column, and whether some value may be white space only."""
-    used, done, more, blank = 0, 0, 0, False
-    for number in range(chosen.size):
-        token = chosen[number]
-        row, at, end = rows[token], starts[token], ends[token]
+    data: Any, chosen: Any, rows: Any, path: Any, starts: Any, ends: Any, kinds: Any, numbers: Any,
+    base: Any, out: Any, offsets: Any, valid: Any, again: Any, halves: Any,
+) -> tuple[int, Any]:  # fmt: skip
+    """Tokens left for other columns, and columns some value of which may be white space only.
+
+    Values are taken in the order in which they stand in the file: every column grows at its own end.
+    """
+    width, height = valid.shape
+    used = base[:-1].copy()
+    done, blank = np.zeros(width, np.int64), np.zeros(width, np.bool_)
+    more = 0
+    for token in chosen:
+        number, row, at, end = numbers[path[token]], rows[token], starts[token], ends[token]
         is_item, kind = kinds[token] >= ITEM, kinds[token] & 7
-        while done <= row:
-            offsets[done] = used
-            done += 1
-        if valid[row]:
-            if not is_item:
-                again[more] = token
-                more += 1
-                continue
-            out[used] = 44 if kind == RAW else 124
-            used += 1
         if kind == NUMBER and end - at > 2 and data[end - 1] == 48 and data[end - 2] == 46:
             end -= 2  # 20701.0 is 20701, as a person would have written it
         if end == at:
             continue
+        if valid[number, row] and not is_item:
+            again[more] = token
+            more += 1
+            continue
+        place = used[number]
+        while done[number] <= row:
+            offsets[number, done[number]] = place - base[number]
+            done[number] += 1
+        if valid[number, row]:
+            out[place] = 44 if kind == RAW else 124
+            place += 1
         first = data[at]
         if first <= 32 or first >= 0xC2 or (kind == ESCAPED and first == 92):
-            blank = True
-        valid[row] = 1
+            blank[number] = True
+        valid[number, row] = 1
         if kind == ESCAPED:
-            used, half = _unescape(data, at, end, out, used)
+            place, half = _unescape(data, at, end, out, place)
             if half:
                 halves[row] = 1
         else:
-            for place in range(at, end):
-                out[used] = data[place]
-                used += 1
-    while done < offsets.size:
-        offsets[done] = used
-        done += 1
+            for source in range(at, end):
+                out[place] = data[source]
+                place += 1
+        used[number] = place
+    for number in range(width):
+        for row in range(done[number], height + 1):
+            offsets[number, row] = used[number] - base[number]
     return more, blank
 
 
