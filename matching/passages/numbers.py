@@ -136,24 +136,23 @@ def _kinds() -> list[pl.Expr]:
     """Kind of each number, by shape and word; null where it is none of a person."""
     shape, word, digits = pl.col("shape"), pl.col("word"), pl.col("digits")
     ssn_like = ~digits.str.contains(SSN_NEVER_ISSUED) & (digits.str.len_bytes() == 9)
-    not_ssn = word.is_in(
-        ["other", "member_id", "mrn", "npi", "card", "phone", "fax", "date_of_birth"]
-    )
     ten = _ten()
     nanp = ten.str.contains(NANP) & ~ten.str.contains(_N11)
     bare = pl.col("found").str.contains(r"^\d+$")
     asked = _asked_for("ssn")
-    not_ssn = not_ssn & ~asked
+    not_ssn = (
+        (word == "other").fill_null(value=False) | _right_before("member_id", "mrn", "npi", "card")
+    ) & ~asked
     bare_ssn = (word == "ssn") | (
         asked & (word.is_null() | word.is_in(["member_id", "card", "date_of_birth"]))
     )
-    elsewhere = word.is_in(["other", "npi", "mrn", "member_id", "card", "ssn"])
+    elsewhere = _right_before("other", "npi", "mrn", "member_id", "card")
     return [
         pl.when(shape == "masked").then(pl.lit("ssn4")),
-        pl.when((shape == "ssn") & ssn_like & ~not_ssn.fill_null(value=False)).then(pl.lit("ssn")),
+        pl.when((shape == "ssn") & ssn_like & ~not_ssn).then(pl.lit("ssn")),
         pl.when((shape == "bare") & ssn_like & bare_ssn).then(pl.lit("ssn")),
         pl.when(shape.is_in(["phone"]) & nanp & (word == "fax")).then(pl.lit("fax")),
-        pl.when((shape == "phone") & nanp & ~bare & ~elsewhere.fill_null(value=False)).then(pl.lit("phone")),
+        pl.when((shape == "phone") & nanp & ~bare & ~elsewhere).then(pl.lit("phone")),
         pl.when((shape == "phone") & nanp & bare & (word == "phone")).then(pl.lit("phone")),
         pl.when((shape == "phone") & nanp & bare & word.is_null() & _stands_alone()).then(pl.lit("phone")),
         pl.when((shape == "abroad") & digits.str.len_bytes().is_between(8, 15)).then(pl.lit("phone")),
@@ -183,11 +182,21 @@ def _ten() -> pl.Expr:
     return bare.str.replace_all(r"\D", "").str.replace(r"^(?:00)?1(\d{10})$", "$1")
 
 
+def _right_before(*kinds: str) -> pl.Expr:
+    """A keyword of these kinds with nothing but "no. is" between it and the number."""
+    words = "|".join(KEYWORDS[kind] for kind in kinds)
+    return _spaced(pl.col("since")).str.contains(
+        rf"(?:^|[^a-z])(?:{words})[^a-z0-9]*(?:(?:is|was|no|number|num|id|of|the)[^a-z0-9]+){{0,3}}$"
+    )
+
+
 def _stands_alone() -> pl.Expr:
     """Ten digits in running text, not in a key's value, a link or a list of codes."""
     return ~pl.col("before").str.contains(r"""[=#/_:"'\w]\s?$""") & ~pl.col("after").str.contains(
         r"""^\s?["'/_=]"""
-    ) | pl.col("before").str.contains(r"(?i)[a-z]{2}\s$") & ~pl.col("before").str.contains(r"#\s?$")
+    ) | pl.col("before").str.contains(r"(?i)[a-z]{2}\s$") & ~pl.col("before").str.contains(
+        r"#\s?$|(?:^|[^A-Za-z])[A-Z]\w*[.:]?\s$"
+    )
 
 
 def _card_length() -> pl.Expr:
