@@ -21,8 +21,10 @@ _FILL: Final = (
 )
 _ASKED: Final = rf"[^\n\d]{{0,40}}\?[^\n\d]{{0,20}}\n+\W*(?:\d{{1,2}}:\d\d\W{{0,4}}(?:[ap]m)?\W{{0,4}})?(?:[^\n:\d]{{1,30}}:)?\s*{_FILL}{{0,4}}"
 """A question and the answer on the next line, with or without who speaks."""
-_JOIN: Final = rf"""(?:['"*)\]]*\s*(?:{_ASKED}|{_FILL}{{0,5}})['"(\[]*#?\s*)"""
-_CODE: Final = r"(?:[A-Za-z]{1,5}[-.]?)?\d[A-Za-z0-9]*(?:-[A-Za-z0-9]+){0,3}"
+_PROMPTED: Final = rf"[^\n\d]{{0,40}}\n+\W*[^\n:\d]{{1,30}}:\s*{_FILL}{{0,4}}"
+"""The same without a question mark; then somebody must speak."""
+_JOIN: Final = rf"""(?:['"*)\]]*\s*(?:{_ASKED}|{_PROMPTED}|{_FILL}{{0,5}})['"(\[]*#?\s*)"""
+_CODE: Final = r"(?:[A-Za-z]{1,5}[-.]?\n?)?\d[A-Za-z0-9]*(?:-[A-Za-z0-9]+){0,3}"
 
 
 def coded(texts: pl.DataFrame) -> pl.DataFrame:
@@ -50,7 +52,7 @@ def coded(texts: pl.DataFrame) -> pl.DataFrame:
             start=pl.col("end") - pl.col("code").str.len_chars().cast(pl.Int64),
             end="end",
             kind="kind",
-            value="code",
+            value=pl.col("code").str.replace_all("\n", ""),
             grade=pl.when(lower.str.contains(r"acct|account|a/c|last")).then(pl.lit("likely")).otherwise(pl.lit("validated")),
         )
     )  # fmt: skip

@@ -59,7 +59,7 @@ FIRMS: Final = (
 )  # fmt: skip
 _SURE: Final = (
     rf"(?i)(?:^|[^a-z])(?:{_TITLE}|pt|patient(?:'s)?(?: name)?|client|subscriber|guarantor|responsible party|caller|my name is|name(?: is|'s)?|dear|hi|hello|hey"
-    r"|spoke (?:with|to)|spoken (?:with|to)|talked (?:with|to)|(?:mom|mother|father|dad|wife|husband|son|daughter|sister|brother|spouse|guardian),?|behalf of|named|attn"
+    r"|spoke (?:with|to)|spoken (?:with|to)|talked (?:with|to)|(?:mom|mother|father|dad|wife|husband|son|daughter|sister|brother|spouse|guardian),?|behalf of|named|attn|thanks,|thank you,|regards,|sincerely,|cheers,"
     r")(?: is)?[\s:,.*\"'(]{1,3}$"
 )
 """Those after which also a word that no list knows is a name."""
@@ -230,6 +230,13 @@ def _whole_names() -> list[pl.Expr]:
         & (
             (at("unknown", 0) & strong("given", 1))
             | (strong("family", 0) & at("unknown", 1) & at("sure", 0))
+            | (
+                at("announced", 0)
+                & at("unknown", 0)
+                & at("unknown", 1)
+                & at("titlecase", 0)
+                & at("titlecase", 1)
+            )
         )
     )
     any2 = (

@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from matching.passages.lists import never, words
 from matching.passages.marks import matches
 from matching.passages.patterns import (
     CARD,
@@ -36,6 +37,25 @@ NANP: Final = r"^[2-9]\d{2}[2-9]\d{6}$"
 _N11: Final = r"^(?:[2-9]11|\d{3}[2-9]11(?:[02-9]|1[02-9]))"
 """Service codes are no area; as an exchange they are so rare that only 555 follows them in fiction."""
 _LETTERS_BEFORE: Final = 48
+_SMALL_WORDS: Final = frozenset(
+    [
+        "at",
+        "is",
+        "on",
+        "or",
+        "and",
+        "to",
+        "me",
+        "him",
+        "her",
+        "them",
+        "us",
+        "it",
+        "was",
+        "via",
+        "now",
+    ]
+)
 _SHAPES: Final = {
     "skip": SKIPPED, "masked": MASKED_SSN, "day": DAY, "ssn": SSN, "card": CARD, "phone": PHONE,
     "abroad": INTERNATIONAL, "local": LOCAL_PHONE,
@@ -191,12 +211,13 @@ def _right_before(*kinds: str) -> pl.Expr:
 
 
 def _stands_alone() -> pl.Expr:
-    """Ten digits in running text, not in a key's value, a link or a list of codes."""
-    return ~pl.col("before").str.contains(r"""[=#/_:"'\w]\s?$""") & ~pl.col("after").str.contains(
+    """Ten digits in running text: after a name, a small word or nothing, not after what they count."""
+    word = pl.col("before").str.extract(r"([A-Za-z]+)[.:]?\s$").str.to_lowercase()
+    counted = word.is_in(list((words() | never()) - _SMALL_WORDS)).fill_null(value=False)
+    part = pl.col("before").str.contains(r"""[=#/_:"'\d]\s?$|\w$""") | pl.col("after").str.contains(
         r"""^\s?["'/_=]"""
-    ) | pl.col("before").str.contains(r"(?i)[a-z]{2}\s$") & ~pl.col("before").str.contains(
-        r"#\s?$|(?:^|[^A-Za-z])[A-Z]\w*[.:]?\s$"
     )
+    return ~counted & ~part
 
 
 def _card_length() -> pl.Expr:

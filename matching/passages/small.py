@@ -82,10 +82,13 @@ def _announced_small(texts: pl.DataFrame) -> pl.DataFrame:
 
     given = strange("one") & ((pl.col("first_one") > 0) | pl.col("told"))
     family = strange("three") & ((pl.col("last_three") > 0) | pl.col("told"))
+    patient = (
+        pl.col("found").str.contains(r"(?i)^(?:pts?|patient) ") & strange("one") & strange("three")
+    )
     alone = strange("one") & (
         (pl.col("first_one") == 2) | pl.col("told") | ((pl.col("last_one") == 2) & pl.col("told"))
     )
-    whole = given & family
+    whole = (given & family) | patient
     title = pl.col("found").str.contains(r"(?i)^(?:mr|mrs|ms|miss|dr)\b")
     start = pl.col("end") - pl.col("size")
     return met.filter(whole | alone).select(
