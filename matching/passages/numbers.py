@@ -113,16 +113,25 @@ def _one_of_several() -> pl.Expr:
     return pl.col("since").str.contains(r"^[\s,;/&|]*(?:(?:or|and|then|cell|home|work)[\s,:]*)?$")
 
 
+_ANY_KEYWORD: Final = rf"\b{{start-half}}(?:{'|'.join(KEYWORDS.values())})\b{{end-half}}"
+
+
 def _last_keyword(text: pl.Expr) -> pl.Expr:
-    near = text.str.tail(_LETTERS_BEFORE)
-    ends = {
-        kind: near.str.extract(rf"^(.*(?:^|[^a-z])(?:{words}))(?:$|[^a-z])").str.len_chars()
-        for kind, words in KEYWORDS.items()
-    }
-    furthest = pl.max_horizontal(ends.values())
-    return pl.coalesce(
-        [pl.when(place == furthest).then(pl.lit(kind)) for kind, place in ends.items()]
+    """Kind of the last keyword: found in one pass; then only the keyword itself is asked what it is."""
+    last = text.str.tail(_LETTERS_BEFORE).str.extract_all(_ANY_KEYWORD).list.last()
+    return last.map_batches(_kind_of_keyword, return_dtype=pl.String())
+
+
+def _kind_of_keyword(found: pl.Series) -> pl.Series:
+    distinct = found.unique().sort().drop_nulls()
+    kinds = pl.coalesce(
+        [
+            pl.when(pl.col("word").str.contains(rf"^(?:{words})$")).then(pl.lit(kind))
+            for kind, words in KEYWORDS.items()
+        ]
     )
+    table = distinct.alias("word").to_frame().with_columns(kind=kinds)
+    return found.replace_strict(table["word"], table["kind"], default=None, return_dtype=pl.String)
 
 
 def _keyword_after(text: pl.Expr) -> pl.Expr:
