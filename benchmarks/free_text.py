@@ -36,7 +36,7 @@ from benchmarks.results import record
 from matching.passages import Names, places
 
 TEXTS = Path(__file__).with_name("texts")
-SETS = ("written_on", "held_out", "fresh")
+SETS = ("written_on", "held_out", "fresh", "last", "unseen")
 KINDS = ("ssn", "phone", "email", "mrn", "name", "date_of_birth")
 MUST = {"ssn": 0.98, "phone": 0.98, "email": 0.98, "mrn": 0.98, "name": 0.90}
 _SLOT = re.compile(r"\{([pq]\d\.\w+|\w+)\}")

@@ -13,7 +13,7 @@ from matching.passages.marks import matches
 from matching.passages.numbers import FINDING, luhn
 from matching.passages.patterns import CODED
 
-__all__ = ["coded"]
+__all__ = ["coded", "in_brackets", "named_after"]
 
 _FILL: Final = (
     r"(?:(?:is|was|are|as|of|for|on file|on the card|ends?|ending|in|with|here|below|listed|please|now|still|would be|it'?s|it is|that'?s|the|my|her|his|their|patient|pt|this"
@@ -21,13 +21,16 @@ _FILL: Final = (
 )
 _ASKED: Final = rf"[^\n\d]{{0,40}}\?[^\n\d]{{0,20}}\n+\W*(?:\d{{1,2}}:\d\d\W{{0,4}}(?:[ap]m)?\W{{0,4}})?(?:[^\n:\d]{{1,30}}:)?\s*{_FILL}{{0,4}}"
 """A question and the answer on the next line, with or without who speaks."""
-_JOIN: Final = rf"""(?:['"*)\]]*\s*(?:{_ASKED}|{_FILL}{{0,5}})['"(\[]*#?\s*)"""
-_CODE: Final = r"(?:[A-Za-z]{1,5}[-.]?)?\d[A-Za-z0-9]*(?:-[A-Za-z0-9]+){0,3}"
+_PROMPTED: Final = rf"[^\n\d]{{0,40}}\n+\W*[^\n:\d]{{1,30}}:\s*{_FILL}{{0,4}}"
+"""The same without a question mark; then somebody must speak."""
+_JOIN: Final = rf"""(?:['"*)\]]*\s*(?:{_ASKED}|{_PROMPTED}|{_FILL}{{0,5}})['"(\[]*#?\s*)"""
+_CODE: Final = r"(?:[A-Za-z]{1,5}[-.]?\n?)?\d[A-Za-z0-9]*(?:-[A-Za-z0-9]+){0,3}"
 
 
 def coded(texts: pl.DataFrame) -> pl.DataFrame:
     """Findings that only the words before them announce: chart and member numbers, last four of an SSN."""
-    any_code = "|".join(CODED.values())
+    announced = {kind: words.replace(" ", r"\s") for kind, words in CODED.items()}
+    any_code = "|".join(announced.values())
     pattern = rf"(?i)(?:^|[^A-Za-z])(?:{any_code}){_JOIN}{_CODE}\b"
     spread = texts.with_columns(text=_keys_apart(pl.col("text")))
     found = matches(spread, pattern)
@@ -37,7 +40,7 @@ def coded(texts: pl.DataFrame) -> pl.DataFrame:
     parts = pl.coalesce(
         [
             pl.when(lower.str.contains(rf"^[^a-z]?(?:{words}){_JOIN}{_CODE}$")).then(pl.lit(kind))
-            for kind, words in CODED.items()
+            for kind, words in announced.items()
         ]
     )
     return (
@@ -49,7 +52,7 @@ def coded(texts: pl.DataFrame) -> pl.DataFrame:
             start=pl.col("end") - pl.col("code").str.len_chars().cast(pl.Int64),
             end="end",
             kind="kind",
-            value="code",
+            value=pl.col("code").str.replace_all("\n", ""),
             grade=pl.when(lower.str.contains(r"acct|account|a/c|last")).then(pl.lit("likely")).otherwise(pl.lit("validated")),
         )
     )  # fmt: skip
@@ -85,3 +88,49 @@ def _code_is_sound() -> pl.Expr:
         pl.col("found").str.to_lowercase().str.contains("mr|rec|hrn")
     )  # 12-34-56 is a hospital's number
     return kind.is_not_null() & by_kind & (~day | record)
+
+
+_NAMED_AFTER: Final = (
+    r"(?:\s?\(|\s(?:is|was|as)\s|[\s,-]+(?:wait )?that'?s\s|\s=\s)(?:(?:his|her|the|my|their|our)\s)?"
+    r"(?:mrns?|chart ?(?:#|no|num|id)|chart\b|med(?:ical)?\.? ?rec\w*|(?:patient|pt|acct|account) ?(?:id|#|no|num))"
+)
+_IN_BRACKETS: Final = r"\((?:#\s?)?[A-Za-z]{0,4}-?\d{4,10}[A-Za-z]?\)"
+
+
+def named_after(texts: pl.DataFrame) -> pl.DataFrame:
+    """Chart numbers whose keyword follows: "45211 is her chart number"."""
+    found = matches(texts, rf"(?i)\b{_CODE}{_NAMED_AFTER}")
+    code = pl.col("found").str.extract(rf"(?i)^({_CODE})")
+    return (
+        found.with_columns(code=code)
+        .filter(pl.col("code").str.count_matches(r"\d") >= 4)
+        .select(
+            "row", "start",
+            end=pl.col("start") + pl.col("code").str.len_chars().cast(pl.Int64),
+            kind=pl.lit("mrn"), value="code", grade=pl.lit("likely"),
+        )
+    )  # fmt: skip
+
+
+def in_brackets(texts: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
+    """A code in brackets right behind a name is a chart number: "Lopez, Maria (H757589)"; a year is none."""
+    found = matches(texts, _IN_BRACKETS).with_columns(code=pl.col("found").str.strip_chars("(# )"))
+    spots = names.filter(pl.col("kind") == "name").select("row", near="end").sort("row", "near")
+    behind = found.sort("row", "start").join_asof(
+        spots,
+        left_on="start",
+        right_on="near",
+        by="row",
+        strategy="backward",
+        check_sortedness=False,
+    )
+    lead = (
+        pl.col("found").str.len_chars().cast(pl.Int64)
+        - pl.col("code").str.len_chars().cast(pl.Int64)
+        - 1
+    )
+    return behind.filter(
+        (pl.col("start") - pl.col("near") <= 2) & ~pl.col("code").str.contains(r"^(?:19|20)\d\d$|^\d{9,10}$")
+    ).select(
+        "row", start=pl.col("start") + lead, end=pl.col("end") - 1, kind=pl.lit("mrn"), value="code", grade=pl.lit("likely")
+    )  # fmt: skip

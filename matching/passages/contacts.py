@@ -32,7 +32,7 @@ def emails(texts: pl.DataFrame) -> pl.DataFrame:
     if found.is_empty():
         return pl.DataFrame(schema=FINDING)
     hidden = r"\s?[(\[{<](?i:at)[)\]}>]\s?|\s(?i:at)\s|\s?@\s?"
-    dots = r"\s?[(\[{<](?i:dot)[)\]}>]\s?|\s(?i:dot)\s"
+    dots = r"\s?[(\[{<](?i:dot)[)\]}>]\s?|\s(?i:dot)\s|\s\.\s?"
     plain = pl.col("found").str.contains(r"^\S+@\S+$")
     value = (
         pl.when(plain)

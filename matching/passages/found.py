@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from matching.passages.codes import coded
+from matching.passages.codes import coded, in_brackets, named_after
 from matching.passages.contacts import addresses, emails
 from matching.passages.marks import AROUND
 from matching.passages.model import Reader
@@ -30,11 +30,14 @@ def findings(texts: pl.DataFrame, reader: Reader | None) -> pl.DataFrame:
 
     `texts` is readable already. `reader` adds the names that only the model sees.
     """
-    sure = pl.concat([numbers(texts), coded(texts), emails(texts), addresses(texts)])
+    sure = pl.concat(
+        [numbers(texts), coded(texts), named_after(texts), emails(texts), addresses(texts)]
+    )
     both = without_overlaps(pl.concat([sure, named(texts)]))
     if reader is not None:
         both = without_overlaps(pl.concat([both, reader.names(texts, both)]))
-    both = without_overlaps(pl.concat([both, said_again(texts, both)]))
+    more = [said_again(texts, both), in_brackets(texts, both)]
+    both = without_overlaps(pl.concat([both, *more]))
     placed = _placed(texts, both)
     return _birth_dates(placed).filter(pl.col("kind") != "day").select(list(CONTEXT))
 
@@ -55,7 +58,8 @@ def _birth_dates(found: pl.DataFrame) -> pl.DataFrame:
     """A day right behind a name, in brackets or too early for a visit, is a birth date."""
     day = pl.col("kind") == "day"
     near = pl.col("kind").shift(1).over("row").eq("name") & (
-        pl.col("start") - pl.col("end").shift(1).over("row") <= 3
+        (pl.col("start") - pl.col("end").shift(1).over("row") <= 3)
+        | pl.col("before").str.contains(r", (?:both|each|born) $")
     )
     short = pl.col("value").str.contains(
         r"^\d{1,2}\D\d{1,2}\D[3-9]\d$"

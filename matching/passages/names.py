@@ -28,7 +28,7 @@ __all__ = [
     "without_overlaps",
 ]
 
-WORD: Final = r"\b\p{Lu}[\p{L}\p{M}]*(?:['-][\p{L}\p{M}]{2,}|'\p{Lu}[\p{L}\p{M}]+)*"
+WORD: Final = r"\b\p{Lu}[\p{L}\p{M}]*(?:['-][\p{L}\p{M}]{2,}|'\p{Lu}[\p{L}\p{M}]+)*\b"
 """A capitalised word; a possessive 's stays outside."""
 _PARTICLE: Final = r"(?:(?:de|del|de la|de las|de los|da|dos|do|das|di|du|van|van der|van den|von|bin|ibn|al|el|la|le|ter|ten|y) )?"
 _LINK: Final = rf"""^,? ?["(']?{_PARTICLE}$|^["')]+ $"""
@@ -38,15 +38,15 @@ _TITLE: Final = (
 )
 BEFORE: Final = (
     rf"(?i)(?:^|[^a-z])(?:{_TITLE}|pt|pts|patient(?:'s)?(?: name)?|client|member|subscriber|guarantor|insured|responsible party|caller|parent|guardian"
-    r"|emergency contact|mother|father|mom|dad|wife|husband|spouse|son|daughter|sister|brother|child|partner|grandmother|grandma|aunt|uncle|caregiver"
+    r"|emergency contact|pharmacist|attorney|adjuster|therapist|technician|tech|surgeon|mother|father|mom|dad|wife|husband|spouse|son|daughter|sister|brother|child|partner|grandmother|grandma|aunt|uncle|caregiver"
     r"|(?:first|last|full|patient|legal|maiden|middle|given|family)? ?name(?: is|'s)?|i'?m|i am|my name is|this is|it'?s|speaking with|spoke (?:with|to)|spoken (?:with|to)"
     r"|talked (?:with|to)|called|phoned|emailed|texted|met with|attn|attention|dear|hi|hello|hey|thanks|thank you|regards|sincerely|cheers|best|from|to|cc|re"
     r"|for|with|w/|by|under|that'?s|late|maybe|brought|bring|moving|move|about|regarding|behalf of|see|saw|signed|sent by|author|user|named|name of|cancel|reschedul\w+|remind|contact|ask for|per|and"
     r")(?: patient| pt)?(?: is)?[\s:,.\-*\"'(#]{1,4}$"
 )  # fmt: skip
 """What stands right before a name. A capital decides between "for Maria" and "for a crown"."""
-_LABEL_BEFORE: Final = r"(?:^|\n)[\s\[*(]*(?:\d{1,2}:\d\d\S*[\s\])-]*)?(?:\w{2,12}[.\s-])?$"
-_LABEL_AFTER: Final = r"^\s?(?:[>\])]|:)\s"
+_LABEL_BEFORE: Final = r"(?:^|\n)[\s\[*(<]*(?:\d{1,2}:\d\d\S*[\s\])-]*)?(?:\w{2,12}[.\s-])?$"
+_LABEL_AFTER: Final = r"^(?: \([A-Za-z ]{2,18}\))?\s?(?:[>\])]|:)\s"
 """Who speaks in a chat: a line that begins with a name."""
 _DOES: Final = (
     r"^,? (?:is|was) an? \d|^,? ?\(?\d{1,3} ?-?(?:y/?o|yo|yr|year)|^ (?:called|phoned|texted|emailed|e-mailed|stopped by|came in|presents|presented|here (?:for|today)|no-?show|states|stated|reports|reported"
@@ -59,12 +59,12 @@ FIRMS: Final = (
 )  # fmt: skip
 _SURE: Final = (
     rf"(?i)(?:^|[^a-z])(?:{_TITLE}|pt|patient(?:'s)?(?: name)?|client|subscriber|guarantor|responsible party|caller|my name is|name(?: is|'s)?|dear|hi|hello|hey"
-    r"|spoke (?:with|to)|spoken (?:with|to)|talked (?:with|to)|(?:mom|mother|father|dad|wife|husband|son|daughter|sister|brother|spouse|guardian),?|behalf of|named|attn"
+    r"|spoke (?:with|to)|spoken (?:with|to)|talked (?:with|to)|(?:mom|mother|father|dad|wife|husband|son|daughter|sister|brother|spouse|guardian),?|behalf of|named|attn|thanks,|thank you,|regards,|sincerely,|cheers,"
     r")(?: is)?[\s:,.*\"'(]{1,3}$"
 )
 """Those after which also a word that no list knows is a name."""
 _ORGANISATION: Final = (
-    r"(?i)^['s]{0,2} ?(?:,? (?:Inc|LLC|PC|PA|Corp)\b|&| (?:dental|clinic|dentistry|hospital|medical|health|healthcare|insurance|pharmacy|school|university|college|street|st\b|ave|avenue|road|rd\b"
+    r"(?i)^ ?(?:,? (?:Inc|LLC|PC|PA|Corp)\b|&| (?:dental|clinic|dentistry|hospital|medical|health|healthcare|insurance|pharmacy|school|university|college|street|st\b|ave|avenue|road|rd\b"
     r"|blvd|boulevard|drive|lane|ln\b|court|county|center|centre|group|associates|bank|church|park|hall|building|plaza|highway|pkwy|parkway|orthodontics|endodontics|periodontics"
     r"|smiles|labs?|syndrome|disease|teeth|tooth|procedure|sign|classification|test|scale|foundation|services|dds|system|software|lake|beach|heights|hills|city|springs|valley))"
 )
@@ -199,8 +199,7 @@ def _whole_names() -> list[pl.Expr]:
     space, space1, space2 = (at("link", step) & ~at("comma", step) for step in (0, 1, 2))
     wrapped = (
         pl.col("rest").str.contains(r"^ ?\n$")
-        & strong("given", 0)
-        & strong("family", 1)
+        & ((strong("given", 0) & strong("family", 1)) | (at("announced", 0) & open_pair(0, 1)))
         & ~pl.col("before").str.contains(r"(?:^|\n)\s*$")
     )
     fine1, fine2, fine3 = (
@@ -231,6 +230,13 @@ def _whole_names() -> list[pl.Expr]:
         & (
             (at("unknown", 0) & strong("given", 1))
             | (strong("family", 0) & at("unknown", 1) & at("sure", 0))
+            | (
+                at("announced", 0)
+                & at("unknown", 0)
+                & at("unknown", 1)
+                & at("titlecase", 0)
+                & at("titlecase", 1)
+            )
         )
     )
     any2 = (

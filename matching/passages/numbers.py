@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from matching.passages.lists import never, words
 from matching.passages.marks import matches
 from matching.passages.patterns import (
     CARD,
@@ -36,6 +37,25 @@ NANP: Final = r"^[2-9]\d{2}[2-9]\d{6}$"
 _N11: Final = r"^(?:[2-9]11|\d{3}[2-9]11(?:[02-9]|1[02-9]))"
 """Service codes are no area; as an exchange they are so rare that only 555 follows them in fiction."""
 _LETTERS_BEFORE: Final = 48
+_SMALL_WORDS: Final = frozenset(
+    [
+        "at",
+        "is",
+        "on",
+        "or",
+        "and",
+        "to",
+        "me",
+        "him",
+        "her",
+        "them",
+        "us",
+        "it",
+        "was",
+        "via",
+        "now",
+    ]
+)
 _SHAPES: Final = {
     "skip": SKIPPED, "masked": MASKED_SSN, "day": DAY, "ssn": SSN, "card": CARD, "phone": PHONE,
     "abroad": INTERNATIONAL, "local": LOCAL_PHONE,
@@ -93,16 +113,25 @@ def _one_of_several() -> pl.Expr:
     return pl.col("since").str.contains(r"^[\s,;/&|]*(?:(?:or|and|then|cell|home|work)[\s,:]*)?$")
 
 
+_ANY_KEYWORD: Final = rf"\b{{start-half}}(?:{'|'.join(KEYWORDS.values())})\b{{end-half}}"
+
+
 def _last_keyword(text: pl.Expr) -> pl.Expr:
-    near = text.str.tail(_LETTERS_BEFORE)
-    ends = {
-        kind: near.str.extract(rf"^(.*(?:^|[^a-z])(?:{words}))(?:$|[^a-z])").str.len_chars()
-        for kind, words in KEYWORDS.items()
-    }
-    furthest = pl.max_horizontal(ends.values())
-    return pl.coalesce(
-        [pl.when(place == furthest).then(pl.lit(kind)) for kind, place in ends.items()]
+    """Kind of the last keyword: found in one pass; then only the keyword itself is asked what it is."""
+    last = text.str.tail(_LETTERS_BEFORE).str.extract_all(_ANY_KEYWORD).list.last()
+    return last.map_batches(_kind_of_keyword, return_dtype=pl.String())
+
+
+def _kind_of_keyword(found: pl.Series) -> pl.Series:
+    distinct = found.unique().sort().drop_nulls()
+    kinds = pl.coalesce(
+        [
+            pl.when(pl.col("word").str.contains(rf"^(?:{words})$")).then(pl.lit(kind))
+            for kind, words in KEYWORDS.items()
+        ]
     )
+    table = distinct.alias("word").to_frame().with_columns(kind=kinds)
+    return found.replace_strict(table["word"], table["kind"], default=None, return_dtype=pl.String)
 
 
 def _keyword_after(text: pl.Expr) -> pl.Expr:
@@ -136,24 +165,23 @@ def _kinds() -> list[pl.Expr]:
     """Kind of each number, by shape and word; null where it is none of a person."""
     shape, word, digits = pl.col("shape"), pl.col("word"), pl.col("digits")
     ssn_like = ~digits.str.contains(SSN_NEVER_ISSUED) & (digits.str.len_bytes() == 9)
-    not_ssn = word.is_in(
-        ["other", "member_id", "mrn", "npi", "card", "phone", "fax", "date_of_birth"]
-    )
     ten = _ten()
     nanp = ten.str.contains(NANP) & ~ten.str.contains(_N11)
     bare = pl.col("found").str.contains(r"^\d+$")
     asked = _asked_for("ssn")
-    not_ssn = not_ssn & ~asked
+    not_ssn = (
+        (word == "other").fill_null(value=False) | _right_before("member_id", "mrn", "npi", "card")
+    ) & ~asked
     bare_ssn = (word == "ssn") | (
         asked & (word.is_null() | word.is_in(["member_id", "card", "date_of_birth"]))
     )
-    elsewhere = word.is_in(["other", "npi", "mrn", "member_id", "card", "ssn"])
+    elsewhere = _right_before("other", "npi", "mrn", "member_id", "card")
     return [
         pl.when(shape == "masked").then(pl.lit("ssn4")),
-        pl.when((shape == "ssn") & ssn_like & ~not_ssn.fill_null(value=False)).then(pl.lit("ssn")),
+        pl.when((shape == "ssn") & ssn_like & ~not_ssn).then(pl.lit("ssn")),
         pl.when((shape == "bare") & ssn_like & bare_ssn).then(pl.lit("ssn")),
         pl.when(shape.is_in(["phone"]) & nanp & (word == "fax")).then(pl.lit("fax")),
-        pl.when((shape == "phone") & nanp & ~bare & ~elsewhere.fill_null(value=False)).then(pl.lit("phone")),
+        pl.when((shape == "phone") & nanp & ~bare & ~elsewhere).then(pl.lit("phone")),
         pl.when((shape == "phone") & nanp & bare & (word == "phone")).then(pl.lit("phone")),
         pl.when((shape == "phone") & nanp & bare & word.is_null() & _stands_alone()).then(pl.lit("phone")),
         pl.when((shape == "abroad") & digits.str.len_bytes().is_between(8, 15)).then(pl.lit("phone")),
@@ -183,11 +211,22 @@ def _ten() -> pl.Expr:
     return bare.str.replace_all(r"\D", "").str.replace(r"^(?:00)?1(\d{10})$", "$1")
 
 
+def _right_before(*kinds: str) -> pl.Expr:
+    """A keyword of these kinds with nothing but "no. is" between it and the number."""
+    words = "|".join(KEYWORDS[kind] for kind in kinds)
+    return _spaced(pl.col("since")).str.contains(
+        rf"(?:^|[^a-z])(?:{words})[^a-z0-9]*(?:(?:is|was|no|number|num|id|of|the)[^a-z0-9]+){{0,3}}$"
+    )
+
+
 def _stands_alone() -> pl.Expr:
-    """Ten digits in running text, not in a key's value, a link or a list of codes."""
-    return ~pl.col("before").str.contains(r"""[=#/_:"'\w]\s?$""") & ~pl.col("after").str.contains(
+    """Ten digits in running text: after a name, a small word or nothing, not after what they count."""
+    word = pl.col("before").str.extract(r"([A-Za-z]+)[.:]?\s$").str.to_lowercase()
+    counted = word.is_in(list((words() | never()) - _SMALL_WORDS)).fill_null(value=False)
+    part = pl.col("before").str.contains(r"""[=#/_:"'\d]\s?$|\w$""") | pl.col("after").str.contains(
         r"""^\s?["'/_=]"""
-    ) | pl.col("before").str.contains(r"(?i)[a-z]{2}\s$") & ~pl.col("before").str.contains(r"#\s?$")
+    )
+    return ~counted & ~part
 
 
 def _card_length() -> pl.Expr:

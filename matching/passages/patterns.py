@@ -88,7 +88,7 @@ KEYWORDS: Final = {
     "other": (
         r"invoices?|inv|orders?|claims?|icn|dcn|auth\w*|pre-?auth\w*|ref|reference|referral|conf|confirmation|tracking|track|tickets?|cases?|lots?"
         r"|serial|s/n|sn|p\.?o\.?|groups?|grp|checks?|cheque|routing|aba|bank\w*|ein|tin|tax ?id|itin|fein|ndc|upc|sku|parts?|model|zip|tooth|teeth"
-        r"|versions?|build|batch|eob|era|remit\w*|trans\w*|txn|receipts?|license|lic|dea|extension|order id|message|uuid|guid|hash|session|request|job"
+        r"|versions?|build|batch|specimen|sample|accession|barcode|locator|pin|codes?|imei|vin|passport|sequence|seq|manifest|permit|badge|unit|meter|eob|era|remit\w*|trans\w*|txn|receipts?|license|lic|dea|extension|order id|message|uuid|guid|hash|session|request|job"
         r"|ups|fedex|usps|estimate|quote|item|catalog|device|implant|warranty|voucher|coupon|balance|amount|total|statement|epoch|ids?"
     ),
 }  # fmt: skip
@@ -98,7 +98,7 @@ CODED: Final = {
     "ssn4": (
         r"(?:last[ -]?(?:four|4)(?: digits)?(?: of)?(?: (?:my|his|her|their|the))?(?: (?:ssn|social\w*|soc)\b(?: sec\w*)?(?: num\w*)?)?"
         r"|(?:ssn|social|soc)\w*(?: sec\w*)?(?: num\w*)?(?: (?:is|was))? (?:ends?|ending)(?: (?:in|with))?"
-        r"|last[ -]?(?:four|4)(?: digits)?)"
+        r"|(?:ssn|social)(?: [a-z]+){0,2} (?:except|besides|only|shows)|last[ -]?(?:four|4)(?: digits)?)"
     ),
     "mrn": (
         r"(?:mrns?|mr ?#|mr ?no|hrn|e?mpi|ehr ?(?:id|#|no|number)|ch ?#|(?:patient |pt )?file ?(?:no|number|#)|med(?:ical)?\.? ?rec(?:ord)?s?|emr ?(?:id|#|no|number)|chart(?: ?(?:no|num|number|id|#))?"
@@ -117,7 +117,7 @@ _DOT: Final = r"(?:\s?[(\[{<](?i:dot)[)\]}>]\s?|\s(?i:dot)\s|\.)"
 EMAIL: Final = (
     r"[\p{L}0-9][\p{L}0-9._%+'-]*@(?:[\p{L}0-9](?:[\p{L}0-9-]*[\p{L}0-9])?\.)+\p{L}{2,24}\b"
     rf"|\b[A-Za-z0-9][A-Za-z0-9._+-]*(?:{_DOT}[A-Za-z0-9_+-]+)?(?:\s?[(\[{{<](?i:at)[)\]}}>]\s?|\s(?i:at)\s|\s@\s|@\s|\s@)"
-    rf"[A-Za-z0-9-]+(?:{_DOT}[A-Za-z0-9-]+){{0,2}}{_DOT}(?i:com|net|org|edu|gov|us|info|biz|io|co|me)\b"
+    rf"[A-Za-z0-9-]+(?:{_DOT}[A-Za-z0-9-]+){{0,2}}(?:{_DOT}|\s\.\s?)(?i:com|net|org|edu|gov|us|info|biz|io|co|me)\b"
 )
 STATES: Final = r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])"
 _STREET_WORD: Final = (

@@ -31,8 +31,10 @@ HTML: Final = (
     r"|</?(?:br|p|div|tr|td|th|li|ul|ol|table|tbody|span|b|i|u|em|strong|font|h[1-6])(?:\s[^<>]*)?/?>"
 )
 MAIL: Final = r"=\r?\n|=3D|=20|=09|=A0|(?:=[89A-F][0-9A-F]){2,}|\r\n?|\n[ \t]*(?:[>|][ \t]?)+"
+STAMP: Final = r"\n[\[(]?(?:(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|[A-Z][a-z]{2} \d{1,2}(?:, \d{4})?)[ ,T]+)?\d{1,2}:\d\d(?::\d\d)?(?:\s?[AaPp]\.?[Mm])?Z?[\])]?[ \t-]+"
+"""When a line of a chat was written: between question and answer it says nothing."""
 STRANGE: Final = "|".join(
-    (MASKED, INVISIBLE, SPACES, DASHES, WIDE, QUOTES, JSON, HTML, MAIL, r"\*\*|`")
+    (MASKED, STAMP, INVISIBLE, SPACES, DASHES, WIDE, QUOTES, JSON, HTML, MAIL, r"\*\*|`")
 )
 """Everything that is replaced, MASKED by itself."""
 _LINES: Final = re.compile(r"</?(?:br|p|div|tr|li|ul|ol|table|tbody|h[1-6])\b")

@@ -45,7 +45,7 @@ _ASKED: Final = (
 """A name was asked for; the next line, whoever speaks, answers with up to four words."""
 _LEADS: Final = (
     r"(?i)\b(?:pt|pts|patient|my name is|name is|name's|name:|spoke with|spoke to|talked to|talked with|mr|mrs|ms|miss|dr|mom|dad|mother|father|wife|husband|son|daughter|i'?m|i am|this is|here is"
-    r"|for|called)[.,]? [a-z]{2,}(?:['-][a-z]+)?(?: [a-z]\.?)?(?: [a-z]{2,}(?:['-][a-z]+)?)?\b"
+    r"|w/|for|called)[.,]? [a-z]{2,}(?:['-][a-z]+)?(?: [a-z]\.?)?(?: [a-z]{2,}(?:['-][a-z]+)?)?\b"
 )
 _TOLD: Final = r"(?i)^(?:my name is|name is|name's|name:|mr|mrs|ms|miss|dr)\b"
 
@@ -63,7 +63,7 @@ def _announced_small(texts: pl.DataFrame) -> pl.DataFrame:
             r"^(.*?[.,]? )(\S+?)(?: ([a-z])\.?)?(?: (\S{2,}))?$"
         )
     )
-    lead_end = r"^(?i:pts?|patient|my name is|name is|name's|name:|spoke with|spoke to|talked to|talked with|mr|mrs|ms|miss|dr|mom|dad|mother|father|wife|husband|son|daughter|i'?m|i am|this is|here is|for|called)[.,]? "
+    lead_end = r"^(?i:pts?|patient|my name is|name is|name's|name:|spoke with|spoke to|talked to|talked with|mr|mrs|ms|miss|dr|mom|dad|mother|father|wife|husband|son|daughter|i'?m|i am|this is|here is|w/|for|called)[.,]? "
     parts = pl.col("found").str.replace(lead_end, "")
     cut = parts.str.extract_groups(r"^(\S+)(?: ([a-z])\.?)?(?: (\S{2,}))?$")
     split = found.with_columns(
@@ -82,10 +82,13 @@ def _announced_small(texts: pl.DataFrame) -> pl.DataFrame:
 
     given = strange("one") & ((pl.col("first_one") > 0) | pl.col("told"))
     family = strange("three") & ((pl.col("last_three") > 0) | pl.col("told"))
+    patient = (
+        pl.col("found").str.contains(r"(?i)^(?:pts?|patient) ") & strange("one") & strange("three")
+    )
     alone = strange("one") & (
         (pl.col("first_one") == 2) | pl.col("told") | ((pl.col("last_one") == 2) & pl.col("told"))
     )
-    whole = given & family
+    whole = (given & family) | patient
     title = pl.col("found").str.contains(r"(?i)^(?:mr|mrs|ms|miss|dr)\b")
     start = pl.col("end") - pl.col("size")
     return met.filter(whole | alone).select(
