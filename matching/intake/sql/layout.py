@@ -92,8 +92,11 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Runs of a whole dump. `columns`: of each head, for its rows; `binary`: which of them hold bytes, None
-    where no CREATE TABLE says it."""
+    """Runs of a whole dump.
+
+    `columns`: of each head, for its rows; `binary`: which of them hold bytes, None where no CREATE TABLE
+    says it; `part_columns`: of each part, all that any of its heads fills.
+    """
 
     dialect: SqlDialect
     parts: tuple[str, ...]

@@ -151,7 +151,7 @@ def is_ascii(buf: Any, n: int) -> bool:
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def view_row(  # noqa: PLR0917 - compiled code takes arguments by position
+def view_row(
     buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, binary: Any,
     views: Any, valid: Any, called: Any, wrong: Any, row: int, made: Any, used: int,
 ) -> int:  # fmt: skip
@@ -239,7 +239,7 @@ def _room(first: Any, last: Any, kind: Any, holds: int) -> int:
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def _build(  # noqa: C901, PLR0917 - one loop over all kinds of values
+def _build(
     buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, holds: int,
     out: Any, ends: Any, valid: Any, plain: Any,
 ) -> bool:  # fmt: skip

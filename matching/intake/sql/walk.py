@@ -215,14 +215,6 @@ class Walk:
         self._add(STRUCTURE, at)
         if at >= self.n or (self.n - at < 16 and not self.final):
             return False
-        byte = int(self.buf[at])
-        if byte == 92:
-            return self._line()
-        if byte == 47 and self.n - at > 1 and self.buf[at + 1] == 42:
-            return self._hidden_rows()
-        if byte in (47, 59):  # Oracle's run sign, a lone semicolon
-            self._add(STRUCTURE, at + 1)
-            return True
         found = _WORD.match(self._text(at, 64))
         word = found.group().decode().upper() if found else ""
         if word in {"INSERT", "REPLACE", "COPY"}:
@@ -232,7 +224,19 @@ class Walk:
         if word == "GO":
             self._add(STRUCTURE, at + 2)
             return True
-        return self._other(word)
+        return self._other(word) if word else self._sign()
+
+    def _sign(self) -> bool:
+        """What begins with no letter."""
+        at = self.at
+        if self.buf[at] == 92:
+            return self._line()
+        if self._text(at, 2) == b"/*":
+            return self._hidden_rows()
+        if self.buf[at] in (47, 59):  # Oracle's run sign, a lone semicolon
+            self._add(STRUCTURE, at + 1)
+            return True
+        return self._other("")
 
     def _blanks(self) -> int:
         n = self.n
