@@ -150,7 +150,7 @@ def head_of(text: bytes) -> Head | None:
     return (_copy_head if reader.go().word == "COPY" else _insert_head)(reader, text)
 
 
-def _insert_head(reader: _Reader, text: bytes) -> Head | None:
+def _insert_head(reader: _Reader, text: bytes) -> Head | None:  # noqa: C901 - a grammar, clause by clause
     while reader.now.word in _MODIFIERS:
         reader.go()
     if reader.now.kind not in {"word", "quoted", "text", "end"}:

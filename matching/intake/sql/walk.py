@@ -145,7 +145,7 @@ class Walk:
 
     def begin(self, mark: int) -> None:
         """Skip a byte order mark of that size, which is not in the window."""
-        self._base = mark
+        self._base, self._mark = mark, (0, mark)
         self.found.runs.add(STRUCTURE, 0, mark, table=-1)
 
     def window(self, buf: Any, n: int, *, kept: int, final: bool) -> None:
@@ -221,6 +221,8 @@ class Walk:
             return self._rows(word)
         if word == "DELIMITER":
             return self._delimiter()
+        if word in {"REM", "REMARK", "PROMPT"}:  # notes of Oracle's tools
+            return self._line()
         if word == "GO":
             self._add(STRUCTURE, at + 2)
             return True
