@@ -207,7 +207,7 @@ class Walk:
 
     # --- between rows -----------------------------------------------------------------------
 
-    def _statement(self) -> bool:
+    def _statement(self) -> bool:  # noqa: PLR0911 - one for each kind of statement
         """Blanks and comments, then one statement."""
         at = self._blanks()
         if at < 0:
@@ -422,7 +422,7 @@ class Walk:
             self._arity = fields
         if at > self.at:
             kind = INSERTED if rows or before != scan.HEAD or state != scan.HEAD else STRUCTURE
-            self._add(kind, at, head=self._head, state=before, rows=rows)
+            self._add(kind, at, head=self._head, state=before, after=state, rows=rows)
         self._state = state
         if why == scan.NEEDS_MORE:
             return self._cut_rows()
