@@ -13,7 +13,7 @@ from matching.errors import OperatorError
 from matching.intake.content import Content
 from matching.intake.pieces import Position
 from matching.intake.readers import FORMATS, ROW_NO, Batch, column_names, parts, read
-from matching.intake.sql import layout, walk, windows
+from matching.intake.sql import encoding_problem, layout, walk, windows
 from matching.sources import LeakedSource
 
 MYSQL = "-- MySQL dump 10.13\nCREATE TABLE `t` (`id` int, `name` text, `photo` blob);\n"
@@ -240,6 +240,21 @@ def test_undecodable_rows_and_mixed_encodings(dump: Path) -> None:
         ("2", "Zoë", "0xE9"),
     ]
     assert one(Content(dump), source(encoding="mixed"), "t").guessed == 1
+
+
+def test_pictures_are_no_reason_to_doubt_the_encoding(dump: Path) -> None:
+    jpeg = b"\xff\xd8\xff\xe0\\0\x10" * 3
+    rows = b",".join(b"(%d,'Zo\xc3\xab','%s')" % (n, jpeg) for n in range(50))
+    dump.write_bytes(MYSQL.encode() + b"INSERT INTO `t` VALUES " + rows + b";\n")
+    assert encoding_problem(Content(dump), source()) is None
+    dump.write_bytes(dump.read_bytes().replace(b"\xc3\xab", b"\xeb"))
+    assert "cp1252" in str(encoding_problem(Content(dump), source()))
+    assert encoding_problem(Content(dump), source(encoding="cp1252")) is None
+
+
+def test_pictures_of_undeclared_columns_cost_no_row(dump: Path) -> None:
+    data = b"INSERT INTO `t` VALUES (1,'Ann','\xff\xd8\\0'),(2,'Bob','\xff\xd8');\n"
+    assert tables(dump, data)["t"] == ([("1", "Ann", "0xFFD800")], [(1, "undecodable_bytes")])
 
 
 def test_backslashes_can_be_frozen(dump: Path) -> None:

@@ -58,14 +58,19 @@ class Column:
 
 
 def decoding_table(encoding: str) -> Any:
-    """UTF-8 of every byte, four places each, its length last; None where the file is UTF-8 as lexed."""
-    if encoding == "mixed":
+    """UTF-8 of every byte, four places each, its length last; None where the file is UTF-8 as lexed.
+
+    In mixed files the five bytes that CP1252 leaves free are controls, as everywhere.
+    """
+    mixed = encoding == "mixed"
+    if mixed:
         encoding = "cp1252"
     elif codecs.lookup(encoding).name.startswith("utf"):
         return None
     table = np.zeros((256, 4), np.uint8)
     for byte in range(256):
-        text = bytes([byte]).decode(encoding, "ignore").encode()
+        sign = bytes([byte]).decode(encoding, "ignore") or (chr(byte) if mixed else "")
+        text = sign.encode()
         table[byte, : len(text)] = np.frombuffer(text, np.uint8)
         table[byte, 3] = len(text)
     return table
