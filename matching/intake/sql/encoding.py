@@ -6,6 +6,7 @@ import codecs
 
 import polars as pl
 
+from matching.errors import OperatorError
 from matching.intake import sniff
 from matching.intake.content import Content
 from matching.intake.sql.reader import SqlDump
@@ -27,6 +28,13 @@ def encoding_problem(content: Content, source: Source) -> str | None:
         wide = sniff.encoding_problem(content, "cp1252")  # another mark, or every other byte NUL
         if wide:
             return wide
+    try:
+        return _of_rows(content, source)
+    except OperatorError:  # whoever asks for its tables is told
+        return None
+
+
+def _of_rows(content: Content, source: Source) -> str | None:
     wrong = sound = 0
     reader = SqlDump()
     for part in reader.parts(content, source)[:PARTS_MAX]:
