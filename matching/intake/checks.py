@@ -13,7 +13,7 @@ from contextlib import suppress
 import polars as pl
 
 from matching.errors import OperatorError
-from matching.intake import roster
+from matching.intake import roster, sql
 from matching.intake.content import Content, members
 from matching.intake.damage import refused
 from matching.intake.delivered import REST, Delivered, contents, matches, resolve, wanted_parts
@@ -131,6 +131,8 @@ def _unreadable(content: Content, source: Source) -> str | None:
         return None
     if not content.head(1):
         return "empty file; remove it from the incident file or deliver it again"
+    if source.format == "sql":
+        return sql.encoding_problem(content, source)
     return encoding_problem(content, source.encoding) if source.format in TEXT_FORMATS else None
 
 

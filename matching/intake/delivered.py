@@ -124,11 +124,13 @@ def wanted_parts(content: Content, source: Source) -> list[str]:
     if not content.path.is_file():
         return [""]
     named = source.sheet or source.table
-    return [
-        part
-        for part in parts(content, source)
-        if not named or part == named or fnmatchcase(part or REST, named)
-    ]
+    return [part for part in parts(content, source) if not named or _is_named(part or REST, named)]
+
+
+def _is_named(part: str, named: str) -> bool:
+    """By its whole name or a glob of it; a dump's table without its schema or database, too."""
+    bare = part if part == REST else part.rpartition(".")[2]
+    return named in {part, bare} or fnmatchcase(part, named)
 
 
 def register_files(

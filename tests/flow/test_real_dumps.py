@@ -119,7 +119,8 @@ class MariaDb:
         raise AssertionError("MariaDB did not start")
 
     def _answers(self) -> bool:
-        asked = subprocess.run(self._client("mariadb-admin", "ping"), capture_output=True)
+        ping = self._client("mariadb-admin", "ping")
+        asked = subprocess.run(ping, capture_output=True, check=False)
         return asked.returncode == 0
 
     def _client(self, tool: str, *more: str) -> list[str]:

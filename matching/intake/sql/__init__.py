@@ -4,6 +4,7 @@ One pass finds what belongs to which table (`layout`); the reader takes it apart
 executed. Strings, comments and bodies of routines are text, whatever they say.
 """
 
+from matching.intake.sql.encoding import encoding_problem
 from matching.intake.sql.reader import SqlDump
 
-__all__ = ["SqlDump"]
+__all__ = ["SqlDump", "encoding_problem"]

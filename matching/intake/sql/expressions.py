@@ -60,7 +60,7 @@ def _inner(written: pl.Series) -> pl.DataFrame:
 
 
 def _dates(frame: pl.DataFrame) -> pl.Series:
-    """SQL Server's dates in digits: CAST(0x0000A5E200000000 AS DateTime) is 2016-04-07."""
+    """SQL Server's dates in digits: CAST(0x0000A5E200000000 AS DateTime) is 2016-04-08."""
     digits = pl.col("value").str.extract(r"^0[xX]([0-9A-Fa-f]+)$")
     size = digits.str.len_bytes()
     wide = pl.when((pl.col("type") == "datetime") & (size == 16)).then(digits)

@@ -48,13 +48,17 @@ def reason_number(reason: str) -> int:
 
 
 class Runs:
-    """Runs in file order, as columns. `table`: -1 before any; `state`: what comes first in it."""
+    """Runs in file order, as columns.
+
+    `table`: -1 before any; `state` and `after`: what comes first in a run of rows, and what behind it.
+    """
 
     def __init__(self, shown: str) -> None:
         self._shown = shown
         self.start, self.end, self.rows = array("q"), array("q"), array("q")
         self.table, self.head = array("i"), array("i")
         self.kind, self.state, self.reason = array("b"), array("b"), array("b")
+        self.after = array("b")
 
     def add(
         self,
@@ -65,6 +69,7 @@ class Runs:
         table: int,
         head: int = -1,
         state: int = 0,
+        after: int = 0,
         rows: int = 0,
         reason: int = 0,
     ) -> None:
@@ -87,13 +92,16 @@ class Runs:
         self.head.append(head)
         self.kind.append(kind)
         self.state.append(state)
+        self.after.append(after)
         self.reason.append(reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Runs of a whole dump. `columns`: of each head, for its rows; `binary`: which of them hold bytes, None
-    where no CREATE TABLE says it.
+    """Runs of a whole dump.
+
+    `columns`: of each head, for its rows; `binary`: which of them hold bytes, None where no CREATE TABLE
+    says it; `part_columns`: of each part, all that any of its heads fills.
     """
 
     dialect: SqlDialect
@@ -109,6 +117,7 @@ class Layout:
     head: np.ndarray[Any, np.dtype[np.int32]]
     kind: np.ndarray[Any, np.dtype[np.int8]]
     state: np.ndarray[Any, np.dtype[np.int8]]
+    after: np.ndarray[Any, np.dtype[np.int8]]
     reason: np.ndarray[Any, np.dtype[np.int8]]
 
     def of_part(self, part: str) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -149,6 +158,11 @@ def finished(found: Found, shown: str) -> Layout:
     for number, names_of in enumerate(columns):
         if not names_of:
             names_of.update(dict.fromkeys(_created_columns(found, found.tables[tables[number]])[0]))
+    widest = max(len(names_of) for names_of in columns)
+    if widest > COLUMNS_MAX:
+        raise OperatorError(
+            f"{shown}: a table of {widest} columns; no database has more than {COLUMNS_MAX}, deliver it again"
+        )
     return Layout(
         found.dialect,
         names,
@@ -163,6 +177,7 @@ def finished(found: Found, shown: str) -> Layout:
         np.array(runs.head, np.int32),
         kind,
         np.array(runs.state, np.int8),
+        np.array(runs.after, np.int8),
         np.array(runs.reason, np.int8),
     )
 

@@ -40,7 +40,7 @@ def same_bytes(buf: Any, at: int, n: int, wanted: Any) -> bool:
     """`wanted` stands at `at`."""
     if at + wanted.size > n:
         return False
-    for place in range(wanted.size):  # noqa: SIM110 - numba has no all() of a generator
+    for place in range(wanted.size):
         if buf[at + place] != wanted[place]:
             return False
     return True
@@ -245,9 +245,8 @@ def _value(buf: Any, at: int, n: int, flags: int, start: int) -> tuple[int, int,
         ):
             at += 1
         return begin, at, PLAIN, at
-    if byte == 78 and at + 4 < n and buf[at + 1] == 85 and buf[at + 2] == 76 and buf[at + 3] == 76:
-        if not _in_word(buf[at + 4]):
-            return begin, at + 4, NULL, at + 4
+    if byte == 78 and at + 4 < n and at_keyword(buf, at, n, _NULL):
+        return begin, at + 4, NULL, at + 4
     while at < n and _in_word(buf[at]):
         at += 1
     if at >= n:
@@ -312,7 +311,7 @@ def _behind(
     quoted = TEXT <= found <= TEXT_BINARY or (found == HEX and buf[at - 1] == _QUOTE)
     if quoted and (_in_word(buf[at]) or buf[at] in (_QUOTE, _DOUBLE)):
         return at, 0, BAD_QUOTE
-    cast, spaced, any_other, depth = False, False, False, 0
+    cast, any_other, depth = False, False, 0
     while at < n:
         byte = buf[at]
         if depth == 0 and (byte == _COMMA or byte == _CLOSE):
@@ -324,7 +323,6 @@ def _behind(
         if _in_space(byte):
             if byte == _LF and _statement_at(buf, at + 1, n):
                 return at, 0, BROKEN
-            spaced = True
             at += 1
             continue
         if byte == 59 or byte == 0:
@@ -418,7 +416,7 @@ def _note_at(buf: Any, at: int, n: int) -> bool:
     for head in _NOTE_MORE:
         if same_bytes(buf, at, n, head):
             return True
-    for head in _NOTE_LAST:  # noqa: SIM110 - numba has no any() of a generator
+    for head in _NOTE_LAST:
         if same_bytes(buf, at, n, head):
             return True
     return False
@@ -453,9 +451,7 @@ def _dollar_end(buf: Any, at: int, n: int) -> Any:
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def statement_end(  # noqa: C901, PLR0912 - the states of one automaton
-    buf: Any, start: int, n: int, flags: int, routine: bool
-) -> int:
+def statement_end(buf: Any, start: int, n: int, flags: int, routine: bool) -> Any:
     """Behind the semicolon that ends the statement at `start`, or before a line that begins another.
 
     `routine`: its body may hold statements of its own between BEGIN and END.

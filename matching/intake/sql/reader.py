@@ -79,9 +79,10 @@ class SqlDump:
         rows = start.row
         with content.open() as stream:
             for group in _groups(layout, runs, size or PIECE_BYTES):
-                taken = [_taken(layout, int(run), stream) for run in group]
-                end = Position(int(layout.end[group[-1]]), rows + int(layout.rows[group].sum()))
-                yield Piece(end, partial(_batch, layout, taken, columns, rows, encoding))
+                first = rows + np.concatenate(([0], np.cumsum(layout.rows[group])))
+                bundles = _bundles(layout, group, first, stream)
+                end = Position(int(layout.end[group[-1]]), int(first[-1]))
+                yield Piece(end, partial(_batch, layout, group, first, bundles, columns, encoding))
                 rows = end.row
 
 
@@ -91,13 +92,21 @@ class _Encoding:
     mark: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A run and, where it holds rows, its bytes."""
+@dataclass(slots=True)
+class _Bundle:
+    """Runs with one head that go on where the one before stopped: their bytes are read as one.
 
-    number: int
-    data: Any
-    size: int
+    `first`: row number of each; `offset`: its place in the file; `edge`: in the bundle, one more at the end.
+    """
+
+    head: int
+    state: int
+    after: int
+    first: list[int]
+    offset: list[int]
+    edge: list[int]
+    rows: list[int]
+    data: list[Any]
 
 
 def _mark(content: Content, encoding: str) -> bytes:
@@ -119,11 +128,28 @@ def _groups(layout: Layout, runs: Any, size: int) -> Iterator[Any]:
         yield runs[first:]
 
 
-def _taken(layout: Layout, run: int, stream: Any) -> _Run:
-    if layout.kind[run] not in (INSERTED, COPIED) or layout.rows[run] == 0:
-        return _Run(run, None, 0)
-    start = int(layout.start[run])
-    size = int(layout.end[run]) - start
+def _bundles(layout: Layout, runs: Any, first: Any, stream: Any) -> list[_Bundle]:
+    """The rows of some runs, in as few bundles as there are heads where nothing is damaged."""
+    done, last = list[_Bundle](), dict[int, _Bundle]()
+    holding = (layout.kind[runs] == INSERTED) | (layout.kind[runs] == COPIED)
+    for place in np.flatnonzero(holding & (layout.rows[runs] > 0)).tolist():
+        run = runs[place]
+        head, state, after = int(layout.head[run]), int(layout.state[run]), int(layout.after[run])
+        start, size = int(layout.start[run]), int(layout.end[run] - layout.start[run])
+        bundle = last.get(head)
+        if bundle is None or bundle.after != state:
+            bundle = last[head] = _Bundle(head, state, after, [], [], [0], [], [])
+            done.append(bundle)
+        bundle.after = after
+        bundle.first.append(int(first[place]))
+        bundle.offset.append(start)
+        bundle.edge.append(bundle.edge[-1] + size)
+        bundle.rows.append(int(layout.rows[run]))
+        bundle.data.append(_taken(stream, start, size))
+    return done
+
+
+def _taken(stream: Any, start: int, size: int) -> Any:
     stream.seek(start)
     data = np.zeros(size + PADDING, np.uint8)
     at = 0
@@ -132,28 +158,32 @@ def _taken(layout: Layout, run: int, stream: Any) -> _Run:
         if not got:
             raise AssertionError(f"the dump became shorter: byte {start + at}")
         at += got
-    return _Run(run, data, size)
+    return data
 
 
-def _batch(
-    layout: Layout, runs: list[_Run], columns: tuple[str, ...], first_row: int, encoding: _Encoding
-) -> Batch:
+def _batch(  # noqa: PLR0917 - bound to a piece
+    layout: Layout, runs: Any, first: Any, bundles: list[_Bundle], columns: tuple[str, ...],
+    encoding: _Encoding,
+) -> Batch:  # fmt: skip
     """All runs of a piece; the same rows whatever pieces they come in."""
+    lost = np.flatnonzero(layout.kind[runs] == REJECTED)
+    own = runs[lost]
+    rejects = [_rejected(first[lost], layout.start[own], layout.reason[own])]
     frames = [pl.DataFrame(schema={**dict.fromkeys(columns, pl.String), ROW_NO: pl.Int64})]
-    rejects, covered, guessed, row = [NO_REJECTS], 0, 0, first_row
-    for run in runs:
-        number = run.number
-        start, rows = int(layout.start[number]), int(layout.rows[number])
-        covered += int(layout.end[number]) - start
-        if layout.kind[number] == REJECTED:
-            rejects.append(_rejected([row], [start], [int(layout.reason[number])]))
-        elif rows:
-            found = _rows(layout, run, row, encoding)
-            frames.append(found.rows)
-            rejects.append(found.rejects)
-            guessed += found.guessed
-        row += rows
-    return Batch(pl.concat(frames, how="diagonal").rechunk(), pl.concat(rejects), covered, guessed)
+    guessed = 0
+    for bundle in bundles:
+        found = _rows(layout, bundle, encoding)
+        frames.append(found.rows)
+        rejects.append(found.rejects)
+        guessed += found.guessed
+    rows = pl.concat(frames, how="diagonal")
+    covered = int((layout.end[runs] - layout.start[runs]).sum())
+    return Batch(
+        rows.sort(ROW_NO) if len(bundles) > 1 else rows.rechunk(),
+        pl.concat(rejects).sort("row_no"),
+        covered,
+        guessed,
+    )
 
 
 def _rejected(row_no: Any, offset: Any, reason: Any) -> pl.DataFrame:
@@ -164,19 +194,19 @@ def _rejected(row_no: Any, offset: Any, reason: Any) -> pl.DataFrame:
     )
 
 
-def _rows(layout: Layout, run: _Run, first_row: int, encoding: _Encoding) -> Batch:
-    """Rows of one run: those with as many values as columns, of sound bytes, without NUL."""
-    head, rows = int(layout.head[run.number]), int(layout.rows[run.number])
+def _rows(layout: Layout, bundle: _Bundle, encoding: _Encoding) -> Batch:
+    """Rows of a bundle: those with as many values as columns, of sound bytes, without NUL."""
+    head, rows = bundle.head, sum(bundle.rows)
     columns = layout.columns[head]
     holds = _held(layout, head)
-    buf, n = _lexed(run, encoding)
+    buf, n = _lexed(bundle, encoding)
     most = min(rows, n // max(2 * len(columns), 1) + 1)
     """Rows that can be whole: a value takes two bytes at least."""
     kept = scan.Kept(rows, len(columns), Views(len(columns), most, n, holds))
     sound = _is_sound(buf, n, encoding.name)
     if not sound:
         kept = scan.Kept(rows, most * len(columns))
-    _scan(layout, run, buf, n, kept)
+    _scan(layout, bundle, buf, n, kept)
     reasons = np.zeros(rows, np.uint8)
     reasons[kept.counts < len(columns)] = reason_number("short_row")
     reasons[kept.counts > len(columns)] = reason_number("long_row")
@@ -191,11 +221,13 @@ def _rows(layout: Layout, run: _Run, first_row: int, encoding: _Encoding) -> Bat
         _mark_nul(buf[:n], kept.starts, reasons)
     bad = np.flatnonzero(reasons)
     named = [text.alias(name) for name, text in zip(columns, found.texts, strict=True)]
-    frame = pl.DataFrame([*named, pl.Series(ROW_NO, first_row + good, pl.Int64)])
+    row_no = np.repeat(np.array(bundle.first), bundle.rows)
+    row_no += np.arange(rows) - np.repeat(np.cumsum(bundle.rows) - bundle.rows, bundle.rows)
+    frame = pl.DataFrame([*named, pl.Series(ROW_NO, row_no[good], pl.Int64)])
     whole = reasons[good] == 0
     frame = frame.filter(pl.Series(whole)) if bad.size else frame
-    offsets = int(layout.start[run.number]) + _delivered(buf[:n], kept.starts[bad], encoding)
-    rejects = _rejected(first_row + bad, offsets, reasons[bad])
+    offsets = _offsets(bundle, _delivered(buf[:n], kept.starts[bad], encoding))
+    rejects = _rejected(row_no[bad], offsets, reasons[bad])
     return Batch(frame, rejects, 0, int((found.foreign & whole).sum()))
 
 
@@ -223,14 +255,14 @@ def _is_sound(buf: Any, n: int, encoding: str) -> bool:
     return bool(is_ascii(buf, n))
 
 
-def _scan(layout: Layout, run: _Run, buf: Any, n: int, kept: scan.Kept) -> None:
-    head = int(layout.head[run.number])
+def _scan(layout: Layout, bundle: _Bundle, buf: Any, n: int, kept: scan.Kept) -> None:
+    head = bundle.head
     wide, text = len(layout.columns[head]), layout.heads[head].text
     if layout.heads[head].copy:
         rows = scan.copy_rows(buf, n, wide, *kept.arrays())
     else:
         rows = scan.insert_rows(
-            buf, 0, n, layout.dialect.flags, int(layout.state[run.number]),
+            buf, 0, n, layout.dialect.flags, bundle.state,
             np.frombuffer(text, np.uint8), n + 1, wide, *kept.arrays(),
         )[3]  # fmt: skip
     if rows != kept.starts.size:
@@ -273,15 +305,24 @@ def _copied(  # noqa: PLR0917
     return _Texts(texts, wrong, foreign)
 
 
-def _lexed(run: _Run, encoding: _Encoding) -> tuple[Any, int]:
-    """The run as it is lexed, PADDING behind it; read-only, as all that compiled code is made for."""
-    buf, n = run.data, run.size
+def _lexed(bundle: _Bundle, encoding: _Encoding) -> tuple[Any, int]:
+    """The bytes as they are lexed, PADDING behind; read-only, as all that compiled code is made for."""
+    buf, n = bundle.data[0], bundle.edge[-1]
+    if len(bundle.data) > 1:
+        buf = np.concatenate([*(data[:-PADDING] for data in bundle.data), buf[-PADDING:]])
     if not is_raw(encoding.name):
         text = text_of(buf[:n].tobytes(), encoding.name, encoding.mark)
         buf, n = np.frombuffer(text + bytes(PADDING), np.uint8), len(text)
     buf = buf.view()
     buf.flags.writeable = False
     return buf, n
+
+
+def _offsets(bundle: _Bundle, places: Any) -> Any:
+    """Places of a bundle as places in the file."""
+    edges = np.array(bundle.edge[:-1])
+    run = np.searchsorted(edges, places, side="right") - 1
+    return np.array(bundle.offset)[run] + places - edges[run]
 
 
 def _evaluated(text: pl.Series, is_called: Any) -> pl.Series:
@@ -304,7 +345,7 @@ def _mark_nul(buf: Any, starts: Any, reasons: Any) -> None:
 
 
 def _delivered(buf: Any, starts: Any, encoding: _Encoding) -> Any:
-    """Offsets within the run, in delivered bytes."""
+    """Places in a bundle, in delivered bytes."""
     if is_raw(encoding.name):
         return starts
     widths = char_widths(encoding.name)

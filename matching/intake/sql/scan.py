@@ -60,7 +60,7 @@ _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def insert_rows(  # noqa: C901, PLR0912, PLR0917 - the states of one automaton
+def insert_rows(
     buf: Any, at: int, n: int, flags: int, state: int, head: Any, limit: int, columns: int,
     starts: Any, counts: Any, first: Any, last: Any, kind: Any,
     binary: Any, views: Any, valid: Any, called: Any, wrong: Any, made: Any,
@@ -123,7 +123,7 @@ def insert_rows(  # noqa: C901, PLR0912, PLR0917 - the states of one automaton
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
 def _crossed_line(buf: Any, at: int, end: int) -> bool:
-    for place in range(at, end):  # noqa: SIM110 - numba has no any() of a generator
+    for place in range(at, end):
         if buf[place] == 10:
             return True
     return False

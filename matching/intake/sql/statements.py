@@ -53,8 +53,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """Columns of a CREATE TABLE. `left_out`: those that INSERT without a list does not fill; `binary`: of
-    bytes; `of`: tables whose columns come before (INHERITS), or instead (LIKE, PARTITION OF).
+    """Columns of a CREATE TABLE.
+
+    `left_out`: those that INSERT without a list may not fill; `binary`: those of bytes; `of`: tables whose
+    columns come before (INHERITS), or instead (LIKE, PARTITION OF).
     """
 
     table: Name
@@ -145,9 +147,10 @@ def head_of(text: bytes) -> Head | None:
     Raises Incomplete where `text` ends within the head.
     """
     reader = _Reader(text)
-    first = reader.go().word
-    if first == "COPY":
-        return _copy_head(reader, text)
+    return (_copy_head if reader.go().word == "COPY" else _insert_head)(reader, text)
+
+
+def _insert_head(reader: _Reader, text: bytes) -> Head | None:  # noqa: C901 - a grammar, clause by clause
     while reader.now.word in _MODIFIERS:
         reader.go()
     if reader.now.kind not in {"word", "quoted", "text", "end"}:
@@ -175,6 +178,18 @@ def head_of(text: bytes) -> Head | None:
     if end == len(text):
         raise Incomplete
     return Head(table, columns, text[:end])
+
+
+def _skip_clauses(reader: _Reader) -> None:
+    """PARTITION (p), AS alias, OVERRIDING SYSTEM VALUE."""
+    while reader.now.word in {"PARTITION", "AS", "OVERRIDING"}:
+        word = reader.go().word
+        if word == "PARTITION":
+            reader.skip_brackets()
+            continue
+        reader.go()
+        if word == "OVERRIDING":
+            reader.go()
 
 
 def _copy_head(reader: _Reader, text: bytes) -> Head | None:
@@ -270,25 +285,28 @@ def _columns(reader: _Reader, table: Name) -> Created:
             of.append((_identifier(element[-1]),))
         if _is_constraint(element):
             continue
-        name = _identifier(first)
-        columns.append(name)
+        columns.append(_identifier(first))
         words = [token.word for token in element[1:]]
         if _is_computed(words):
-            left_out.add(name)
+            left_out.add(columns[-1])
         if words and words[0] in _BINARY_TYPES:
-            binary.add(name)
+            binary.add(columns[-1])
         if len(columns) > COLUMNS_MAX:
             break
+    of += _parents(reader)
+    return Created(table, tuple(columns), frozenset(left_out), frozenset(binary), tuple(of))
+
+
+def _parents(reader: _Reader) -> list[Name]:
+    """INHERITS (a, b)."""
     while reader.now.kind != "end" and reader.now.word != "INHERITS":
         reader.go()
+    found = list[Name]()
     if reader.now.word == "INHERITS":
         reader.go()
-        reader.go()
-        of.append(reader.name())
-        while reader.now.is_sign(b","):
-            reader.go()
-            of.append(reader.name())
-    return Created(table, tuple(columns), frozenset(left_out), frozenset(binary), tuple(of))
+        while reader.go().text in {b"(", b","}:
+            found.append(reader.name())
+    return found
 
 
 def _elements(reader: _Reader) -> Iterator[list[_Token]]:

@@ -58,14 +58,19 @@ class Column:
 
 
 def decoding_table(encoding: str) -> Any:
-    """UTF-8 of every byte, four places each, its length last; None where the file is UTF-8 as lexed."""
-    if encoding == "mixed":
+    """UTF-8 of every byte, four places each, its length last; None where the file is UTF-8 as lexed.
+
+    In mixed files the five bytes that CP1252 leaves free are controls, as everywhere.
+    """
+    mixed = encoding == "mixed"
+    if mixed:
         encoding = "cp1252"
     elif codecs.lookup(encoding).name.startswith("utf"):
         return None
     table = np.zeros((256, 4), np.uint8)
     for byte in range(256):
-        text = bytes([byte]).decode(encoding, "ignore").encode()
+        sign = bytes([byte]).decode(encoding, "ignore") or (chr(byte) if mixed else "")
+        text = sign.encode()
         table[byte, : len(text)] = np.frombuffer(text, np.uint8)
         table[byte, 3] = len(text)
     return table
@@ -151,7 +156,7 @@ def is_ascii(buf: Any, n: int) -> bool:
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def view_row(  # noqa: PLR0917 - compiled code takes arguments by position
+def view_row(
     buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, binary: Any,
     views: Any, valid: Any, called: Any, wrong: Any, row: int, made: Any, used: int,
 ) -> int:  # fmt: skip
@@ -239,7 +244,7 @@ def _room(first: Any, last: Any, kind: Any, holds: int) -> int:
 
 
 @_compiled  # type: ignore[untyped-decorator,unused-ignore]
-def _build(  # noqa: C901, PLR0917 - one loop over all kinds of values
+def _build(
     buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, holds: int,
     out: Any, ends: Any, valid: Any, plain: Any,
 ) -> bool:  # fmt: skip

@@ -145,7 +145,7 @@ class Walk:
 
     def begin(self, mark: int) -> None:
         """Skip a byte order mark of that size, which is not in the window."""
-        self._base = mark
+        self._base, self._mark = mark, (0, mark)
         self.found.runs.add(STRUCTURE, 0, mark, table=-1)
 
     def window(self, buf: Any, n: int, *, kept: int, final: bool) -> None:
@@ -207,7 +207,7 @@ class Walk:
 
     # --- between rows -----------------------------------------------------------------------
 
-    def _statement(self) -> bool:
+    def _statement(self) -> bool:  # noqa: PLR0911 - one for each kind of statement
         """Blanks and comments, then one statement."""
         at = self._blanks()
         if at < 0:
@@ -215,24 +215,30 @@ class Walk:
         self._add(STRUCTURE, at)
         if at >= self.n or (self.n - at < 16 and not self.final):
             return False
-        byte = int(self.buf[at])
-        if byte == 92:
-            return self._line()
-        if byte == 47 and self.n - at > 1 and self.buf[at + 1] == 42:
-            return self._hidden_rows()
-        if byte in (47, 59):  # Oracle's run sign, a lone semicolon
-            self._add(STRUCTURE, at + 1)
-            return True
         found = _WORD.match(self._text(at, 64))
         word = found.group().decode().upper() if found else ""
         if word in {"INSERT", "REPLACE", "COPY"}:
             return self._rows(word)
         if word == "DELIMITER":
             return self._delimiter()
+        if word in {"REM", "REMARK", "PROMPT"}:  # notes of Oracle's tools
+            return self._line()
         if word == "GO":
             self._add(STRUCTURE, at + 2)
             return True
-        return self._other(word)
+        return self._other(word) if word else self._sign()
+
+    def _sign(self) -> bool:
+        """What begins with no letter."""
+        at = self.at
+        if self.buf[at] == 92:
+            return self._line()
+        if self._text(at, 2) == b"/*":
+            return self._hidden_rows()
+        if self.buf[at] in (47, 59):  # Oracle's run sign, a lone semicolon
+            self._add(STRUCTURE, at + 1)
+            return True
+        return self._other("")
 
     def _blanks(self) -> int:
         n = self.n
@@ -416,7 +422,7 @@ class Walk:
             self._arity = fields
         if at > self.at:
             kind = INSERTED if rows or before != scan.HEAD or state != scan.HEAD else STRUCTURE
-            self._add(kind, at, head=self._head, state=before, rows=rows)
+            self._add(kind, at, head=self._head, state=before, after=state, rows=rows)
         self._state = state
         if why == scan.NEEDS_MORE:
             return self._cut_rows()
