@@ -131,9 +131,14 @@ def _unreadable(content: Content, source: Source) -> str | None:
         return None
     if not content.head(1):
         return "empty file; remove it from the incident file or deliver it again"
+    return _wrong_encoding(content, source) if source.format in TEXT_FORMATS else None
+
+
+def _wrong_encoding(content: Content, source: Source) -> str | None:
+    """Of a dump by its rows: pictures in it are no text and no reason to refuse it."""
     if source.format == "sql":
         return sql.encoding_problem(content, source)
-    return encoding_problem(content, source.encoding) if source.format in TEXT_FORMATS else None
+    return encoding_problem(content, source.encoding)
 
 
 def _refused(content: Content, source: Source) -> str | None:
