@@ -224,13 +224,12 @@ def _taken_apart(content: Content, source: Source) -> _Opened:
         content.open_random() as book,
         tempfile.TemporaryFile(dir=streams.FOLDER) as out,
     ):
-        worker = _started(book.fileno(), out.fileno())
-        try:  # both at once: the worker cannot do harm
-            refuse_costly(content, entries)
-            answer = _answer(worker)
-        finally:
-            worker.kill()
-            worker.wait()
+        with _started(book.fileno(), out.fileno()) as worker:
+            try:  # both at once: the worker cannot do harm
+                refuse_costly(content, entries)
+                answer = _answer(worker)
+            finally:
+                worker.kill()
         if "error" in answer:
             raise OperatorError(f"{content.name}: {_REFUSED[answer['error']]}")
         sheets = [sheet for sheet in answer["sheets"] if sheet["rows"]]
