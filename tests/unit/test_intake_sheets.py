@@ -194,8 +194,6 @@ def test_a_document_type_is_refused_wherever_it_is(tmp_path: Path) -> None:
     assert "XML bombs" in refusal(put(tmp_path, xlsx({"S": rows}, shared=BOMB)), source())
     late = "<!--" + " " * 3_000_000 + "-->" + BOMB
     assert "XML bombs" in refusal(put(tmp_path, xlsx({"S": rows}, shared=late)), source())
-    sheet = ods(ODS_ROWS).replace(b"content.xml", b"content.xml")
-    assert put(tmp_path, sheet, "fine.ods").size()
     parts = {"mimetype": "x", "content.xml": BOMB}
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
@@ -254,7 +252,7 @@ def test_a_repeat_that_would_fill_memory_is_refused(tmp_path: Path) -> None:
 def test_the_process_that_reads_may_not_take_more_than_its_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sheets, "MEMORY_BYTES", 64 << 20)
+    monkeypatch.setattr(sheets, "MEMORY_BYTES", 160 << 20)
     rows = row("id") + "".join(f"<row>{'<c><v>1</v></c>' * 300}</row>" for _ in range(10_000))
     assert "of memory to read" in refusal(put(tmp_path, xlsx({"S": rows})), source())
 
