@@ -6,6 +6,8 @@ texts of their own. Made once a run, in a folder that is removed.
 
 from __future__ import annotations
 
+import os
+import resource
 import sys
 import tempfile
 import zipfile
@@ -28,7 +30,16 @@ def main() -> None:
         path = Path(folder) / "large.xlsx"
         write(path, rows)
         result = measured(lambda: read(path, rows))
-        record("sheets", {**result, "columns": COLUMNS, "bytes": path.stat().st_size}, show=True)
+        worker = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = worker.ru_utime + worker.ru_stime
+        result |= {
+            "columns": COLUMNS,
+            "bytes": path.stat().st_size,
+            "worker_processor_seconds": round(seconds, 1),
+            "rows_per_worker_processor_s": round(rows / seconds),
+            "load_average": round(os.getloadavg()[0], 1),
+        }
+        record("sheets", result, show=True)
 
 
 def read(path: Path, rows: int) -> int:
