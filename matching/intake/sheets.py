@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import psutil
 import pyarrow as pa
 
 from matching.errors import OperatorError
@@ -44,6 +45,8 @@ MEMORY_BYTES = 3 << 30
 """Of the process that reads: 2 GiB of cells, their strings, and the batch in hand."""
 CPU_SECONDS = 900
 """A full sheet of 60 columns takes about two minutes."""
+ROUND_S, STILL_ROUNDS = 5.0, 12
+"""A minute without any work done."""
 PIECE_ROWS = 100_000
 KEPT = 4
 """Workbooks that stay taken apart, in files without a name."""
@@ -224,13 +227,12 @@ def _taken_apart(content: Content, source: Source) -> _Opened:
         content.open_random() as book,
         tempfile.TemporaryFile(dir=streams.FOLDER) as out,
     ):
-        worker = _started(book.fileno(), out.fileno())
-        try:  # both at once: the worker cannot do harm
-            refuse_costly(content, entries)
-            answer = _answer(worker)
-        finally:
-            worker.kill()
-            worker.wait()
+        with _started(book.fileno(), out.fileno()) as worker:
+            try:  # both at once: the worker cannot do harm
+                refuse_costly(content, entries)
+                answer = _answer(worker)
+            finally:
+                worker.kill()
         if "error" in answer:
             raise OperatorError(f"{content.name}: {_REFUSED[answer['error']]}")
         sheets = [sheet for sheet in answer["sheets"] if sheet["rows"]]
@@ -254,9 +256,18 @@ def _started(book: int, out: int) -> subprocess.Popen[bytes]:
 
 
 def _answer(worker: subprocess.Popen[bytes]) -> dict[str, Any]:
-    text, _ = worker.communicate()
-    if worker.returncode == 0 and text:
-        answer: dict[str, Any] = json.loads(text)
-        return answer
-    ended = {-signal.SIGXCPU: "time", -signal.SIGABRT: "memory", -signal.SIGKILL: "memory"}
-    return {"error": ended.get(worker.returncode, "unreadable")}
+    """What it says; a reader that stands still has met its memory and cannot even say so."""
+    spent, still = -1.0, 0
+    while still < STILL_ROUNDS:
+        try:
+            text, _ = worker.communicate(timeout=ROUND_S)
+        except subprocess.TimeoutExpired:
+            now = sum(psutil.Process(worker.pid).cpu_times()[:2])
+            still, spent = (still + 1 if now == spent else 0), now
+            continue
+        if worker.returncode == 0 and text:
+            answer: dict[str, Any] = json.loads(text)
+            return answer
+        ended = {-signal.SIGXCPU: "time", -signal.SIGABRT: "memory", -signal.SIGKILL: "memory"}
+        return {"error": ended.get(worker.returncode, "unreadable")}
+    return {"error": "memory"}

@@ -11,7 +11,7 @@ import io
 import os
 import tempfile
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -246,13 +246,17 @@ class Stream(io.BufferedIOBase):
 
 def ranged(path: Path, start: int, size: int) -> Iterator[bytes]:
     """A stretch of a file in chunks. Raises Damaged where the file ends before."""
-    with path.open("rb", buffering=0) as file:
-        yield from _stretch(file.fileno(), start, size)
+
+    def read(size: int, at: int) -> bytes:  # opened for each: runs that wait hold no file
+        with path.open("rb", buffering=0) as file:
+            return os.pread(file.fileno(), size, at)
+
+    return _stretch(read, start, size)
 
 
-def _stretch(descriptor: int, start: int, size: int) -> Iterator[bytes]:
+def _stretch(read: Callable[[int, int], bytes], start: int, size: int) -> Iterator[bytes]:
     while size > 0:
-        chunk = os.pread(descriptor, min(STEP, size), start)
+        chunk = read(min(STEP, size), start)
         if not chunk:
             raise Damaged(TRUNCATED)
         start, size = start + len(chunk), size - len(chunk)
@@ -282,7 +286,7 @@ class Scratch:
 
     def chunks(self, start: int, size: int) -> Iterator[bytes]:
         """A stretch of it. Raises Damaged where it ends before."""
-        yield from _stretch(self._descriptor, start, size)
+        yield from _stretch(lambda size, at: os.pread(self._descriptor, size, at), start, size)
 
 
 def _refuse_full(descriptor: int, needed: int, name: str) -> None:

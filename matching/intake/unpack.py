@@ -10,6 +10,7 @@ import bz2
 import io
 import lzma
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -97,9 +98,10 @@ def decoded(source: Chunks, name: str) -> Iterator[bytes]:
     """The plain bytes. Raises Damaged after the last readable one, or NeedsMemory."""
     done: list[int] = []
     given, cut = 0, False
+    careful = sys.maxsize
     for _ in _STEPS:
         at = 0
-        packed = _Source(source())
+        packed = _Source(source(), careful)
         try:
             for chunk in _codec(name)(packed, _Steps(done)):
                 if at >= given:
@@ -110,6 +112,7 @@ def decoded(source: Chunks, name: str) -> Iterator[bytes]:
             if "memory" in str(error).lower():
                 raise NeedsMemory from None
             done.append(at)
+            careful = min(careful, packed.given - 2 * PACKED_BYTES)
             cut = cut or "runcated" in str(error)
             continue
         if packed.damage:
@@ -132,10 +135,15 @@ def checked(chunks: Iterator[bytes], crc: int, size: int) -> Iterator[bytes]:
 
 
 class _Source(io.RawIOBase):
-    """Chunks as a file that is read once. Damage is its end, remembered."""
+    """Chunks as a file that is read once. Damage is its end, remembered.
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    From byte `careful` on it gives single bytes: a decoder that fails has had none but those it fails at.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], careful: int) -> None:
         self._chunks = chunks
+        self._careful = careful
+        self.given = 0
         self._left = b""
         self.damage = ""
         self.ended = False
@@ -151,10 +159,10 @@ class _Source(io.RawIOBase):
             except Damaged as damage:
                 self.damage = damage.reason
             self.ended = not self._left
-        if 0 <= size < len(self._left):
-            found, self._left = self._left[:size], self._left[size:]
-        else:
-            found, self._left = self._left, b""
+        most = max(self._careful - self.given, 1)
+        size = min(size, most) if size >= 0 else most
+        found, self._left = self._left[:size], self._left[size:]
+        self.given += len(found)
         return found
 
 
