@@ -72,7 +72,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "intake", matching.intake.run, step_settings.intake, 3,
         reads=("files", "decisions"),
-        writes=("inventory", "custody", "leaked", "charts", "rejects", "passages", "entities", "delegation", "suppressions"),
+        writes=("inventory", "custody", "skipped", "leaked", "charts", "rejects", "passages", "entities", "delegation", "suppressions"),
     ),
     Step(
         "standardise", matching.standardise.run, step_settings.standardise, 6,

@@ -206,6 +206,16 @@ CUSTODY = Table(
         "note": _text("Place, medium, seal number.", "none"),
     },
 )
+SKIPPED = Table(
+    name="skipped",
+    grain="one member of a delivered archive that no entry of the incident file can mean",
+    key=("path", "number"),
+    columns={
+        "path": _text("The archive, `!` and the way into it."),
+        "number": _count("Among members of one name, from 0."),
+        "reason": _text("folder, link, empty, left by a desktop ..."),
+    },
+)
 LEAKED = Table(
     name="leaked",
     grain="one mention: (source row, role); two people on one row are two mentions",
@@ -1146,7 +1156,7 @@ _COMMON = {
 }
 
 STEP_TABLES = (
-    INVENTORY, CUSTODY, LEAKED, CHARTS, REJECTS, PASSAGES, ENTITIES, DELEGATION, SUPPRESSIONS,
+    INVENTORY, CUSTODY, SKIPPED, LEAKED, CHARTS, REJECTS, PASSAGES, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, COMPLETENESS, IDENTITIES, KEPT_HASHES, PAIRS,
     OVER_BUDGET, MEMBERS, PERSONS, AFFECTED, HISTORIES, PROFILE, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS,
     ROW_OWNERS, OWNERSHIP, ELEMENTS, CANDIDATE_OWNERS, SAME_CHANCES, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES,

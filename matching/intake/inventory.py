@@ -10,6 +10,7 @@ import polars as pl
 
 from matching.fields import CANONICAL_FIELDS
 from matching.files import rows_hash, total_hash
+from matching.intake.content import skipped
 from matching.intake.delivered import Delivered
 from matching.intake.mapping import mapped_columns
 from matching.intake.readers import column_names
@@ -18,7 +19,7 @@ from matching.intake.text import ends_with_newline
 from matching.sources import TEXT_FORMATS, LeakedSource, Source
 from matching.tables import TABLES
 
-__all__ = ["TableRead", "content_hash", "custody", "inventory"]
+__all__ = ["TableRead", "content_hash", "custody", "inventory", "skipped_members"]
 
 COUNTED = ("parsed", "rejected", "covered", "guessed", "unjoined")
 """What is noted of each part and summed by file."""
@@ -132,3 +133,18 @@ def custody(files: Sequence[TableRead]) -> pl.DataFrame:
         for number, entry in enumerate(file.source.custody)
     ]
     return pl.DataFrame(rows, schema=dict(TABLES["custody"].polars))
+
+
+def skipped_members(files: Sequence[TableRead], settings: IntakeSettings) -> pl.DataFrame:
+    """One row a member of a delivered archive that is not read, whatever the incident file says, and why."""
+    table, rows = TABLES["skipped"], []
+    for path in sorted({file.delivered.content.path for file in files}):
+        first = next(file.delivered for file in files if file.delivered.content.path == path)
+        for member in skipped(path) if first.content.members else ():
+            place = Delivered(first.source, member.content).shown(settings.root)
+            rows.append({"path": place, "reason": member.reason})
+    frame = pl.DataFrame(rows, schema={"path": pl.String, "reason": pl.String})
+    numbered = frame.sort("path", "reason").with_columns(
+        number=pl.int_range(pl.len(), dtype=pl.Int64).over("path")
+    )
+    return table.complete(numbered)

@@ -7,7 +7,7 @@ one being found, about 0.7 GiB each, whatever the number of rows.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
@@ -48,7 +48,7 @@ class Reader:
     known: pl.Series
     writer: Writer
     rejects: Writer
-    files: list[TableRead]
+    files: Sequence[TableRead]
 
     def read(self, files: Iterable[TableRead]) -> None:
         """Read what is not there yet; fills in the files' counts."""

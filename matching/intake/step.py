@@ -5,16 +5,19 @@ Rows first, side by side; then what free text in them says, one portion after th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from matching.errors import OperatorError
 from matching.intake import roster
 from matching.intake.checks import check
 from matching.intake.delivered import resolve
-from matching.intake.inventory import TableRead, custody, inventory
+from matching.intake.inventory import TableRead, custody, inventory, skipped_members
 from matching.intake.reading import Reader
 from matching.intake.settings import IntakeSettings
 from matching.intake.spoken import SpokenReader
+from matching.intake.streams import spilling_to
 from matching.log import log_counts
 from matching.passages import Names
 from matching.store import Workspace
@@ -31,26 +34,11 @@ def run(workspace: Workspace, settings: IntakeSettings) -> None:
         raise OperatorError("; ".join(problems))
     known = roster.entities(settings)
     files = _files(workspace, settings)
-    decisions = _role_decisions(workspace)
-    with (
-        workspace.writer("leaked") as leaked,
-        workspace.writer("charts") as charts,
-        workspace.writer("rejects") as rejects,
-        workspace.writer("passages") as passages,
-    ):
-        once = [file for file in files if file.repeats is None]
-        rows = [file for file in once if not file.delivered.text]
-        for side, writer in (("leaked", leaked), ("master", charts)):
-            reader = Reader(settings, decisions, known["entity_id"], writer, rejects, files)
-            reader.read([file for file in rows if file.delivered.side == side])
-        texts = [file for file in once if file.delivered.text]
-        if texts:
-            names = Names(model=_WITH_MODEL[settings.text_names])
-            SpokenReader(
-                settings, decisions, known["entity_id"], leaked, rejects, files, passages, names
-            ).read(texts)
+    with workspace.scratch() as folder, spilling_to(folder):
+        _read(workspace, settings, files, known["entity_id"])
     workspace.write("inventory", inventory(files, settings))
     workspace.write("custody", custody(files))
+    workspace.write("skipped", skipped_members(files, settings))
     workspace.write("entities", known)
     workspace.write("delegation", roster.delegation(settings))
     workspace.write("suppressions", roster.suppressions(settings))
@@ -61,6 +49,30 @@ def run(workspace: Workspace, settings: IntakeSettings) -> None:
         charts=workspace.rows("charts"),
         rejected=workspace.rows("rejects"),
     )
+
+
+def _read(
+    workspace: Workspace, settings: IntakeSettings, files: Sequence[TableRead], known: pl.Series
+) -> None:
+    """Write `leaked`, `charts`, `rejects` and `passages`; files learn what was counted of them."""
+    decisions = _role_decisions(workspace)
+    once = [file for file in files if file.repeats is None]
+    rows = [file for file in once if not file.delivered.text]
+    texts = [file for file in once if file.delivered.text]
+    with (
+        workspace.writer("leaked") as leaked,
+        workspace.writer("charts") as charts,
+        workspace.writer("rejects") as rejects,
+        workspace.writer("passages") as passages,
+    ):
+        for side, writer in (("leaked", leaked), ("master", charts)):
+            reader = Reader(settings, decisions, known, writer, rejects, files)
+            reader.read([file for file in rows if file.delivered.side == side])
+        if texts:
+            names = Names(model=_WITH_MODEL[settings.text_names])
+            SpokenReader(settings, decisions, known, leaked, rejects, files, passages, names).read(
+                texts
+            )
 
 
 def _files(workspace: Workspace, settings: IntakeSettings) -> list[TableRead]:

@@ -12,7 +12,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,10 +20,22 @@ from typing import BinaryIO
 from matching.errors import OperatorError, TryAgainLater
 from matching.intake.unpack import STEP, TRUNCATED, WINDOW_BYTES_MAX, Chunks, Damaged, NeedsMemory
 
-__all__ = ["Damage", "Limits", "Scratch", "Stream", "ranged"]
+__all__ = ["Damage", "Limits", "Scratch", "Stream", "ranged", "spilling_to"]
 
 FOLDER: Path | None = None
 """Where files without a name lie; None: TMPDIR."""
+
+
+@contextmanager
+def spilling_to(folder: Path) -> Iterator[None]:
+    """Files without a name lie in this folder's file system for the while."""
+    global FOLDER  # noqa: PLW0603 - one step at a time; readers of any thread have no workspace
+    before, FOLDER = FOLDER, folder
+    try:
+        yield
+    finally:
+        FOLDER = before
+
 
 KEPT_BYTES = 48 << 20
 """A portion ends up to two blocks of 16 MiB before what was read last, and a record before those."""

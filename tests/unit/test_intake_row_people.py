@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,20 @@ def test_a_sealed_file_stands_in_the_inventory_without_rows(
     plain = sealed.model_copy(update={"secured": "no"})
     (problem,) = check(settings_of(tmp_path, entry(), plain))
     assert "a sealed file is encrypted; say whether its key is safe" in problem
+
+
+def test_members_that_are_not_read_are_listed_with_the_reason(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("rows.csv", "first,last\nAnn,Lee\n")
+        archive.writestr("__MACOSX/._rows.csv", b"\0\1")
+        archive.writestr("empty.csv", "")
+    rows = taken(workspace, tmp_path, entry("a.zip"))
+    assert rows["first_name"].to_list() == ["Ann"]
+    listed = dict(workspace.read("skipped").select("path", "reason").rows())
+    assert set(listed) == {"a.zip!__MACOSX/._rows.csv", "a.zip!empty.csv"}
+    assert all(listed.values())
 
 
 # --- joins ---------------------------------------------------------------------------------
