@@ -96,14 +96,14 @@ def _header_bytes(content: Content, source: Source, end: int) -> bytes:
     """The header row as UTF-8; empty where there is none."""
     if not source.header:
         return b""
-    block = next(utf8_blocks(content, source.encoding), b"")[:end]
+    block = _first(content, source)[:end]
     text = block[_above(block, source.skip_lines) :].lstrip(b"\r\n")
     return recoded_bytes(text) if source.encoding == MIXED else text
 
 
 def csv_header(content: Content, source: Source) -> tuple[list[str], int]:
     """Column names, and how many UTF-8 bytes of the file they and the lines above take."""
-    block = next(utf8_blocks(content, source.encoding), b"")[:HEADER_BYTES]
+    block = _first(content, source)[:HEADER_BYTES]
     shown = recoded_bytes if source.encoding == MIXED else bytes
     above = _above(block, source.skip_lines)
     records = find_records(
@@ -128,6 +128,11 @@ def csv_header(content: Content, source: Source) -> tuple[list[str], int]:
         escapechar=source.escape or None,
     )
     return _distinct([name.strip() for name in next(reader)]), end
+
+
+def _first(content: Content, source: Source) -> bytes:
+    """What a header is looked for in; UTF-32 takes four bytes for a letter."""
+    return next(utf8_blocks(content, source.encoding, size=4 * HEADER_BYTES), b"")
 
 
 def _above(block: bytes, lines: int) -> int:

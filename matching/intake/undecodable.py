@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.intake.records import REASONS, Records
 
-__all__ = ["MIXED", "mark_undecodable", "recoded", "recoded_bytes", "with_undecodable"]
+__all__ = ["MIXED", "recoded", "recoded_bytes", "with_undecodable"]
 
 MIXED = "mixed"
 """`encoding` of a file that is UTF-8 here and CP1252 there."""
@@ -41,13 +43,8 @@ _TEXTS, _WIDTHS = _cp1252()
 def with_undecodable(data: _Bytes, records: Records) -> Records:
     """The records, those that hold bytes which are no UTF-8 marked as rejects."""
     if not _sound(data[: records.consumed]):
-        mark_undecodable(data, records.starts, records.ends, records.reasons)
+        _mark(data, records.starts, records.ends, records.reasons, _UNDECODABLE)
     return records
-
-
-def mark_undecodable(data: _Bytes, starts: Any, ends: Any, reasons: Any) -> None:
-    """Set the reason of every record that holds bytes which are no UTF-8."""
-    _mark(data, starts, ends, reasons, _UNDECODABLE)
 
 
 def recoded(data: _Bytes, records: Records) -> tuple[_Bytes, Records, int]:
@@ -78,11 +75,17 @@ def recoded_bytes(block: bytes) -> bytes:
 
 
 def _sound(data: _Bytes) -> bool:
+    """All of it is UTF-8. Ten times as fast as decoding it, and without a copy."""
+    if not data.size:
+        return True
+    edges = pa.py_buffer(np.array([0, data.size]))
+    whole = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), 1, [None, edges, pa.py_buffer(data)]
+    )
     try:
-        data.tobytes().decode("utf-8")
-    except UnicodeDecodeError:
+        return pl.Series(pl.from_arrow(whole)).cast(pl.String, strict=False).null_count() == 0
+    except pl.exceptions.ComputeError:
         return False
-    return True
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
