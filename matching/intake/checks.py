@@ -15,12 +15,12 @@ import polars as pl
 from matching.errors import OperatorError
 from matching.intake import roster, sql
 from matching.intake.content import Content, members
-from matching.intake.damage import refused
 from matching.intake.delivered import REST, Delivered, contents, matches, resolve, wanted_parts
 from matching.intake.fixed import layout_problems
 from matching.intake.joins import other_table
 from matching.intake.kinds import NO_KIND
 from matching.intake.mapping import mapped_columns
+from matching.intake.packed.damage import refused
 from matching.intake.readers import column_names, parts, sample
 from matching.intake.roster_checks import roster_problems
 from matching.intake.settings import IntakeSettings

@@ -15,9 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from matching.intake import archives
-from matching.intake.archives import EncryptedMember
-from matching.intake.streams import Damage, Stream
+from matching.intake.packed import archives
+from matching.intake.packed.archives import EncryptedMember
+from matching.intake.packed.streams import Damage, Stream
 
 __all__ = [
     "Content",

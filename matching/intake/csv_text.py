@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 from matching.errors import OperatorError
 from matching.intake.blocks import Block, blanks_null, blocks
 from matching.intake.content import Content
-from matching.intake.limits import refuse_wide
+from matching.intake.packed.limits import refuse_wide
 from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
 from matching.intake.records import REASONS, Dialect, blank_out, find_records
 from matching.intake.text import EMPTY, utf8_blocks

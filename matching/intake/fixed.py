@@ -21,7 +21,7 @@ import polars as pl
 from matching.errors import OperatorError
 from matching.intake.blocks import Block, texts
 from matching.intake.content import Content
-from matching.intake.json_document import with_last
+from matching.intake.json_files.document import with_last
 from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
 from matching.intake.records import LONG, SHORT, TRUNCATED, Records, find_lines
 from matching.intake.text import EMPTY, byte_order_mark, char_widths, utf8_blocks

@@ -14,18 +14,18 @@ from typing import Final
 from matching.errors import OperatorError
 from matching.intake.content import Content
 from matching.intake.csv_text import Delimited
-from matching.intake.damage import LOST, refuse_unread, with_damage
 from matching.intake.dbf import DbfTable
 from matching.intake.fixed import FixedWidth
-from matching.intake.json_text import JsonLines, JsonText
-from matching.intake.limits import refuse_wide
+from matching.intake.json_files.text import JsonLines, JsonText
 from matching.intake.mail import MailBox, SingleMessage
+from matching.intake.packed.damage import LOST, refuse_unread, with_damage
+from matching.intake.packed.limits import refuse_wide
 from matching.intake.parquet import ParquetFile
 from matching.intake.pieces import ROW_NO, START, Batch, Format, Piece, Position
 from matching.intake.sealed import Sealed
-from matching.intake.sheets import Workbook
 from matching.intake.sql import SqlDump
 from matching.intake.text import EMPTY
+from matching.intake.workbooks.workbook import Workbook
 from matching.sources import SEALED, Source
 
 __all__ = [

@@ -14,10 +14,10 @@ from matching.intake import roster
 from matching.intake.checks import check
 from matching.intake.delivered import resolve
 from matching.intake.inventory import TableRead, custody, inventory, skipped_members
+from matching.intake.packed.streams import spilling_to
 from matching.intake.reading import Reader
 from matching.intake.settings import IntakeSettings
 from matching.intake.spoken import SpokenReader
-from matching.intake.streams import spilling_to
 from matching.log import log_counts
 from matching.passages import Names
 from matching.store import Workspace

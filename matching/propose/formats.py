@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from matching.intake.json_tokens import ITEMS_MAX
+from matching.intake.json_files.tokens import ITEMS_MAX
 from matching.sources import SEALED
 
 __all__ = ["format_of"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from matching.errors import OperatorError
 from matching.intake.content import Content
-from matching.intake.json_names import quoted
+from matching.intake.json_files.names import quoted
 from matching.intake.readers import ROW_NO, START, _pieces, parts
 from matching.sources import LeakedSource
 

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pytest
 
 from matching.errors import OperatorError
-from matching.intake import archives, readers, streams, zips
+from matching.intake import readers
 from matching.intake.content import Content, EncryptedMember, is_encrypted, members, skipped
+from matching.intake.packed import archives, streams, zips
 from matching.intake.pieces import Position
 from matching.sources import LeakedSource
 
@@ -389,7 +390,7 @@ def test_members_that_share_bytes_are_refused(tmp_path: Path) -> None:
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {f"{i}.csv": b"a\n" for i in range(20)}
-    for module in (zips, archives, "matching.intake.tars"):
+    for module in (zips, archives, "matching.intake.packed.tars"):
         target = module if isinstance(module, str) else module.__name__
         monkeypatch.setattr(f"{target}.MEMBERS_MAX", 10)
     for packed in (zipped(files), tarred(files)):

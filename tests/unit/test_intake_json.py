@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 
 from matching.errors import OperatorError
-from matching.intake import json_document, readers, text
+from matching.intake import readers, text
 from matching.intake.content import Content
-from matching.intake.json_names import quoted, split
-from matching.intake.json_scan import RECORD_BYTES_MAX
+from matching.intake.json_files import document as json_document
+from matching.intake.json_files.names import quoted, split
+from matching.intake.json_files.scan import RECORD_BYTES_MAX
 from matching.intake.readers import ROW_NO, Batch, column_names, parts, read
 from matching.sources import LeakedSource
 

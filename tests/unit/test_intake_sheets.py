@@ -8,9 +8,11 @@ import polars as pl
 import pytest
 
 from matching.errors import OperatorError
-from matching.intake import readers, sheets, workbook_parts
+from matching.intake import readers
 from matching.intake.content import Content, is_encrypted, members
 from matching.intake.pieces import ROW_NO
+from matching.intake.workbooks import parts as workbook_parts
+from matching.intake.workbooks import workbook as sheets
 from matching.sources import LeakedSource
 from tests.workbooks import DATE, HOURS, MOMENT, TIME, ZIP, cell, ods, row, xlsx
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from matching.errors import OperatorError
 from matching.intake.content import Content
-from matching.intake.json_document import Shape, Step, _Own, _own_records, name_of, steps
-from matching.intake.json_frame import Found, columns_found, parsed
-from matching.intake.json_scan import NODES, State
-from matching.intake.json_tokens import ITEMS_MAX
+from matching.intake.json_files.document import Shape, Step, _Own, _own_records, name_of, steps
+from matching.intake.json_files.frame import Found, columns_found, parsed
+from matching.intake.json_files.scan import NODES, State
+from matching.intake.json_files.tokens import ITEMS_MAX
 from matching.intake.text import EMPTY, utf8_blocks
 from matching.sources import Source
 

@@ -13,10 +13,10 @@ import numpy as np
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
 from matching.errors import OperatorError
-from matching.intake import archives
 from matching.intake.content import Content
-from matching.intake.limits import COLUMNS_MAX
-from matching.intake.zips import Entry
+from matching.intake.packed import archives
+from matching.intake.packed.limits import COLUMNS_MAX
+from matching.intake.packed.zips import Entry
 
 __all__ = ["ROWS_MAX", "refuse_costly"]
 

@@ -1,6 +1,6 @@
 """A process of its own that takes a workbook apart: whatever is in it cannot take more than this process.
 
-Run as a script: `sheet_worker.py WORKBOOK_FD OUT_FD MEMORY_BYTES CPU_SECONDS COLUMNS_MAX`. Out goes, to OUT_FD,
+Run as a script: `worker.py WORKBOOK_FD OUT_FD MEMORY_BYTES CPU_SECONDS COLUMNS_MAX`. Out goes, to OUT_FD,
 every sheet as an Arrow stream of text columns named by their number from 0, one row a row of the sheet from its
 first on; to standard output one JSON document: the sheets with their place in OUT_FD, or `error`. It imports nothing of this
 project, so that it starts in a moment, and says nothing of what it reads.

@@ -1,7 +1,7 @@
 """JSON and JSON lines as tables of text.
 
 Objects become columns whose names have dots, arrays of scalars one value parted by `|`, arrays of objects
-numbered columns (json_names says how they are written). Numbers, true and false stay as they are written, a
+numbered columns (`names` says how they are written). Numbers, true and false stay as they are written, a
 trailing `.0` goes. Columns of one block may differ from those of the next.
 """
 
@@ -14,11 +14,11 @@ import numpy as np
 
 from matching.errors import OperatorError
 from matching.intake.content import Content
-from matching.intake.json_document import found_in, with_last
-from matching.intake.json_frame import Found, columns_found, parsed
-from matching.intake.json_scan import RECORD_BYTES_MAX, lines
-from matching.intake.json_shape import shape_of
-from matching.intake.json_tokens import JSON_REASONS
+from matching.intake.json_files.document import found_in, with_last
+from matching.intake.json_files.frame import Found, columns_found, parsed
+from matching.intake.json_files.scan import RECORD_BYTES_MAX, lines
+from matching.intake.json_files.shape import shape_of
+from matching.intake.json_files.tokens import JSON_REASONS
 from matching.intake.mapping import mapped_columns
 from matching.intake.pieces import ROW_NO, START, Piece, Position
 from matching.intake.text import byte_order_mark, char_widths, utf8_blocks
@@ -59,7 +59,7 @@ class JsonLines:
 
 
 class JsonText:
-    """A document, or a sequence of them: json_document says what its parts are."""
+    """A document, or a sequence of them: `document` says what its parts are."""
 
     def parts(self, content: Content, source: Source) -> tuple[str, ...]:
         """Paths of its tables; `""` where every object is a record."""

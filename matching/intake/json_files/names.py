@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from matching.intake.json_tokens import (
+from matching.intake.json_files.tokens import (
     FOLDED,
     ITEMS_MAX,
     KEYED,

@@ -18,10 +18,10 @@ import numpy as np
 
 from matching.errors import OperatorError
 from matching.intake.content import Content
-from matching.intake.json_frame import Found
-from matching.intake.json_names import joined, text_of
-from matching.intake.json_scan import NODES, RECORD_BYTES_MAX, TOO_DEEP, Events, State, scan
-from matching.intake.json_tokens import DEPTH_MAX, JSON_REASONS
+from matching.intake.json_files.frame import Found
+from matching.intake.json_files.names import joined, text_of
+from matching.intake.json_files.scan import NODES, RECORD_BYTES_MAX, TOO_DEEP, Events, State, scan
+from matching.intake.json_files.tokens import DEPTH_MAX, JSON_REASONS
 from matching.intake.pieces import Position
 from matching.intake.text import byte_order_mark, char_widths, utf8_blocks
 from matching.sources import Source

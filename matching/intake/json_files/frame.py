@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from matching.intake.json_names import names_of, register
-from matching.intake.json_tokens import (
+from matching.intake.json_files.names import names_of, register
+from matching.intake.json_files.tokens import (
     FOLDED,
     JSON_REASONS,
     KEYED,
@@ -22,7 +22,7 @@ from matching.intake.json_tokens import (
     Tokens,
     tokens_of,
 )
-from matching.intake.json_values import values
+from matching.intake.json_files.values import values
 from matching.intake.pieces import ROW_NO, Batch
 from matching.intake.records import Records
 from matching.intake.undecodable import MIXED, recoded, with_undecodable

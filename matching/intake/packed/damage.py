@@ -12,11 +12,11 @@ from functools import partial
 import polars as pl
 
 from matching.errors import OperatorError
-from matching.intake.archives import HEAD_BYTES
 from matching.intake.content import Content, EncryptedMember, encrypted_how
+from matching.intake.packed.archives import HEAD_BYTES
+from matching.intake.packed.signs import not_read, other_kind
+from matching.intake.packed.streams import Damage
 from matching.intake.pieces import NO_REJECTS, ROW_NO, Batch, Piece, Position
-from matching.intake.signs import not_read, other_kind
-from matching.intake.streams import Damage
 from matching.sources import TEXT_FORMATS, Source
 
 __all__ = ["LOST", "refuse_unread", "refused", "with_damage"]

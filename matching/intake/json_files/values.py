@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-from matching.intake.json_tokens import ESCAPED, ITEM, NUMBER, RAW, Tokens
+from matching.intake.json_files.tokens import ESCAPED, ITEM, NUMBER, RAW, Tokens
 
 __all__ = ["values"]
 

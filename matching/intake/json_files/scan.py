@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
-from matching.intake.json_tokens import DEPTH_MAX, JSON_REASONS
+from matching.intake.json_files.tokens import DEPTH_MAX, JSON_REASONS
 
 __all__ = ["NODES_MAX", "RECORD_BYTES_MAX", "Events", "State", "lines", "scan"]
 

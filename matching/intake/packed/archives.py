@@ -17,10 +17,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from matching.errors import OperatorError
-from matching.intake.signs import compression, encryption, is_tar, is_zip
-from matching.intake.streams import RATIO_FROM_BYTES, RATIO_MAX, Limits, Scratch, Stream, ranged
-from matching.intake.tars import sparse_chunks, tar_directory
-from matching.intake.unpack import (
+from matching.intake.packed.signs import compression, encryption, is_tar, is_zip
+from matching.intake.packed.streams import (
+    RATIO_FROM_BYTES,
+    RATIO_MAX,
+    Limits,
+    Scratch,
+    Stream,
+    ranged,
+)
+from matching.intake.packed.tars import sparse_chunks, tar_directory
+from matching.intake.packed.unpack import (
     DAMAGED,
     TRUNCATED,
     Chunks,
@@ -30,7 +37,7 @@ from matching.intake.unpack import (
     decoded,
     method_name,
 )
-from matching.intake.zips import (
+from matching.intake.packed.zips import (
     MEMBERS_MAX,
     Directory,
     Entry,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import BinaryIO
 
-from matching.intake.unpack import STEP, TRUNCATED
+from matching.intake.packed.unpack import STEP, TRUNCATED
 
 __all__ = [
     "Directory",

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO, cast
 
-from matching.intake.unpack import DAMAGED, STEP, TRUNCATED
-from matching.intake.zips import MEMBERS_MAX, Directory, Entry, Unreadable, distinct
+from matching.intake.packed.unpack import DAMAGED, STEP, TRUNCATED
+from matching.intake.packed.zips import MEMBERS_MAX, Directory, Entry, Unreadable, distinct
 
 __all__ = ["is_tar", "sparse_chunks", "tar_directory"]
 

@@ -29,14 +29,14 @@ import psutil
 import pyarrow as pa
 
 from matching.errors import OperatorError
-from matching.intake import archives, streams
 from matching.intake.blocks import blanks_null
 from matching.intake.content import Content
 from matching.intake.csv_text import _distinct as distinct_names
-from matching.intake.limits import COLUMNS_MAX
+from matching.intake.packed import archives, streams
+from matching.intake.packed.limits import COLUMNS_MAX
+from matching.intake.packed.signs import workbook_kind
 from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, Piece, Position
-from matching.intake.signs import workbook_kind
-from matching.intake.workbook_parts import refuse_costly
+from matching.intake.workbooks.parts import refuse_costly
 from matching.sources import Source
 
 __all__ = ["Workbook"]
@@ -50,7 +50,7 @@ ROUND_S, STILL_ROUNDS = 5.0, 12
 PIECE_ROWS = 100_000
 KEPT = 4
 """Workbooks that stay taken apart, in files without a name."""
-_WORKER = Path(__file__).with_name("sheet_worker.py")
+_WORKER = Path(__file__).with_name("worker.py")
 _FIX = "export its sheets as CSV and name those files in path"
 _REFUSED = {
     "password": 'encrypted by a password; deliver it decrypted, or say secured = "encrypted_key_safe",'

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import BinaryIO
 
-from matching.intake.tars import is_tar
-from matching.intake.unpack import compression
+from matching.intake.packed.tars import is_tar
+from matching.intake.packed.unpack import compression
 
 __all__ = [
     "compression",

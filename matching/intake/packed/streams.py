@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from matching.errors import OperatorError, TryAgainLater
-from matching.intake.unpack import STEP, TRUNCATED, WINDOW_BYTES_MAX, Chunks, Damaged, NeedsMemory
+from matching.intake.packed.unpack import (
+    STEP,
+    TRUNCATED,
+    WINDOW_BYTES_MAX,
+    Chunks,
+    Damaged,
+    NeedsMemory,
+)
 
 __all__ = ["Damage", "Limits", "Scratch", "Stream", "ranged", "spilling_to"]
 

@@ -1,0 +1,1 @@
+"""Archives and compressed files as streams: what is in them, its bytes, their damage, and the caps."""
