@@ -127,7 +127,9 @@ def _to_complete(found: Found) -> Iterator[str]:
 
 
 def _undecided(found: Found) -> Iterator[str]:
-    if not found.join and not NAMING & {p.field for p in found.table.proposals}:
+    if found.shape.format == "fixed":
+        yield "# ? fields: say where each column stands, as in { last_name = [1, 20] }; then run init again or map them"
+    elif not found.join and not NAMING & {p.field for p in found.table.proposals}:
         what = "names" if found.personal else "is about"
         yield f'# ? ignored = "no column {what} a person, as far as the sample shows"'
     waiting = open_columns(found)

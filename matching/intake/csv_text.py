@@ -30,6 +30,7 @@ HEADER_BYTES = 1 << 20
 csv.field_size_limit(HEADER_BYTES)
 
 
+_LF, _CR, _BACKSLASH = 10, 13, 92
 _REPEATED = REASONS.index("repeated_header")
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -135,6 +136,17 @@ def _first(content: Content, source: Source) -> bytes:
     return next(utf8_blocks(content, source.encoding, size=4 * HEADER_BYTES), b"")
 
 
+def _nulls_blank(data: _Bytes, delimiter: int) -> None:
+    r"""Fields of nothing but `\N` are what MySQL and PostgreSQL write for null: blanks in their place."""
+    if b"\\N" not in data.tobytes():
+        return
+    whole = np.concatenate(([_LF], data, [_LF, _LF])).astype(np.uint8)
+    ends = (whole == delimiter) | (whole == _LF) | (whole == _CR)
+    found = (whole[1:-2] == _BACKSLASH) & (whole[2:-1] == ord("N")) & ends[:-3] & ends[3:]
+    places = np.flatnonzero(found)
+    data[places] = data[places + 1] = ord(" ")
+
+
 def _above(block: bytes, lines: int) -> int:
     """Bytes of the first physical lines, blank ones too."""
     at = 0
@@ -161,6 +173,7 @@ def parsed_csv(block: Block, names: list[str], source: Source) -> pl.DataFrame:
     if wanted.is_empty():
         return pl.DataFrame(schema={**dict.fromkeys(names, pl.String), ROW_NO: pl.Int64})
     blank_out(block.data, records.starts, records.ends, records.reasons)
+    _nulls_blank(block.data[: records.consumed], csv_dialect(source).delimiter)
     table = pa_csv.read_csv(
         pa.BufferReader(pa.py_buffer(block.data[: records.consumed])),
         read_options=pa_csv.ReadOptions(column_names=names, block_size=1 << 21),

@@ -54,6 +54,14 @@ def test_titles_above_the_header_are_covered_and_no_rows(tmp_path: Path) -> None
     assert (batch.rejects.height, batch.covered) == (0, path.stat().st_size)
 
 
+@pytest.mark.parametrize("escape", ["", "\\"])
+def test_what_databases_write_for_null_is_null(tmp_path: Path, escape: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"a,b,c\n\\N,x\\N,N\n1,\\N,\\N\r\n")
+    rows = whole(path, source(escape=escape)).rows.select("a", "b", "c").rows()
+    assert rows == [(None, "xN" if escape else "x\\N", "N"), ("1", None, None)]
+
+
 def test_blocks_give_the_same_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.csv"
     lines = [f'{n},"na""me\n{n}",ü{n}' if n % 3 else f"{n},short" for n in range(500)]
