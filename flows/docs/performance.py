@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.docs import ROOT
 from flows.docs.figures import MILLION, NO_RESULTS, documents_of, machine_of, with_region
+from flows.docs.intake_figures import intake_tables
 from flows.docs.mail_figures import mail_tables
 from flows.docs.markdown import grid
 
@@ -30,6 +31,7 @@ def tables_of(results: Path) -> str:
         *_incidents(documents),
         *_links(documents),
         *_tuning(documents),
+        *intake_tables(documents),
         *mail_tables(documents),
     ]
     return "\n\n".join(parts) + "\n" if parts else NO_RESULTS
