@@ -13,7 +13,7 @@ from matching.intake.pieces import ROW_NO
 from matching.sources import ColumnMap, LeakedSource, Source
 from matching.tables import FILE_STEP
 
-__all__ = ["canonical", "fields_of", "mapped_columns", "role_of", "with_id"]
+__all__ = ["canonical", "fields_of", "mapped_columns", "role_of", "row_kinds", "with_id"]
 
 ROLE_STEP: Final = 8
 
@@ -48,18 +48,27 @@ def mapped_columns(source: Source) -> set[str]:
 
 
 def canonical(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """Every canonical field as delivered, `extra`, `kinds` and ROW_NO; absent columns are null.
+    """Every canonical field as delivered, `extra` and ROW_NO; absent columns are null.
 
     Ciphertext is nobody's value: columns that were encrypted are null, whatever became of the key.
     """
+    closed = set(unsafe_columns(source)) | safe_columns(source)
+    shown = rows.drop(*closed & set(rows.columns))
+    silent = closed | set(declared_kinds(source))
+    named = [name for name in _unmapped(rows, source) if name not in silent]
+    return shown.select(ROW_NO, *fields_of(source.columns, shown.columns), _extra(named))
+
+
+def row_kinds(rows: pl.DataFrame, source: Source) -> pl.Series:
+    """`kinds` of each row: what is declared of unmapped columns, and what their values show."""
+    silent = safe_columns(source) | set(declared_kinds(source))
+    named = [name for name in _unmapped(rows, source) if name not in silent]
+    return kinds_of_row(rows, source, named)
+
+
+def _unmapped(rows: pl.DataFrame, source: Source) -> list[str]:
     mapped = mapped_columns(source)
-    unmapped = [name for name in rows.columns if name not in mapped | {ROW_NO}]
-    unsafe, declared = set(unsafe_columns(source)), set(declared_kinds(source))
-    safe = safe_columns(source)
-    kinds = kinds_of_row(rows, source, [name for name in unmapped if name not in safe | declared])
-    shown = rows.drop(*(safe | unsafe) & set(rows.columns))
-    named = [name for name in unmapped if name not in safe | unsafe | declared]
-    return shown.select(ROW_NO, *fields_of(source.columns, shown.columns), _extra(named), kinds)
+    return [name for name in rows.columns if name not in mapped | {ROW_NO}]
 
 
 def fields_of(columns: ColumnMap, present: Sequence[str]) -> list[pl.Expr]:

@@ -7,7 +7,7 @@ import polars as pl
 from matching.intake.classify import with_decisions, with_exclusion
 from matching.intake.further import guarantors, on_row_number, others
 from matching.intake.inventory import TableRead
-from matching.intake.mapping import canonical, role_of, with_id
+from matching.intake.mapping import canonical, role_of, row_kinds, with_id
 from matching.intake.settings import IntakeSettings
 from matching.sources import LeakedSource, MasterSource
 
@@ -22,9 +22,11 @@ def mentions_of(
     decisions: pl.DataFrame,
 ) -> pl.DataFrame:
     """Everyone on the rows of one batch."""
-    rows = canonical(raw, source)
+    rows = canonical(raw, source).with_columns(row_kinds(raw, source))
     first = rows.with_columns(role=role_of(pl.col("role"), source.role))
-    people = [first, guarantors(first, received_on=source.received_on)]
+    people = [first]
+    if {"guardian_first_name", "guardian_last_name"} & set(source.columns):
+        people.append(guarantors(first, received_on=source.received_on))
     people = [one.with_columns(on_row=on_row_number(pl.col("role"))) for one in people]
     people += [others(first, raw, other) for other in source.also]
     found = with_exclusion(
@@ -35,14 +37,15 @@ def mentions_of(
         settings,
         secured=source.secured,
     )
-    return with_decisions(found.sort("mention_id"), decisions)
+    ordered = found.sort("mention_id") if len(people) > 1 else found
+    return with_decisions(ordered, decisions)
 
 
 def charts_of(
     raw: pl.DataFrame, file: TableRead, settings: IntakeSettings, known: pl.Series
 ) -> pl.DataFrame:
     """Charts of one batch; an owner that the roster does not know is null."""
-    rows = canonical(raw, file.source).drop("kinds")
+    rows = canonical(raw, file.source)
     owner = (
         pl.lit(file.source.entity)
         if isinstance(file.source, MasterSource) and file.source.entity
