@@ -249,7 +249,7 @@ def _chosen(until: str) -> tuple[Step, ...]:
 def _totals(workspace: Workspace) -> dict[str, Any]:
     """The counts that a lead asks for first; 0 where a step has not run yet."""
     inventory = workspace.read("inventory").filter(pl.col("repeats").is_null())
-    leaked_files = inventory.filter(side="leaked")
+    leaked_files = inventory.filter(pl.col("side") == "leaked", pl.col("format") != "text")
     union = workspace.read("counts").filter(
         pl.col("entity_id").is_null() & pl.col("state").is_null()
     )

@@ -186,7 +186,7 @@ INVENTORY = Table(
         "secured": _text("no, encrypted_key_safe, encrypted_key_lost, unknown."),
         "columns": _text("Source columns, separated by `|`."),
         "unmapped": _text("Source columns that no canonical field takes, separated by `|`."),
-        "final_newline": Column(FLAG, "Text file ends with a line break.", "binary"),
+        "final_newline": Column(FLAG, "File of lines ends with a line break.", "no file of lines"),
         "date_order": _text("mdy, dmy or ymd, for dates that are ambiguous by themselves."),
         "received_from": _text("Who delivered it.", "not given"),
         "received_on": _date("When it was delivered."),

@@ -21,6 +21,8 @@ from matching.tables import TABLES
 
 __all__ = ["TableRead", "content_hash", "custody", "inventory", "skipped_members"]
 
+OF_LINES = frozenset({"csv", "tsv", "jsonl", "fixed"})
+"""Formats whose last row may be cut where no line break follows; others say themselves where they end."""
 COUNTED = ("parsed", "rejected", "covered", "guessed", "unjoined")
 """What is noted of each part and summed by file."""
 
@@ -83,6 +85,7 @@ def _inventory_row(
     """A repeated file bears the counts of the same bytes read before."""
     source = file.source
     is_text = source.format in TEXT_FORMATS and not file.delivered.text
+    of_lines = is_text and source.format in OF_LINES
     content, part = file.delivered.content, file.delivered.part
     columns = counted.columns or (
         [] if file.delivered.text else column_names(content, source, part)
@@ -110,7 +113,7 @@ def _inventory_row(
         "secured": source.secured,
         "columns": "|".join(columns),
         "unmapped": "|".join(name for name in columns if name not in mapped_columns(source)),
-        "final_newline": ends_with_newline(content, source.encoding) if is_text else None,
+        "final_newline": ends_with_newline(content, source.encoding) if of_lines else None,
         "date_order": source.date_order,
         "received_from": source.received_from or None,
         "received_on": source.received_on,

@@ -27,21 +27,35 @@ def inventory(workspace: Workspace) -> Section:
     if first_missing(workspace, ["inventory"]):
         return not_yet("leaked", "What was leaked", "inventory")
     files = workspace.read("inventory")
-    leaked = files.filter(pl.col("side") == "leaked")
+    leaked = files.filter((pl.col("side") == "leaked") & (pl.col("format") != "text"))
     once = leaked.filter(pl.col("repeats").is_null())
     masters = files.filter((pl.col("side") == "master") & pl.col("repeats").is_null())
     lead = (
-        f"{number(once['rows'].sum())} rows in {_files_of(once.height)} were leaked:"
+        f"{number(once['rows'].sum())} rows in {_files_of(once['content'].n_unique())} were leaked:"
         f" {number(once['parsed'].sum())} were read, {number(once['rejected'].sum())} could not be read"
         f" and are kept with their reason. {_files_of(leaked['repeats'].count())} delivered again byte for"
         f" byte count no second time. The rows are compared with {number(masters['parsed'].sum())} charts"
-        f" in {_files_of(masters.height)} of covered entities."
+        f" in {_files_of(masters['content'].n_unique())} of covered entities.{_spoken(workspace)}"
     )
     return Section(
         anchor="leaked",
         title="What was leaked",
         lead=lead,
         grids=(_files(files), *_rejects(workspace)),
+    )
+
+
+def _spoken(workspace: Workspace) -> str:
+    """What free text in the rows adds; empty where none was searched or it names nobody."""
+    if not workspace.has("passages") or not workspace.rows("passages"):
+        return ""
+    told = (
+        workspace.scan("passages").select(said=pl.len(), doubtful=pl.col("why").count()).collect()
+    )
+    said, doubtful = told.row(0)
+    return (
+        f" Free text in them names somebody {number(said)} times, {number(doubtful)} of these with too little to"
+        " tell who it is: they are listed for review, and count as possible people."
     )
 
 
