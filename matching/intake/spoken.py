@@ -113,7 +113,9 @@ class SpokenReader(Reader):
         self, said: Said, rows: pl.DataFrame, file: TableRead, first: int
     ) -> pl.DataFrame:
         entity = [name for name in OF_ENTITY if name != "record_id"]
-        people = said.people.join(rows.select(ROW_NO, *entity), on=ROW_NO, how="left")
+        people = said.people.join(
+            rows.select(ROW_NO, *entity), on=ROW_NO, how="left", maintain_order="left"
+        )
         role = pl.coalesce("role", pl.lit("patient"))
         numbered = people.select(
             *(pl.col(name) for name in (*_FIELDS, *entity)),

@@ -2,10 +2,9 @@
 
 Identifiers by validated patterns, names by lists and, where installed, an offline model. A person who
 is identified becomes a record to be linked; a passage that only names somebody is listed for review
-and counted as an interval.
+and counted in `upper` only.
 """
 
-from matching.passages.bounds import METHOD, bounds
 from matching.passages.said import Names, Said, people_said, places
 
-__all__ = ["METHOD", "Names", "Said", "bounds", "people_said", "places"]
+__all__ = ["Names", "Said", "people_said", "places"]

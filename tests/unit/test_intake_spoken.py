@@ -9,7 +9,10 @@ import polars as pl
 import pytest
 
 from matching.intake import IntakeSettings, readers, register_files, run
+from matching.link.identities import collapse
 from matching.sources import LeakedSource
+from matching.standardise import StandardiseSettings
+from matching.standardise import run as standardise
 from matching.store import Workspace
 from matching.tables import FILE_STEP
 
@@ -93,3 +96,12 @@ def test_portions_and_a_second_run_give_the_same(
     again = Workspace.create(tmp_path / "again", incident_id="again", synthetic=True)[0]
     assert taken(again, tmp_path).equals(whole)
     assert again.read("passages").equals(passages)
+
+
+def test_two_passages_that_say_one_name_are_not_one_person_for_that(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    taken(workspace, tmp_path)
+    standardise(workspace, StandardiseSettings())
+    identities = collapse(workspace).filter(pl.col("mention_id") >= FILE_STEP)
+    assert identities["identity_id"].n_unique() == 3  # Maria, and Peter twice

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from matching.errors import OperatorError
 from matching.intake.blocks import ROW_NO
-from matching.passages import Names, Said, bounds, people_said, places, said
+from matching.passages import Names, Said, people_said, places, said
 from matching.passages.model import installed
 
 NAMES = Names(model=False)
@@ -78,20 +78,9 @@ def test_elements_are_what_the_text_shows() -> None:
     assert found["elements"].to_list() == ["contact|insurance|name|payment|treatment"]
 
 
-def test_passages_without_identifiers_are_bounds_and_no_number() -> None:
+def test_passages_without_identifiers_say_why() -> None:
     found = people("Maria's mom called", "Maria again", "Spoke with Omar Khan", "SSN 219-08-9998")
     assert found.passages["why"].to_list() == ["first_name_only", "first_name_only", "name_only"]
-    assert bounds(found).row(0, named=True) == {
-        "resolvable": 1,
-        "passages": 3,
-        "names": 2,
-        "lower": 1,
-        "upper": 2,
-    }
-
-
-def test_a_name_that_an_identified_person_bears_needs_nobody_more() -> None:
-    assert bounds(people("Omar Khan SSN 219-08-9998", "Omar Khan called"))["lower"].item() == 0
 
 
 def test_the_rows_own_person_is_no_other_one() -> None:
