@@ -34,6 +34,8 @@ __all__ = ["check"]
 DATES_WRONG_SHARE = 0.2
 """Slips swap day and month in a few per cent of rows; a wrong date_order spoils three in five."""
 DATES_MIN = 5
+NAMED = frozenset({"parquet", "sql", "json", "jsonl", "dbf", "mbox", "eml", "fixed"})
+"""Formats whose columns have names for sure: what stands in the first row of others may be somebody's."""
 _SAFE = "encrypted_key_safe"
 
 
@@ -212,11 +214,11 @@ def _dialect_problems(where: str, source: Source) -> Iterator[str]:
 
 
 def _column_problems(where: str, names: list[str], source: Source) -> Iterator[str]:
-    missing = sorted(mapped_columns(source) - set(names))
-    if len(missing) > 1 and missing == sorted(mapped_columns(source)):
+    if mapped_columns(source) and not mapped_columns(source) & set(names):
+        told = _listed(names) if source.format in NAMED else _columns(len(names))
         yield (
             f"{where}: none of the mapped columns is there;"
-            f" correct format, delimiter or columns; it has {_listed(names)}"
+            f" correct format, delimiter, header or columns; it has {told}"
         )
         return
     for key, columns in _named_columns(source):
@@ -237,6 +239,10 @@ def _named_columns(source: Source) -> Iterator[tuple[str, set[str]]]:
                 yield f"also.columns.{field}", named
         yield "kinds", set(source.kinds)
         yield "text", set(source.text)
+
+
+def _columns(count: int) -> str:
+    return "one column" if count == 1 else f"{count} columns"
 
 
 def _listed(names: list[str]) -> str:

@@ -139,8 +139,9 @@ def refused(call: Call, incident: HandMade, expected: list[str]) -> None:
         (
             'format = "csv"',
             'format = "csv"\ndelimiter = ";"',
-            LEAKED + "none of the mapped columns is there; correct format, delimiter or columns;"
-            " it has id,practice,first,last,dob,street,city,state,zip,phone",
+            LEAKED
+            + "none of the mapped columns is there; correct format, delimiter, header or columns;"
+            " it has one column",
         ),
         (
             'format = "csv"',

@@ -51,7 +51,8 @@ def test_all_at_once(folder: Path) -> None:
         "[[leaked]] gone.csv: no such file; correct path",
         "[[leaked]] none*.csv: no file matches; correct the glob",
         "[[leaked]] empty.csv: empty file; remove it from the incident file or deliver it again",
-        '[[leaked]] a.csv: columns.last_name: no column "lname"; it has first, born',
+        "[[leaked]] a.csv: none of the mapped columns is there; correct format, delimiter, header or columns;"
+        " it has 2 columns",
         '[[leaked]] a.csv: encoding "shift_jis" is not read; use utf-8, utf-16, cp1252 or latin-1',
         '[[masters]] a.csv: entity "CE9" is not in the roster; add it there or correct it',
         "[[masters]] a.csv: also listed under [[leaked]]; a file is one or the other",
@@ -128,3 +129,11 @@ def test_roster_that_goes_in_circles_names_every_circle(folder: Path) -> None:
 def test_missing_roster(folder: Path) -> None:
     (problem,) = check(settings(folder, entities="no.csv"))
     assert problem == "no.csv: no such file; correct the path in the incident file"
+
+
+def test_a_first_row_that_may_be_somebodys_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Canaria,Canary,1980-01-02\nAnn,Lee,1981-02-03\n")
+    source = LeakedSource(path="a.csv", format="csv", columns={"first_name": "first"})
+    (problem,) = check(IntakeSettings(root=tmp_path, leaked=(source,)))
+    assert "none of the mapped columns is there" in problem
+    assert "Canar" not in problem
