@@ -5,6 +5,7 @@ Nothing is guessed when a file is read: `affected init` proposes, the incident f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Literal
 
@@ -22,6 +23,7 @@ __all__ = [
     "LeakedSource",
     "MasterSource",
     "Source",
+    "listed",
 ]
 
 Format = Literal[
@@ -46,6 +48,11 @@ SEALED = "sealed"
 """The format of what cannot be read because it is encrypted."""
 ColumnMap = dict[str, str | tuple[str, ...]]
 """Canonical field -> source column, or several joined by a blank."""
+
+
+def listed(columns: str | Iterable[str]) -> tuple[str, ...]:
+    """The source columns of a field: one, or several."""
+    return (columns,) if isinstance(columns, str) else tuple(columns)
 
 
 def known_fields(columns: ColumnMap) -> ColumnMap:

@@ -12,10 +12,10 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 from numpy.typing import NDArray
 
 from flows.rehearse.texts import Texts
+from matching.compiling import compiled
 
 __all__ = ["lines_of"]
 
@@ -73,7 +73,7 @@ def _letters(words: pl.Series) -> tuple[Ints, Bytes]:
     return np.frombuffer(starts, np.int64), np.frombuffer(letters, np.uint8)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _lines(
     code: NDArray[np.int32], start: Ints, letters: Bytes, gap_start: Ints, gaps: Bytes
 ) -> Bytes:

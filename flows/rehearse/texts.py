@@ -13,8 +13,9 @@ from typing import Final, Self
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 from numpy.typing import NDArray
+
+from matching.compiling import compiled
 
 __all__ = ["Codes", "Spell", "Texts"]
 
@@ -158,7 +159,7 @@ class Texts:
         return pa.DictionaryArray.from_arrays(numbers, words, safe=False)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _first_seen(code: Codes, size: int) -> tuple[Codes, Ints]:
     """New numbers in the order in which `size` words are first seen, and the words seen.
 

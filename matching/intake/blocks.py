@@ -19,7 +19,7 @@ from matching.intake.records import (
     find_lines,
     find_records,
 )
-from matching.intake.text import byte_order_mark, char_widths, utf8_blocks
+from matching.intake.text import byte_order_mark, char_widths, utf8_blocks, with_last
 from matching.intake.undecodable import MIXED, recoded, with_undecodable
 from matching.sources import Source
 
@@ -81,7 +81,7 @@ def blocks(
     covered = 0 if start.offset else len(byte_order_mark(content, source.encoding))
     offset, row, carry = start.offset or covered, start.row, b""
     skip = 0 if start.offset else skip
-    for text, final in _with_last(
+    for text, final in with_last(
         utf8_blocks(content, source.encoding, start=start.offset, size=size)
     ):
         data = np.frombuffer(bytearray(carry + text), np.uint8)
@@ -107,15 +107,6 @@ def blocks(
             covered = 0
             data = rest
         carry = data.tobytes()
-
-
-def _with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Each block and whether it is the last one."""
-    held = next(blocks, b"")
-    for block in blocks:
-        yield held, False
-        held = block
-    yield held, True
 
 
 def _delivered(data: _Bytes, widths: _Bytes | None) -> int:

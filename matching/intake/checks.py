@@ -26,7 +26,7 @@ from matching.intake.roster_checks import roster_problems
 from matching.intake.settings import IntakeSettings
 from matching.intake.sniff import encoding_problem
 from matching.intake.text import is_supported
-from matching.sources import SEALED, TEXT_FORMATS, LeakedSource, MasterSource, Source
+from matching.sources import SEALED, TEXT_FORMATS, LeakedSource, MasterSource, Source, listed
 from matching.tables import ELEMENT_KINDS
 
 __all__ = ["check"]
@@ -216,8 +216,9 @@ def _dialect_problems(where: str, source: Source) -> Iterator[str]:
 def _column_problems(where: str, names: list[str], source: Source) -> Iterator[str]:
     if mapped_columns(source) and not mapped_columns(source) & set(names):
         told = _listed(names) if source.format in NAMED else _columns(len(names))
+        named = _listed([f'"{name}"' for name in sorted(mapped_columns(source))])
         yield (
-            f"{where}: none of the mapped columns is there;"
+            f"{where}: none of the mapped columns is there ({named});"
             f" correct format, delimiter, header or columns; it has {told}"
         )
         return
@@ -231,12 +232,11 @@ def _column_problems(where: str, names: list[str], source: Source) -> Iterator[s
 def _named_columns(source: Source) -> Iterator[tuple[str, set[str]]]:
     """Keys of the entry with the source columns that they name."""
     for field, columns in source.columns.items():
-        yield f"columns.{field}", {columns} if isinstance(columns, str) else set(columns)
+        yield f"columns.{field}", set(listed(columns))
     if isinstance(source, LeakedSource):
         for other in source.also:
             for field, columns in other.columns.items():
-                named = {columns} if isinstance(columns, str) else set(columns)
-                yield f"also.columns.{field}", named
+                yield f"also.columns.{field}", set(listed(columns))
         yield "kinds", set(source.kinds)
         yield "text", set(source.text)
 

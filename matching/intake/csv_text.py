@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from matching.errors import OperatorError
 from matching.intake.blocks import Block, blanks_null, blocks
 from matching.intake.content import Content
 from matching.intake.packed.limits import refuse_wide
-from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
+from matching.intake.pieces import ROW_NO, START, Batch, OneTable, Piece, Position, distinct_names
 from matching.intake.records import REASONS, Dialect, blank_out, find_records
 from matching.intake.text import EMPTY, utf8_blocks
 from matching.intake.undecodable import MIXED, recoded_bytes
@@ -35,16 +36,12 @@ _REPEATED = REASONS.index("repeated_header")
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
-class Delimited:
+class Delimited(OneTable):
     """CSV and TSV, whatever parts their fields."""
-
-    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
-        """One table."""
-        return ("",)
 
     def columns(self, content: Content, source: Source, part: str) -> list[str]:
         """Names of the header row."""
-        return csv_header(content, source)[0]
+        return csv_header(content, source).names
 
     def pieces(
         self,
@@ -56,24 +53,25 @@ class Delimited:
         size: int | None = None,
     ) -> Iterator[Piece]:
         """Blocks of whole records."""
-        names, header = csv_header(content, source)
-        own = _header_bytes(content, source, header)
+        header = csv_header(content, source)
         found = blocks(
             content,
             source,
             csv_dialect(source),
-            columns=len(names),
-            skip=header,
+            columns=len(header.names),
+            skip=header.size,
             start=start,
             size=size,
         )
         for block in found:
-            yield Piece(block.end, partial(_batch, block, names, source, own))
+            yield Piece(block.end, partial(_batch, block, header, source))
 
 
-def _batch(block: Block, names: list[str], source: Source, header: bytes) -> Batch:
-    _mark_repeated(block, np.frombuffer(header, np.uint8))
-    return Batch(parsed_csv(block, names, source), block.rejects(), block.covered, block.guessed)
+def _batch(block: Block, header: Header, source: Source) -> Batch:
+    _mark_repeated(block, np.frombuffer(header.row, np.uint8))
+    return Batch(
+        parsed_csv(block, header.names, source), block.rejects(), block.covered, block.guessed
+    )
 
 
 def csv_dialect(source: Source) -> Dialect:
@@ -93,19 +91,18 @@ def _mark_repeated(block: Block, header: _Bytes) -> None:
         records.reasons[alike[same]] = _REPEATED
 
 
-def _header_bytes(content: Content, source: Source, end: int) -> bytes:
-    """The header row as UTF-8; empty where there is none."""
-    if not source.header:
-        return b""
-    block = _first(content, source)[:end]
-    text = block[_above(block, source.skip_lines) :].lstrip(b"\r\n")
-    return recoded_bytes(text) if source.encoding == MIXED else text
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands above the rows. `size`: bytes of the file as UTF-8 to its end; `row`: empty without a header."""
+
+    names: list[str]
+    size: int
+    row: bytes
 
 
-def csv_header(content: Content, source: Source) -> tuple[list[str], int]:
-    """Column names, and how many UTF-8 bytes of the file they and the lines above take."""
+def csv_header(content: Content, source: Source) -> Header:
+    """Column names, and how much of the file they and the lines above take."""
     block = _first(content, source)[:HEADER_BYTES]
-    shown = recoded_bytes if source.encoding == MIXED else bytes
     above = _above(block, source.skip_lines)
     records = find_records(
         np.frombuffer(block, np.uint8)[above:], csv_dialect(source), columns=0, final=True
@@ -119,16 +116,21 @@ def csv_header(content: Content, source: Source) -> tuple[list[str], int]:
         )
     refuse_wide(content.name, int(records.fields[0]))
     if not source.header:
-        return [f"c{number}" for number in range(int(records.fields[0]))], above
+        return Header([f"c{number}" for number in range(int(records.fields[0]))], above, b"")
     first, end = above + int(records.starts[0]), above + int(records.ends[0])
+    row = recoded_bytes(block[first:end]) if source.encoding == MIXED else block[first:end]
+    return Header(_names(row, source), end, row)
+
+
+def _names(row: bytes, source: Source) -> list[str]:
     reader = csv.reader(
-        [shown(block[first:end]).decode("utf-8", "replace")],
+        [row.decode("utf-8", "replace")],
         delimiter=chr(csv_dialect(source).delimiter),
         quotechar=source.quote or None,
         quoting=csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE,
         escapechar=source.escape or None,
     )
-    return _distinct([name.strip() for name in next(reader)]), end
+    return distinct_names(name.strip() for name in next(reader))
 
 
 def _first(content: Content, source: Source) -> bytes:
@@ -154,17 +156,6 @@ def _above(block: bytes, lines: int) -> int:
         broken = block.find(b"\n", at)
         at = len(block) if broken < 0 else broken + 1
     return at
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """The second column of a name is `name#2`; a nameless one is `c` and its number."""
-    seen: dict[str, int] = {}
-    result = []
-    for number, name in enumerate(names):
-        base = name or f"c{number}"
-        seen[base] = seen.get(base, 0) + 1
-        result.append(base if seen[base] == 1 else f"{base}#{seen[base]}")
-    return result
 
 
 def parsed_csv(block: Block, names: list[str], source: Source) -> pl.DataFrame:

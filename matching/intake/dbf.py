@@ -22,7 +22,7 @@ import pyarrow as pa
 from matching.errors import OperatorError
 from matching.intake.content import Content
 from matching.intake.memo import Memo, memo_of
-from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, Piece, Position
+from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, OneTable, Piece, Position
 from matching.intake.records import Records
 from matching.intake.undecodable import with_undecodable
 from matching.sources import Source
@@ -72,12 +72,8 @@ class _Table:
     encoding: str
 
 
-class DbfTable:
+class DbfTable(OneTable):
     """One table."""
-
-    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
-        """One table."""
-        return ("",)
 
     def columns(self, content: Content, source: Source, part: str) -> list[str]:
         """Fields of the header. Raises OperatorError where it is no DBF."""

@@ -21,10 +21,9 @@ import polars as pl
 from matching.errors import OperatorError
 from matching.intake.blocks import Block, texts
 from matching.intake.content import Content
-from matching.intake.json_files.document import with_last
-from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
+from matching.intake.pieces import ROW_NO, START, Batch, OneTable, Piece, Position
 from matching.intake.records import LONG, SHORT, TRUNCATED, Records, find_lines
-from matching.intake.text import EMPTY, byte_order_mark, char_widths, utf8_blocks
+from matching.intake.text import EMPTY, byte_order_mark, char_widths, utf8_blocks, with_last
 from matching.intake.undecodable import MIXED, recoded, with_undecodable
 from matching.sources import Source
 
@@ -45,12 +44,8 @@ class _Layout:
     trimmed: bool
 
 
-class FixedWidth:
+class FixedWidth(OneTable):
     """Lines or records of one length."""
-
-    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
-        """One table."""
-        return ("",)
 
     def columns(self, content: Content, source: Source, part: str) -> list[str]:
         """Fields of the layout, and what lies between them."""

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from matching.fields import FIELD_KINDS
-from matching.sources import LeakedSource, Source
+from matching.sources import LeakedSource, Source, listed
 
 __all__ = [
     "NO_KIND",
@@ -63,7 +63,7 @@ def _secured(source: Source, states: set[str]) -> dict[str, tuple[str, ...]]:
         if state in states:
             columns = source.columns.get(name, name)
             of = tuple(kind for kind, fields in FIELD_KINDS.items() if name in fields)
-            for column in (columns,) if isinstance(columns, str) else columns:
+            for column in listed(columns):
                 kinds[column] = kinds.get(column, ()) + of
     return kinds
 

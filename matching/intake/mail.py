@@ -20,7 +20,7 @@ from matching.errors import OperatorError
 from matching.intake.blocks import blanks_null
 from matching.intake.content import Content
 from matching.intake.message import COLUMNS, attached, row_of
-from matching.intake.pieces import ROW_NO, START, Batch, Piece, Position
+from matching.intake.pieces import ROW_NO, START, Batch, OneTable, Piece, Position
 from matching.intake.text import EMPTY
 from matching.sources import Source
 
@@ -53,12 +53,8 @@ class Attachment:
     data: bytes
 
 
-class MailBox:
+class MailBox(OneTable):
     """Messages one after the other."""
-
-    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
-        """One table."""
-        return ("",)
 
     def columns(self, content: Content, source: Source, part: str) -> list[str]:
         """The same for every message. Raises OperatorError where the file is no mailbox."""
@@ -87,12 +83,8 @@ class MailBox:
             yield Piece(Position(end, row), partial(_batch, raws, first, covered, source.encoding))
 
 
-class SingleMessage:
+class SingleMessage(OneTable):
     """A file that is one message."""
-
-    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
-        """One table."""
-        return ("",)
 
     def columns(self, content: Content, source: Source, part: str) -> list[str]:
         """The same for every message."""

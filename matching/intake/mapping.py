@@ -10,10 +10,17 @@ import polars as pl
 from matching.fields import CANONICAL_FIELDS, ROLES
 from matching.intake.kinds import declared_kinds, kinds_of_row, safe_columns, unsafe_columns
 from matching.intake.pieces import ROW_NO
-from matching.sources import ColumnMap, LeakedSource, Source
+from matching.sources import ColumnMap, LeakedSource, Source, listed
 from matching.tables import FILE_STEP
 
-__all__ = ["canonical", "fields_of", "mapped_columns", "role_of", "row_kinds", "with_id"]
+__all__ = [
+    "canonical",
+    "fields_of",
+    "mapped_columns",
+    "role_of",
+    "row_kinds",
+    "with_id",
+]
 
 ROLE_STEP: Final = 8
 
@@ -44,7 +51,7 @@ def mapped_columns(source: Source) -> set[str]:
     people = [source.columns]
     if isinstance(source, LeakedSource):
         people += [other.columns for other in source.also]
-    return {name for one in people for columns in one.values() for name in _as_list(columns)}
+    return {name for one in people for columns in one.values() for name in listed(columns)}
 
 
 def canonical(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
@@ -75,13 +82,9 @@ def fields_of(columns: ColumnMap, present: Sequence[str]) -> list[pl.Expr]:
     """Every canonical field from the source columns that are there."""
     there = set(present)
     return [
-        _field([name for name in _as_list(columns.get(field, ())) if name in there], field)
+        _field([name for name in listed(columns.get(field, ())) if name in there], field)
         for field in CANONICAL_FIELDS
     ]
-
-
-def _as_list(columns: str | Sequence[str]) -> Sequence[str]:
-    return (columns,) if isinstance(columns, str) else columns
 
 
 def _field(columns: Sequence[str], field: str) -> pl.Expr:
@@ -115,11 +118,16 @@ def role_of(said: pl.Expr, otherwise: str) -> pl.Expr:
     return pl.when(said.is_null()).then(pl.lit(default)).otherwise(named)
 
 
+def id_of(file_no: int, number: pl.Expr) -> pl.Expr:
+    """The id of a record. `number`: of the person on the row, 0 to 7."""
+    return pl.lit(file_no, pl.Int64) * FILE_STEP + pl.col(ROW_NO) * ROLE_STEP + number
+
+
 def with_id(name: str, *, file_no: int, number: pl.Expr) -> list[pl.Expr]:
-    """The id, file_no, row_no, and record_id where the source has none. `number`: of the person on the row, 0 to 7."""
+    """The id, file_no, row_no, and record_id where the source has none."""
     own = pl.format("{}:{}", pl.lit(file_no), pl.col(ROW_NO))
     return [
-        (pl.lit(file_no, pl.Int64) * FILE_STEP + pl.col(ROW_NO) * ROLE_STEP + number).alias(name),
+        id_of(file_no, number).alias(name),
         pl.col("record_id").fill_null(own),
         pl.lit(file_no, pl.Int32).alias("file_no"),
         pl.col(ROW_NO).alias("row_no"),

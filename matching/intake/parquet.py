@@ -12,7 +12,7 @@ import pyarrow.parquet as pa_parquet
 from matching.errors import OperatorError
 from matching.intake.blocks import blanks_null
 from matching.intake.content import Content
-from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, Piece, Position
+from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, OneTable, Piece, Position
 from matching.sources import Source
 
 __all__ = ["ParquetFile", "as_text"]
@@ -21,12 +21,8 @@ PIECE_ROWS = 500_000
 """As many as make a part of a table."""
 
 
-class ParquetFile:
+class ParquetFile(OneTable):
     """A Parquet file: rows are read by number."""
-
-    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
-        """One table."""
-        return ("",)
 
     def columns(self, content: Content, source: Source, part: str) -> list[str]:
         """Names of its schema. Raises OperatorError where it is no Parquet file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +11,17 @@ import polars as pl
 from matching.intake.content import Content
 from matching.sources import Source
 
-__all__ = ["NO_REJECTS", "ROW_NO", "START", "Batch", "Format", "Piece", "Position"]
+__all__ = [
+    "NO_REJECTS",
+    "ROW_NO",
+    "START",
+    "Batch",
+    "Format",
+    "OneTable",
+    "Piece",
+    "Position",
+    "distinct_names",
+]
 
 ROW_NO = "__row_no"
 """Row within the part of the file, from 0; a name that no delivered column has."""
@@ -80,3 +90,22 @@ class Format(Protocol):
 
         Covered bytes of all pieces of all parts add up to those of a text file.
         """
+
+
+class OneTable:
+    """What formats share whose files are one table."""
+
+    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
+        """One, without a name."""
+        return ("",)
+
+
+def distinct_names(names: Iterable[str]) -> list[str]:
+    """The second column of a name is `name#2`; a nameless one is `c` and its number."""
+    seen: dict[str, int] = {}
+    result = []
+    for number, name in enumerate(names):
+        base = name or f"c{number}"
+        seen[base] = seen.get(base, 0) + 1
+        result.append(base if seen[base] == 1 else f"{base}#{seen[base]}")
+    return result

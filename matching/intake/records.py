@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+from matching.compiling import compiled
 
 __all__ = [
     "REASONS",
@@ -89,7 +90,7 @@ def find_lines(block: np.ndarray[Any, np.dtype[np.uint8]], *, final: bool) -> Re
     return find_records(block, Dialect(delimiter=-1), columns=0, final=final)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def blank_out(block: Any, starts: Any, ends: Any, reasons: Any) -> None:
     """Overwrite rejected records with line breaks, which readers of CSV skip."""
     for record in range(starts.size):
@@ -97,7 +98,7 @@ def blank_out(block: Any, starts: Any, ends: Any, reasons: Any) -> None:
             block[starts[record] : ends[record]] = _LF
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _scan(  # noqa: PLR0917 - compiled code takes arguments by position
     block: Any, delimiter: int, quote: int, escape: int, columns: int, final: bool,
     starts: Any, ends: Any, fields: Any, reasons: Any,
@@ -117,7 +118,7 @@ def _scan(  # noqa: PLR0917 - compiled code takes arguments by position
     return count, at, breaks
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _record(  # noqa: C901, PLR0912, PLR0917 - the states of one automaton
     block: Any, start: int, delimiter: int, quote: int, escape: int, columns: int, final: bool
 ) -> tuple[int, int, int]:  # fmt: skip
@@ -176,7 +177,7 @@ def _record(  # noqa: C901, PLR0912, PLR0917 - the states of one automaton
     return at, found, _verdict(found, columns, nul, cut)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _each_line_whole(block: Any, start: int, end: int, delimiter: int, columns: int) -> bool:
     """Every line of a record of many would be a row of its own: a lost quote has met the next row's."""
     if columns < COLUMNS_TELL:
@@ -192,7 +193,7 @@ def _each_line_whole(block: Any, start: int, end: int, delimiter: int, columns: 
     return found == columns
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _verdict(found: int, columns: int, nul: bool, cut: bool) -> int:
     if nul:
         return NUL
@@ -203,7 +204,7 @@ def _verdict(found: int, columns: int, nul: bool, cut: bool) -> int:
     return 0
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _rest_of_line(block: Any, at: int, found: int, reason: int) -> tuple[int, int, int]:
     while at < block.size and block[at] != _LF and block[at] != _CR:
         at += 1

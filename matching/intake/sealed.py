@@ -10,18 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from matching.intake.content import Content
-from matching.intake.pieces import START, Piece, Position
+from matching.intake.pieces import START, OneTable, Piece, Position
 from matching.sources import Source
 
 __all__ = ["Sealed"]
 
 
-class Sealed:
+class Sealed(OneTable):
     """A file without rows."""
-
-    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
-        """One, of nothing."""
-        return ("",)
 
     def columns(self, content: Content, source: Source, part: str) -> list[str]:
         """None that anybody can see."""

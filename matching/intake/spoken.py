@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 import polars as pl
 
@@ -18,22 +17,16 @@ from matching.intake.classify import with_exclusion
 from matching.intake.further import OF_ENTITY, on_row_number
 from matching.intake.inventory import TableRead, content_hash
 from matching.intake.joins import Lookup, joined
-from matching.intake.mapping import canonical, role_of, with_id
+from matching.intake.mapping import canonical, id_of, role_of, with_id
 from matching.intake.pieces import ROW_NO
 from matching.intake.readers import Portion
 from matching.intake.reading import Reader
-from matching.passages import Names, Said, people_said
+from matching.passages import FIELDS, Names, Said, people_said
 from matching.sources import LeakedSource
 from matching.store import Writer, digest_of
 from matching.tables import TABLES
 
 __all__ = ["SpokenReader"]
-
-_FIELDS: Final = (
-    "first_name", "middle_name", "last_name", "full_name", "date_of_birth", "ssn", "phone", "phone2",
-    "email", "mrn", "member_id", "street", "city", "state", "zip",
-)  # fmt: skip
-"""What a passage can say of a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +111,7 @@ class SpokenReader(Reader):
         )
         role = pl.coalesce("role", pl.lit("patient"))
         numbered = people.select(
-            *(pl.col(name) for name in (*_FIELDS, *entity)),
+            *(pl.col(name) for name in (*FIELDS, *entity)),
             role=role,
             kinds="elements",
             doubtful=pl.when(~pl.col("resolvable")).then(pl.lit(value=True)),
@@ -157,7 +150,7 @@ def _told(people: pl.DataFrame, file_no: int, number: pl.Expr) -> pl.DataFrame:
     for name in ("said", "why"):
         if name not in people.columns:
             people = people.with_columns(pl.lit(None, pl.String).alias(name))
-    placed = people.with_columns(*with_id("mention_id", file_no=file_no, number=number)[:1])
+    placed = people.with_columns(mention_id=id_of(file_no, number))
     return TABLES["passages"].complete(
         placed.select(
             "mention_id", "source_row_no", "start", "end", "why",

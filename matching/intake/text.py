@@ -19,6 +19,7 @@ __all__ = [
     "ends_with_newline",
     "is_supported",
     "utf8_blocks",
+    "with_last",
 ]
 
 BLOCK_BYTES = 16 << 20
@@ -95,6 +96,15 @@ def utf8_blocks(
         left = decoder.getstate()[0]
         if left:
             yield bytes([_HALF_CHARACTER]) * len(left)
+
+
+def with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Each block and whether it is the last one."""
+    held = next(blocks, b"")
+    for block in blocks:
+        yield held, False
+        held = block
+    yield held, True
 
 
 def _with_byte_order(name: str, mark: bytes) -> str:

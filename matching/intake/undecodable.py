@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.intake.records import REASONS, Records
 
 __all__ = ["MIXED", "recoded", "recoded_bytes", "with_undecodable"]
@@ -88,7 +88,7 @@ def _sound(data: _Bytes) -> bool:
         return False
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _grown(data: Any, edges: Any, widths: Any) -> tuple[Any, Any]:
     """Bytes that recoding adds before each edge and in all; whether it adds some between it and the next."""
     grown, bad = np.zeros(edges.size + 1, np.int64), np.zeros(edges.size, np.bool_)
@@ -97,7 +97,7 @@ def _grown(data: Any, edges: Any, widths: Any) -> tuple[Any, Any]:
         while edge < edges.size and edges[edge] <= at:
             grown[edge] = more
             edge += 1
-        width = _character(data, at, data.size)
+        width = character(data, at, data.size)
         if width == 0:
             more += widths[data[at]] - 1
             if edge > 0:
@@ -108,11 +108,11 @@ def _grown(data: Any, edges: Any, widths: Any) -> tuple[Any, Any]:
     return grown, bad
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _recode(data: Any, texts: Any, widths: Any, out: Any) -> None:
     at, put = 0, 0
     while at < data.size:
-        width = _character(data, at, data.size)
+        width = character(data, at, data.size)
         if width == 0:
             for place in range(widths[data[at]]):
                 out[put] = texts[data[at], place]
@@ -125,21 +125,21 @@ def _recode(data: Any, texts: Any, widths: Any, out: Any) -> None:
             at += width
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _mark(block: Any, starts: Any, ends: Any, reasons: Any, reason: int) -> None:
     """Set the reason of every record whose bytes are no UTF-8."""
     for record in range(starts.size):
         at = starts[record]
         while at < ends[record]:
-            width = _character(block, at, ends[record])
+            width = character(block, at, ends[record])
             if width == 0:
                 reasons[record] = reason
                 break
             at += width
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _character(block: Any, at: int, end: int) -> int:
+@compiled
+def character(block: Any, at: int, end: int) -> int:
     """Bytes of the UTF-8 character at `at`; 0 where there is none (Unicode standard, table 3-7)."""
     first = block[at]
     if first < 0x80:

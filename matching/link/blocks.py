@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.errors import OperatorError
 from matching.link.hashing import Hashes
 from matching.link.keys import KeyTable
@@ -112,7 +112,7 @@ def _there(keys: Hashes | None) -> Hashes:
     return keys
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _count(keys: Hashes, bits: int, starts: Counts) -> None:
     """Number of entries of bucket b at `starts[b + 1]`."""
     shift = np.uint64(64 - bits)
@@ -121,7 +121,7 @@ def _count(keys: Hashes, bits: int, starts: Counts) -> None:
             starts[np.int64(keys[i] >> shift) + 1] += 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _scatter(keys: Hashes, bits: int, row_bits: int, starts: Counts, entries: Words) -> None:
     """Put each row behind its bucket's start and move the start on."""
     shift = np.uint64(64 - bits)
@@ -133,7 +133,7 @@ def _scatter(keys: Hashes, bits: int, row_bits: int, starts: Counts, entries: Wo
             starts[bucket] += 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _sort_buckets(entries: Words, starts: Counts, row_bits: int) -> None:
     """Sort each bucket and mark the first entry of each key."""
     first, key = np.uint64(1 << row_bits), ~np.uint64((1 << (row_bits + _FLAGS)) - 1)
@@ -171,7 +171,7 @@ def _look_up(index: Index, rule: int, keys: Hashes, found: Places) -> None:
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _find(
     entries: Words, starts: Counts, first: int, bits: int, row_bits: int, keys: Hashes, found: Places
 ) -> None:  # fmt: skip
@@ -200,7 +200,7 @@ def _find(
             found[begin + i] = at if there else NOWHERE
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def count_places(found: Places, counts: Counts) -> None:
     """Add to `counts` (one per entry) how many keys begin at each entry."""
     for i in range(len(found)):
@@ -245,7 +245,7 @@ def shared_keys(index: Index, rule: int, counts: Counts) -> Shared:
     return Shared(shared.at[:keys], shared.left[:keys], shared.right[:keys])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _shared(
     entries: Words, starts: Counts, first: int, bits: int, row_bits: int, counts: Counts,
     found_at: Positions, left: Counts, right: Counts,
@@ -274,7 +274,7 @@ def found_keys(index: Index, rule: int, keys: Hashes) -> Shared:
     return Shared(at, np.zeros(len(keys), dtype=np.uint32), sizes)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _sizes(entries: Words, row_bits: int, found_at: Positions, sizes: Counts) -> None:
     begins = np.uint64(1 << row_bits)
     for i in range(len(found_at)):

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+from matching.compiling import compiled
 
 __all__ = [
     "GOLDEN",
@@ -54,7 +55,7 @@ def mixed(parts: list[Hashes]) -> Hashes:
     return whole
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _mix(left: Hashes, right: Hashes) -> Hashes:
     """murmur3's finaliser over left * odd + right: every bit of both reaches every bit."""
     mixed = np.zeros(len(left), dtype=np.uint64)
@@ -69,7 +70,7 @@ def _mix(left: Hashes, right: Hashes) -> Hashes:
     return mixed
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def chain(whole: Hashes, part: Hashes, odd: np.uint64) -> None:
     """Mix one more column into each row's hash; unlike in `mixed`, 0 is a value like others."""
     for i in range(len(whole)):
@@ -168,7 +169,7 @@ def shapes(values: pl.Series) -> npt.NDArray[np.uint64]:
     return _shapes(starts, np.frombuffer(data or b"\0", dtype=np.uint8))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _shapes(starts: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
     found = np.zeros((len(starts) - 1, 3), dtype=np.uint64)
     for i in range(len(starts) - 1):
@@ -189,7 +190,7 @@ def _shapes(starts: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]) -> npt.N
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _slot(slots: Hashes, value: np.uint64) -> int:
     """Where the value is, or the empty slot where it belongs."""
     mask = np.uint64(len(slots) - 1)
@@ -199,7 +200,7 @@ def _slot(slots: Hashes, value: np.uint64) -> int:
     return np.int64(at)  # type: ignore[return-value]  # numba's int() stays unsigned
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _number(
     hashes: Hashes, start: int, slots: Hashes, numbers: Numbers, count: int,
     out: Numbers, fresh: npt.NDArray[np.int64], most: int,
@@ -223,7 +224,7 @@ def _number(
     return len(hashes), count
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _find(hashes: Hashes, slots: Hashes, numbers: Numbers) -> Numbers:
     out = np.zeros(len(hashes), dtype=np.uint32)
     for i in range(len(hashes)):
@@ -232,7 +233,7 @@ def _find(hashes: Hashes, slots: Hashes, numbers: Numbers) -> Numbers:
     return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _refill(old_slots: Hashes, old_numbers: Numbers, slots: Hashes, numbers: Numbers) -> None:
     for i in range(len(old_slots)):
         if old_slots[i] != 0:

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.fields import NAMED_IN_TEXT
 from matching.link.hashing import GOLDEN, Hashes, chain
 from matching.link.kept import Kept
@@ -72,7 +72,7 @@ def _hashed(rows: pl.LazyFrame) -> tuple[pl.Series, npt.NDArray[np.uint64]]:
     return frame["mention_id"], both
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _first_alike(low: Hashes, high: Hashes) -> npt.NDArray[np.int64]:
     """Of each row, the first row with both its hashes."""
     size = 1

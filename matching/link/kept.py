@@ -17,8 +17,8 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.files import digest_of
 from matching.link.hashing import Hashes
 from matching.link.keys import KeyTable
@@ -92,7 +92,7 @@ class Sieve:
         return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _fill(bits: Words, table: Prints, prints: Prints) -> None:
     mask = len(table) - 1
     for i in range(len(prints)):
@@ -105,7 +105,7 @@ def _fill(bits: Words, table: Prints, prints: Prints) -> None:
             table[at] = prints[i]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _look(bits: Words, table: Prints, prints: Prints, found: npt.NDArray[np.bool_]) -> None:
     mask = len(table) - 1
     for i in range(len(prints)):

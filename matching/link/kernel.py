@@ -14,8 +14,8 @@ bounds. DuckDB has the last word all the same, on the pairs that these let throu
 
 Arrays are taken out of their tuples before the loops, and what is called for each record or pair gets
 none or is inlined, because numba counts references at every access and call. What the next steps need
-is fetched ahead, so that its ways to memory overlap. Longer than most modules: numba's cache of compiled
-code notices changes of this file only, so that compiled functions may not call those of another.
+is fetched ahead, so that its ways to memory overlap. Longer than most modules: the loop and what it inlines
+are tuned as one.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.link.blocks import NOWHERE, Index, PlaceTable
 from matching.link.conditions import Kind
 from matching.link.hashing import GOLDEN
@@ -162,7 +162,7 @@ class Found(NamedTuple):
     best: Floats
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def meet(
     begin: int, stop: int, turn: int, streamed: Records, places: PlaceTable, rule: Int64s,
     index: Index, other: Records, code: Code, met: Met, batch: Batch, found: Found,
@@ -213,7 +213,7 @@ def meet(
     return stop, _kept(waiting, batch, left, right, code, floor, found, n), compared
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(inline="always")
 def _in_order(rows: Uint32s, rules: Words, count: int) -> None:
     """Sort one record's candidates by row: a few at a time, seldom hundreds."""
     if count > _FEW:
@@ -227,13 +227,13 @@ def _in_order(rows: Uint32s, rules: Words, count: int) -> None:
             rows[j], rules[j] = row, rule
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _sorted(rows: Uint32s, rules: Words, count: int) -> None:
     order = np.argsort(rows[:count])
     rows[:count], rules[:count] = rows[order], rules[order]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _kept(
     pairs: int, batch: Batch, left: Records, right: Records, code: Code, floor: float,
     found: Found, n: int,
@@ -252,7 +252,7 @@ def _kept(
     return n
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(inline="always")
 def _gather(
     i: int, turn: int, places: PlaceTable, rule: Int64s, entries: Words, row_bits: int,
     lowest: int, highest: int, stamp: Int64s, met_row: Uint32s, number: Uint32s, rules: Words,
@@ -286,7 +286,7 @@ def _gather(
     return candidates
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _decided(
     pairs: int, batch: Batch, left: Records, right: Records, code: Code, floor: float
 ) -> int:
@@ -308,7 +308,7 @@ def _decided(
     return left_over
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _side_by_side(pairs: int, rows: Uint32s, lanes: Uint32s, out: Uint32s) -> None:
     """Lane x of pair k's record at `out[x, k]`."""
     width = lanes.shape[1]
@@ -318,7 +318,7 @@ def _side_by_side(pairs: int, rows: Uint32s, lanes: Uint32s, out: Uint32s) -> No
             out[x, k] = lanes[row, x]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _words(pairs: int, c: int, batch: Batch, code: Code) -> None:
     """One bit for each exact atom of a comparison."""
     exact, known, word = code.exact, code.known, batch.words[c]
@@ -357,7 +357,7 @@ def _words(pairs: int, c: int, batch: Batch, code: Code) -> None:
                 word[k] |= np.int64((r != 0) & (r == s)) << bit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _looked_up(pairs: int, c: int, batch: Batch, code: Code) -> None:
     """The level that each word gives, and what it can weigh at most."""
     table, table_most, begin = code.table, code.table_most, code.table_begin[c]
@@ -371,7 +371,7 @@ def _looked_up(pairs: int, c: int, batch: Batch, code: Code) -> None:
         best[k] += table_most[begin + word[k]]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _adjusted(
     pairs: int, c: int, batch: Batch, left_shares: Floats, right_shares: Floats, code: Code
 ) -> None:
@@ -393,7 +393,7 @@ def _adjusted(
                 best[k] += times * found - highest
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(inline="always")
 def _shape(
     lanes: Uint32s, x: int, k: int, beside: bool, known: Words, place: int
 ) -> tuple[np.uint64, np.uint64, np.uint64]:
@@ -408,7 +408,7 @@ def _shape(
     return known[place], known[place + 1], known[place + 2]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _fetch_likened(count: int, c: int, batch: Batch, code: Code) -> None:
     """Begin to fetch what is known about the values whose likeness the pairs' first steps ask for."""
     steps, known, start = code.steps, code.known, code.table_start[code.table_begin[c] :]
@@ -424,7 +424,7 @@ def _fetch_likened(count: int, c: int, batch: Batch, code: Code) -> None:
                 prefetch(known, steps[at, 8] + steps[at, 9] * two)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _by_jumps(count: int, c: int, batch: Batch, code: Code, floor: float) -> int:
     """One comparison of the pairs still alive where no table decides it; gives how many are left.
 
@@ -498,7 +498,7 @@ def _by_jumps(count: int, c: int, batch: Batch, code: Code, floor: float) -> int
     return left_over
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(inline="always")
 def _rarity(a: float, b: float, log2_u: float, minimum: float) -> float:
     """log2 of u over the larger of both shares, as Splink's; 0 where no share is known."""
     if np.isnan(a):
@@ -510,7 +510,7 @@ def _rarity(a: float, b: float, log2_u: float, minimum: float) -> float:
     return log2_u - max(a, b, minimum)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def at_most(
     c: int, pairs: Int64s, levels: Int8s, left: Uint32s, right: Uint32s, left_shares: Floats,
     right_shares: Floats, code: Code,
@@ -534,7 +534,7 @@ def at_most(
     return weights
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def weigh(
     pairs: Int64s, levels: Int8s, left: Uint32s, right: Uint32s, left_shares: Floats,
     right_shares: Floats, code: Code, bits: int,
@@ -568,7 +568,7 @@ def weigh(
     return weights, adjustments, vectors
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _ones(x: np.uint64) -> int:
     """Number of bits that are set."""
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
@@ -577,20 +577,20 @@ def _ones(x: np.uint64) -> int:
     return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))  # type: ignore[return-value]  # signed: numba's int() of an unsigned number stays unsigned
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _length(rest: np.uint64) -> int:
     """Length by a shape's third word."""
     return np.int64(rest & _BYTE)  # type: ignore[return-value]  # as above
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _byte(head: np.uint64, tail: np.uint64, place: int) -> np.uint64:
     """One byte of the first 16."""
     word = head if place < 8 else tail
     return (word >> np.uint64(8 * (place & 7))) & _BYTE
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _where(head: np.uint64, tail: np.uint64, byte: np.uint64) -> np.uint64:
     """A bit for each of 16 bytes that equals `byte`; also for those behind the end, where it is 0."""
     low, high = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x0102040810204080)
@@ -602,7 +602,7 @@ def _where(head: np.uint64, tail: np.uint64, byte: np.uint64) -> np.uint64:
     return (first & _BYTE) | ((second & _BYTE) << np.uint64(8))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _apart_at_least(
     kind: int, head_a: np.uint64, tail_a: np.uint64, rest_a: np.uint64,
     head_b: np.uint64, tail_b: np.uint64, rest_b: np.uint64,
@@ -629,7 +629,7 @@ def _apart_at_least(
     return float(_places(head_a ^ head_b) + _places(tail_a ^ tail_b))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _apart(
     kind: int, at_least: float, head_a: np.uint64, tail_a: np.uint64, rest_a: np.uint64,
     head_b: np.uint64, tail_b: np.uint64, rest_b: np.uint64,
@@ -648,7 +648,7 @@ def _apart(
     return at_least
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _prefix(differing: np.uint64, long_a: int, long_b: int) -> int:
     """Winkler's common prefix, 4 bytes at most."""
     prefix, most = 0, min(4, long_a, long_b)
@@ -657,7 +657,7 @@ def _prefix(differing: np.uint64, long_a: int, long_b: int) -> int:
     return prefix
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _winkler(matches: int, turned: int, long_a: int, long_b: int, prefix: int) -> float:
     if matches <= 0:
         return 0.0
@@ -665,7 +665,7 @@ def _winkler(matches: int, turned: int, long_a: int, long_b: int, prefix: int) -
     return jaro + prefix * 0.1 * (1.0 - jaro)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _matching(
     head_a: np.uint64, tail_a: np.uint64, long_a: int,
     head_b: np.uint64, tail_b: np.uint64, long_b: int,
@@ -691,7 +691,7 @@ def _matching(
     return matches, turned // 2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _levenshtein(
     head_a: np.uint64, tail_a: np.uint64, long_a: int,
     head_b: np.uint64, tail_b: np.uint64, long_b: int,
@@ -714,7 +714,7 @@ def _levenshtein(
     return distance
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled(error_model="numpy")
 def _places(differing: np.uint64) -> int:
     """Bytes that are not 0."""
     found = 0

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 from splink.internals.misc import prob_to_match_weight
 from splink.internals.settings_creator import SettingsCreator
 
+from matching.compiling import compiled
 from matching.errors import OperatorError
 from matching.link.bands import BANDS
 from matching.link.guards import action_of
@@ -181,7 +181,7 @@ def rescore(
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _rescore(
     pattern: Any, weight: Reals, cap: Bands, change: Reals, include: float, merge: float,
     out: Reals, band: Bands,

@@ -5,6 +5,7 @@ is identified becomes a record to be linked; a passage that only names somebody 
 and counted in `upper` only.
 """
 
+from matching.passages.people import FIELDS
 from matching.passages.said import Names, Said, people_said, places
 
-__all__ = ["Names", "Said", "people_said", "places"]
+__all__ = ["FIELDS", "Names", "Said", "people_said", "places"]

@@ -19,6 +19,7 @@ FIELDS: Final = (
     "first_name", "middle_name", "last_name", "full_name", "date_of_birth", "ssn", "phone", "phone2", "email", "mrn",
     "member_id", "street", "city", "state", "zip",
 )  # fmt: skip
+"""What a passage can say of a person."""
 PERSON: Final = {
     "row": pl.Int64, "person": pl.Int64, "start": pl.Int64, "end": pl.Int64, "role": pl.String,
     **dict.fromkeys(FIELDS, pl.String), "elements": pl.String,

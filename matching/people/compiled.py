@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+from matching.compiling import compiled
 
 __all__ = [
     "NOT_THERE",
@@ -47,7 +48,7 @@ Bits = npt.NDArray[np.uint8]
 Whole = npt.NDArray[np.signedinteger[Any]]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def find(parent: Numbers, node: int) -> int:
     """Root of a node; halves the way on its way."""
     while parent[node] != node:
@@ -56,7 +57,7 @@ def find(parent: Numbers, node: int) -> int:
     return node
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def unite(parent: Numbers, one: int, other: int) -> None:
     """Join two roots; the lower one stays, so that a root is the lowest node of its component."""
     if one < other:
@@ -65,7 +66,7 @@ def unite(parent: Numbers, one: int, other: int) -> None:
         parent[one] = other
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def union(parent: Numbers, left: Whole, right: Whole, chosen: Marks) -> None:
     """Unite the ends of every chosen link."""
     for i in range(len(left)):
@@ -75,14 +76,14 @@ def union(parent: Numbers, left: Whole, right: Whole, chosen: Marks) -> None:
                 unite(parent, one, other)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def roots(parent: Numbers) -> None:
     """Every node points at its root."""
     for node in range(len(parent)):
         parent[node] = parent[parent[node]]  # a root is lower than its nodes: already final
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _quanta(weight: Reals) -> Any:
     """(lowest weight, buckets that the weights span)."""
     lowest, highest = np.inf, -np.inf
@@ -93,7 +94,7 @@ def _quanta(weight: Reals) -> Any:
     return lowest, (np.int64((highest - lowest) * _QUANTA) >> _FINE_BITS) + 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _coarse(left: Whole, right: Whole, weight: Reals) -> tuple[Ids, Numbers, Numbers, Ids]:
     """Links by bucket of weight, strongest bucket first, each in its given order.
 
@@ -119,7 +120,7 @@ def _coarse(left: Whole, right: Whole, weight: Reals) -> tuple[Ids, Numbers, Num
     return ends, order, low, bounds
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _by_digit(items: Numbers, low: Numbers, shift: int) -> Numbers:
     """Items, places in `low`, by one digit of it, highest first; stable: a pass of a radix sort."""
     last = (1 << _DIGIT_BITS) - 1
@@ -136,7 +137,7 @@ def _by_digit(items: Numbers, low: Numbers, shift: int) -> Numbers:
     return ordered
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def strongest_first(holds: Bits, left: Whole, right: Whole, weight: Reals) -> tuple[Numbers, Bits]:
     """Numbers of the links of a maximum spanning forest, strongest first; ties in the given order.
 
@@ -176,7 +177,7 @@ def strongest_first(holds: Bits, left: Whole, right: Whole, weight: Reals) -> tu
     return chosen[:count], sides[:count]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _neighbours(nodes: int, ends: Whole) -> tuple[Numbers, Numbers]:
     """Links of each node: `links[begin[n] : begin[n + 1]]` are node n's."""
     begin = np.zeros(nodes + 2, np.int32)
@@ -193,7 +194,7 @@ def _neighbours(nodes: int, ends: Whole) -> tuple[Numbers, Numbers]:
     return begin[: nodes + 1], links
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def cut_between(nodes: int, ends: Whole, weight: Reals, pairs: Whole, margin: float) -> Marks:
     """Links of a forest (`ends` one row each) to cut, so that no pair (one row each) stays joined.
 
@@ -227,7 +228,7 @@ def cut_between(nodes: int, ends: Whole, weight: Reals, pairs: Whole, margin: fl
     return cut
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def first_by_row(ids: Ids, base: Ids) -> Numbers:
     """For every row of every file the number of its first id, or of the next one in the file."""
     first = np.empty(base[-1], np.int32)
@@ -243,7 +244,7 @@ def first_by_row(ids: Ids, base: Ids) -> Numbers:
     return first
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def numbers_of(wanted: Ids, ids: Ids, base: Ids, first: Numbers) -> Numbers:
     """Number of each wanted id among ascending `ids`; NOT_THERE where it is none of them.
 
@@ -263,7 +264,7 @@ def numbers_of(wanted: Ids, ids: Ids, base: Ids, first: Numbers) -> Numbers:
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def ids_of(numbers: Whole, ids: Ids, more_ids: Ids) -> Ids:
     """The id of each number; those of `more_ids` are counted on after `ids`."""
     found = np.empty(len(numbers), np.int64)
@@ -273,7 +274,7 @@ def ids_of(numbers: Whole, ids: Ids, more_ids: Ids) -> Ids:
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def grouped(groups: int, group: Numbers, order: Numbers) -> tuple[Ids, Numbers]:
     """(starts, items): items of group g, in the order given, are items[starts[g]:starts[g + 1]]."""
     starts = np.zeros(groups + 1, np.int64)
@@ -289,7 +290,7 @@ def grouped(groups: int, group: Numbers, order: Numbers) -> tuple[Ids, Numbers]:
     return starts, items
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def lower_to_first(best: Ids, group: Numbers, ids: Ids, file_rank: Ids) -> None:
     """Lower `best` of each group to its lowest key: rank of the id's file, then row and role."""
     for i in range(len(ids)):
@@ -298,7 +299,7 @@ def lower_to_first(best: Ids, group: Numbers, ids: Ids, file_rank: Ids) -> None:
             best[group[i]] = min(best[group[i]], key)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def most_frequent(
     starts: Ids, items: Numbers, value: Numbers, preferred_from: int, missing: int
 ) -> Numbers:
@@ -326,7 +327,7 @@ def most_frequent(
     return result
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _most_frequent_of(keys: Ids) -> Any:
     """Value of ascending keys value * 2 + (0: preferred), by frequency, preference, lowest."""
     best, best_times, best_late, start = keys[0] >> 1, 0, True, 0
@@ -340,7 +341,7 @@ def _most_frequent_of(keys: Ids) -> Any:
     return best
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _sort(keys: Ids) -> None:
     """Shellsort in place: most groups are tiny, and NumPy's sort takes seconds to compile."""
     gap = len(keys) // 2
@@ -354,7 +355,7 @@ def _sort(keys: Ids) -> None:
         gap //= 2
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def repeated(starts: Ids, items: Numbers, value: Numbers) -> Marks:
     """By place in `items`: another item of the group has the same value; negative ones are none."""
     marks = np.zeros(len(items), np.bool_)

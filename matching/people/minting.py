@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.keys import BASE32
 
 __all__ = ["Rows", "mint_rows"]
@@ -45,12 +45,12 @@ _ROUNDS = np.array([_cube_root(p << 96) & 0xFFFFFFFF for p in _PRIMES], np.uint3
 _LETTERS = np.frombuffer(BASE32.encode(), np.uint8)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _turn(word: Any, bits: int) -> Any:
     return _U(word >> _U(bits)) | _U(word << _U(32 - bits))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _compress(state: Words, w: Words) -> None:
     """One block of SHA-256: `w[:16]` into `state`; the rest of `w` is scratch."""
     for i in range(16, 64):
@@ -75,7 +75,7 @@ def _compress(state: Words, w: Words) -> None:
     state[7] += h
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _absorb(state: Words, data: Bytes, size: int, w: Words) -> None:
     """Whole blocks of `data[:size]` into the state."""
     for start in range(0, size, 64):
@@ -86,7 +86,7 @@ def _absorb(state: Words, data: Bytes, size: int, w: Words) -> None:
         _compress(state, w)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _padded(data: Bytes, size: Any, total: Any) -> Any:
     """End of the message: a bit, zeros, the length of all `total` bytes; gives the padded size."""
     end = (size + 9 + 63) // 64 * 64
@@ -98,7 +98,7 @@ def _padded(data: Bytes, size: Any, total: Any) -> Any:
     return end
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _written(state: Words, out: Bytes) -> None:
     """Symbols and check symbol (Luhn mod 32) of a digest, as letters."""
     total = np.int64(0)
@@ -110,7 +110,7 @@ def _written(state: Words, out: Bytes) -> None:
     out[_SYMBOLS] = _LETTERS[-total % 32]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _copy(source: Words, target: Words) -> None:
     for i in range(len(target)):
         target[i] = source[i]
@@ -151,7 +151,7 @@ class Rows(NamedTuple):
     role: npt.NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _append(data: Bytes, size: int, texts: _Texts, n: Any) -> Any:
     """Text n behind `data[:size]`; gives the new size."""
     for i in range(texts.size[n]):
@@ -159,7 +159,7 @@ def _append(data: Bytes, size: int, texts: _Texts, n: Any) -> Any:
     return size + texts.size[n]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _append_number(data: Bytes, size: Any, number: Any) -> Any:
     """The number in decimal digits behind `data[:size]`; gives the new size."""
     digits = 1
@@ -170,7 +170,7 @@ def _append_number(data: Bytes, size: Any, number: Any) -> Any:
     return size + digits
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _mint(begun: _Begun, rows: Rows, out: Bytes) -> None:
     """Letters of each row's id."""
     w, data, state = np.empty(64, np.uint32), np.empty(256, np.uint8), np.empty(8, np.uint32)

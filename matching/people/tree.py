@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.people.compiled import (
     NOT_THERE,
     Numbers,
@@ -171,7 +171,7 @@ def merge_counts(evidence: Evidence, forest: Forest) -> pl.DataFrame:
     return TABLES["merge_counts"].complete(pl.DataFrame(rows))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _best_of_charts(
     best: Reals, left: Numbers, right: Numbers, weight: Reals, first_chart: int
 ) -> None:

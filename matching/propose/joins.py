@@ -14,6 +14,7 @@ import polars as pl
 
 from matching.fields import PERSON_FIELDS
 from matching.propose.table import Grade, TableProposal
+from matching.sources import listed
 
 __all__ = ["Join", "proposed_joins"]
 
@@ -72,7 +73,7 @@ def _taken(
     return tuple(
         (
             field,
-            (columns,) if isinstance(columns, str) else tuple(columns),
+            listed(columns),
             "sure" if grade == "sure" and sure.get(field) == columns else "likely",
         )
         for field, columns in other.columns("sure", "likely").items()

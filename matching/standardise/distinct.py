@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+from matching.compiling import compiled
 
 __all__ = ["FLAG", "RULE", "Cleaner", "Cleaning", "Known"]
 
@@ -146,7 +147,7 @@ def _distinct(raw: pl.Series) -> tuple[pl.Series, pl.Series]:
     return values, places
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _number(hashes: Any, slots: Any, codes: Any, firsts: Any) -> int:
     """Number equal hashes alike, by first sight; gives how many. Twice as fast as Arrow's encoding."""
     last, known = np.uint64(slots.size - 1), 0

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.store import Workspace
 from matching.tables import TABLES
 
@@ -102,7 +102,7 @@ def _count(part: pl.DataFrame, counters: dict[str, _Counters], locks: dict[str, 
                 _add(counters[field], buckets, MANY)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _add(counters: Any, buckets: Any, most: int) -> None:
     """Compiled, because NumPy has no sum into places that stops short of overflow."""
     for bucket in buckets:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+from matching.compiling import compiled
 
 __all__ = ["SEPARATOR", "joined", "odd", "seals"]
 
@@ -43,12 +44,12 @@ _CONSTANTS = np.array([_cube_root(p << 96) & 0xFFFFFFFF for p in _PRIMES], np.ui
 """FIPS 180-4: first 32 fractional bits of square and cube roots of the first primes."""
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _turn(word: Any, bits: Any) -> Any:
     return _U(word >> _U(bits)) | _U(word << _U(32 - bits))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _round(v: Words, w: Words, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any, t: Any) -> None:  # fmt: skip  # noqa: PLR0917 - numba passes by position
     """One round on sixteen rows; a..h are the constant places of the eight words in `v`."""
     constant = _CONSTANTS[t]
@@ -63,7 +64,7 @@ def _round(v: Words, w: Words, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g
         v[h + lane] = _U(t1 + mixed + most)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _compress(state: Words, v: Words, w: Words, left: Words) -> None:
     """One block of sixteen rows: `w[: 16 * LANES]` into `state` of the rows that have blocks `left`."""
     for t in range(16, _ROUNDS):
@@ -90,7 +91,7 @@ def _compress(state: Words, v: Words, w: Words, left: Words) -> None:
             state[i * LANES + lane] += v[i * LANES + lane] * left[lane]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _load(  # noqa: PLR0917 - numba passes by position
     data: Bytes, start: Any, stop: Any, number: Any, blocks: Any, w: Words, lane: Any
 ) -> None:
@@ -115,7 +116,7 @@ def _load(  # noqa: PLR0917 - numba passes by position
         w[15 * LANES + lane] = _U(bits & 0xFFFFFFFF)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _outer(state: Words, v: Words, w: Words, left: Words, begun: Words) -> None:
     """The second hash of HMAC over the digests of the first."""
     for lane in range(LANES):
@@ -129,7 +130,7 @@ def _outer(state: Words, v: Words, w: Words, left: Words, begun: Words) -> None:
     _compress(state, v, w, left)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _sealed(data: Bytes, ends: Ends, inner: Words, outer: Words, out: Bytes) -> None:  # noqa: C901 - numba: loops in one piece
     """The first bytes of each text's HMAC; `inner` and `outer` are the states after the key."""
     rows = len(ends) - 1
@@ -166,7 +167,7 @@ _KINDS = np.array(
 """Of a byte: 1 not printable ASCII, 2 odd at the beginning of a value, 4 the separator (a value begins: 4 >> 1)."""
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _odd(data: Bytes, ends: Ends, separators: Any, found: Bytes) -> None:
     """Marks rows with a byte that is no printable ASCII, a value that begins with = + - @, or a separator more."""
     for row in range(len(ends) - 1):

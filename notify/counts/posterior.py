@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+from matching.compiling import compiled
 
 __all__ = [
     "NEVER",
@@ -44,7 +45,7 @@ Ints = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def pieces(nodes: int, left: Ints, right: Ints, most: int) -> Ints:
     """Lowest node of each node's cluster: links taken in their order, but for those that make one too large."""
     parent = np.arange(nodes)
@@ -64,7 +65,7 @@ def pieces(nodes: int, left: Ints, right: Ints, most: int) -> Ints:
     return parent
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def cluster_numbers(
     nodes: tuple[Ints, Marks],
     links: tuple[Ints, Ints, Ints, Reals, Marks],
@@ -117,7 +118,7 @@ def cluster_numbers(
     return out_starts, out, doubt
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _groups_with(marked: Marks) -> Marks:
     """By set of nodes: one of them is marked."""
     found = np.zeros(1 << len(marked), np.bool_)
@@ -128,7 +129,7 @@ def _groups_with(marked: Marks) -> Marks:
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _hangs_together(group: int, beside: Ints) -> bool:
     """All nodes of a set are reached from its lowest, each by those beside it."""
     reached, grown = 0, group & -group
@@ -140,7 +141,7 @@ def _hangs_together(group: int, beside: Ints) -> bool:
     return reached == group
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _group_odds(nodes: int, left: Ints, right: Ints, probability: Reals) -> Reals:
     """By set of nodes (a bit each): the product of its links' odds; 0 where it does not hang together."""
     beside = np.zeros(nodes, np.int64)
@@ -158,7 +159,7 @@ def _group_odds(nodes: int, left: Ints, right: Ints, probability: Reals) -> Real
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _counted(group: int, missing: Reals) -> float:
     """Chance that one of the rows of a set of nodes is there; 0 where one of them is NEVER."""
     none = 1.0
@@ -170,7 +171,7 @@ def _counted(group: int, missing: Reals) -> float:
     return 1.0 - none
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _number(odds: Reals, counts: Marks, missing: Reals) -> Reals:
     """Chances of 0 .. nodes groups that count: from what is left over its lowest node's group is taken.
 
@@ -205,7 +206,7 @@ def _number(odds: Reals, counts: Marks, missing: Reals) -> Reals:
     return numbers
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _moments(part: Reals) -> tuple[float, float]:
     first = second = 0.0
     for number in range(len(part)):
@@ -214,7 +215,7 @@ def _moments(part: Reals) -> tuple[float, float]:
     return np.round(first * QUANTA) / QUANTA, second - first * first
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _add(total: Reals, length: int, part: Reals) -> None:
     """The chances of a sum, in place: of the first `length` numbers, and one part more."""
     for at in range(length + len(part) - 2, -1, -1):
@@ -224,7 +225,7 @@ def _add(total: Reals, length: int, part: Reals) -> None:
         total[at] = value
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def _middle(total: Reals) -> tuple[int, int]:
     """Lowest and highest number beyond which at most _TAIL lies on each side."""
     below, above, low, high = 0.0, 0.0, 0, len(total) - 1
@@ -237,7 +238,7 @@ def _middle(total: Reals) -> tuple[int, int]:
     return low, high
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]  # numba
+@compiled
 def sum_quantiles(starts: Ints, part_starts: Ints, chances: Reals) -> tuple[Reals, Reals, Reals]:
     """(mean, low, high) of sums of independent numbers: low and high hold 95 % of each.
 

@@ -1,30 +1,48 @@
-"""Compiled functions call none of another file: numba's cache of a caller does not see a changed callee."""
+"""Compiled code is never older than what it was compiled from, in whatever file that stands."""
 
 from __future__ import annotations
 
-import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("matching", "notify", "flows")
 SOURCES = [p for package in PACKAGES for p in sorted((ROOT / package).rglob("*.py"))]
 
+CALLED = "from matching.compiling import compiled\nSHIFT = {shift}\n\n@compiled\ndef add(x):\n    return x + {by}\n"
+BETWEEN = "from matching.compiling import compiled\nfrom called import add\n\n@compiled\ndef twice(x):\n    return add(add(x))\n"
+CALLER = (
+    "from matching.compiling import compiled\nfrom called import SHIFT\nfrom between import twice\n\n"
+    "@compiled\ndef result(x):\n    return twice(x) << SHIFT\n\nprint(result(1), result.stats.cache_hits.total())\n"
+)
 
-def compiled(tree: ast.Module) -> dict[str, ast.FunctionDef]:
-    """Functions under @njit."""
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return {f.name: f for f in functions if any("njit" in ast.unparse(d) for d in f.decorator_list)}
+
+def run(folder: Path) -> tuple[int, ...]:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "caller"],
+        cwd=folder, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return tuple(map(int, done.stdout.split()))
 
 
-def test_compiled_functions_call_none_of_another_file() -> None:
-    trees = {path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): ast.parse(path.read_text()) for path in SOURCES}  # fmt: skip
-    named = {(module, name) for module, tree in trees.items() for name in compiled(tree)}
-    assert len(named) > 20
-    wrong = []
-    for module, tree in trees.items():
-        imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
-        foreign = {a.asname or a.name for node in imports for a in node.names if (node.module, a.name) in named}  # fmt: skip
-        for function in compiled(tree).values():
-            used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
-            wrong += [f"{module}.{function.name} calls {name}" for name in sorted(used & foreign)]
-    assert wrong == []
+def test_a_change_two_files_away_is_compiled_again(tmp_path: Path) -> None:
+    (tmp_path / "between.py").write_text(BETWEEN)
+    (tmp_path / "caller.py").write_text(CALLER)
+    (tmp_path / "called.py").write_text(CALLED.format(shift=0, by=1))
+    assert (run(tmp_path), run(tmp_path)) == ((3, 0), (3, 1)), "the second time from disk"
+    (tmp_path / "called.py").write_text(CALLED.format(shift=0, by=10))
+    assert (run(tmp_path), run(tmp_path)) == ((21, 0), (21, 1)), "another callee"
+    (tmp_path / "called.py").write_text(CALLED.format(shift=1, by=10))
+    assert run(tmp_path) == (42, 0), "another constant"
+
+
+def test_everything_compiled_is_compiled_so() -> None:
+    compiled = [path for path in SOURCES if "\n@compiled" in path.read_text()]
+    assert len(compiled) > 10
+    others = [
+        path for path in SOURCES if "njit" in path.read_text() and path.name != "compiling.py"
+    ]
+    assert others == []

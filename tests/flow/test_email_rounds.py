@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.email import Served
+from benchmarks.email_incident import Served
 from flows import gates
 from flows.inbox import take_returns
 from flows.rounds import open_round, save

@@ -13,7 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.email import Served, build, kills
+from benchmarks.email import kills
+from benchmarks.email_incident import Served, build
 from flows import gates
 from flows.audit import broken_links
 from flows.release import export_batches

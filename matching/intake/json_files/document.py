@@ -23,10 +23,10 @@ from matching.intake.json_files.names import joined, text_of
 from matching.intake.json_files.scan import NODES, RECORD_BYTES_MAX, TOO_DEEP, Events, State, scan
 from matching.intake.json_files.tokens import DEPTH_MAX, JSON_REASONS
 from matching.intake.pieces import Position
-from matching.intake.text import byte_order_mark, char_widths, utf8_blocks
+from matching.intake.text import byte_order_mark, char_widths, utf8_blocks, with_last
 from matching.sources import Source
 
-__all__ = ["Shape", "Step", "found_in", "steps", "with_last"]
+__all__ = ["Beside", "Shape", "Step", "found_in", "name_of", "records_beside", "steps"]
 
 _LONG = JSON_REASONS.index("too_long")
 _KEPT = 16
@@ -60,15 +60,6 @@ class Step:
         return self.offset + (at if self.before is None else self.before[at])
 
 
-def with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Each block and whether it is the last one."""
-    held = next(blocks, b"")
-    for block in blocks:
-        yield held, False
-        held = block
-    yield held, True
-
-
 def steps(
     content: Content, source: Source, state: State, *, offset: int = 0, size: int | None = None
 ) -> Iterator[Step]:
@@ -99,7 +90,7 @@ def _before(data: _Bytes, widths: _Bytes | None) -> Any:
 
 
 @dataclass(slots=True)
-class _Own:
+class Beside:
     """What is outside tables of the document being read, as far as it was read."""
 
     text: bytes = b""
@@ -108,7 +99,7 @@ class _Own:
     long: bool = False
 
 
-_states: OrderedDict[tuple[Any, ...], tuple[State, _Own]] = OrderedDict()
+_states: OrderedDict[tuple[Any, ...], tuple[State, Beside]] = OrderedDict()
 
 
 def found_in(
@@ -139,7 +130,7 @@ def found_in(
         covered = 0
 
 
-def _keep(key: tuple[Any, ...], state: State, own: _Own) -> None:
+def _keep(key: tuple[Any, ...], state: State, own: Beside) -> None:
     _states[key] = (state.copy(), own)
     while len(_states) > _KEPT:
         _states.popitem(last=False)
@@ -147,9 +138,9 @@ def _keep(key: tuple[Any, ...], state: State, own: _Own) -> None:
 
 def _state_at(
     key: tuple[Any, ...], content: Content, source: Source, shape: Shape, offset: int
-) -> tuple[State, _Own]:
+) -> tuple[State, Beside]:
     """The state at an offset: kept from before, or found by reading up to there."""
-    state, own = State(tables=shape.tables, keyed=shape.keyed), _Own()
+    state, own = State(tables=shape.tables, keyed=shape.keyed), Beside()
     if not offset:
         return state, own
     if key in _states:
@@ -175,7 +166,7 @@ def _state_at(
     raise AssertionError(f"no record begins at byte {offset}")
 
 
-def _records(step: Step, shape: Shape, part: str, own: _Own, row: int) -> tuple[Found, _Own]:
+def _records(step: Step, shape: Shape, part: str, own: Beside, row: int) -> tuple[Found, Beside]:
     """Records of a part among those found, and the bytes that are the part's."""
     events, state = step.events, step.state
     nodes = _nodes(state, part)
@@ -183,7 +174,7 @@ def _records(step: Step, shape: Shape, part: str, own: _Own, row: int) -> tuple[
         nodes |= {0}
     mask = np.isin(events.nodes, sorted(nodes))
     keyed = any(state.flags[node] for node in nodes)
-    own_rows, own = _own_records(step, own)
+    own_rows, own = records_beside(step, own)
     values: dict[str, Any] = {
         "data": step.data,
         "starts": events.starts[mask],
@@ -221,7 +212,7 @@ def _covered(step: Step, nodes: set[int]) -> int:
     return int(sizes[np.isin(tables, sorted(nodes))].sum())
 
 
-def _own_records(step: Step, own: _Own) -> tuple[dict[str, Any], _Own]:
+def records_beside(step: Step, own: Beside) -> tuple[dict[str, Any], Beside]:
     """What is outside tables, put together: a record a document; the last may go on."""
     events, state = step.events, step.state
     sizes = events.own_ends - events.own_starts
@@ -245,7 +236,7 @@ def _own_records(step: Step, own: _Own) -> tuple[dict[str, Any], _Own]:
     rest = text[int(ends[-1]) if ends.size else 0 :]
     still = offsets.size > ends.size
     long = (own.long and not ends.size) or len(rest) > RECORD_BYTES_MAX
-    left = _Own(b"" if long else rest, int(offsets[-1]) if still else 0, still, long and still)
+    left = Beside(b"" if long else rest, int(offsets[-1]) if still else 0, still, long and still)
     rows = {
         "data": np.frombuffer(text, np.uint8),
         "starts": starts,
@@ -260,7 +251,7 @@ def _own_records(step: Step, own: _Own) -> tuple[dict[str, Any], _Own]:
     return rows, left
 
 
-def _cut_document(own: _Own, state: State) -> tuple[dict[str, Any], _Own]:
+def _cut_document(own: Beside, state: State) -> tuple[dict[str, Any], Beside]:
     """A document that the end of the file cuts off, closed for what it says before its tables."""
     text = np.frombuffer(own.text + state.closers, np.uint8)
     rows = {
@@ -270,7 +261,7 @@ def _cut_document(own: _Own, state: State) -> tuple[dict[str, Any], _Own]:
         "reasons": np.full(1, _LONG if own.long else 0, np.uint8),
         "offsets": np.array([own.offset], np.int64),
     }
-    return rows, _Own()
+    return rows, Beside()
 
 
 def _merged(strays: dict[str, Any], own: dict[str, Any], step: Step) -> dict[str, Any]:

@@ -4,7 +4,7 @@ The document is a sequence of values. An array at its top is entered; what stand
 itself, is a document. Documents are records, or (`tables`) they are entered, too, and the arrays of objects
 in them are tables whose elements are the records; what is left of such a document is a record of its own.
 A record is not read here, only measured. Where one does not close as JSON must, reading goes on at the next
-place that begins as the records before it did.
+place that begins as the records before it did. Longer than most modules: one automaton with its state.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.intake.json_files.tokens import DEPTH_MAX, JSON_REASONS
 
 __all__ = ["NODES_MAX", "RECORD_BYTES_MAX", "Events", "State", "lines", "scan"]
@@ -139,7 +139,7 @@ def scan(data: Any, state: State, *, final: bool, limit: int | None = None) -> E
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def lines(data: Any, final: bool, starts: Any, ends: Any) -> tuple[int, int]:
     """Lines that are not blank: how many, and bytes done with. Several objects on one are one each."""
     count, at, size, known = 0, 0, data.size, 0
@@ -174,7 +174,7 @@ def lines(data: Any, final: bool, starts: Any, ends: Any) -> tuple[int, int]:
     return count, at
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _after_string(data: Any, at: int) -> int:
     """The byte after the string that opens at `at`; -1 where it does not close."""
     at += 1
@@ -188,14 +188,14 @@ def _after_string(data: Any, at: int) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _after_blanks(data: Any, at: int) -> int:
     while at < data.size and (data[at] <= 32):
         at += 1
     return at
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _extent(data: Any, at: int, is_list: Any) -> tuple[int, int]:
     """The byte after the container at `at`, -1 where bytes end before, -2 where it is no JSON; where that was seen."""
     depth, value, colon, size = 0, True, False, data.size
@@ -250,7 +250,7 @@ def _extent(data: Any, at: int, is_list: Any) -> tuple[int, int]:
     return -1, size
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _first_key(data: Any, at: int) -> tuple[int, int, bool]:
     """Where the first key of the object at `at` stands, empty where it has none; whether bytes end before."""
     first = _after_blanks(data, at + 1)
@@ -262,7 +262,7 @@ def _first_key(data: Any, at: int) -> tuple[int, int, bool]:
     return at, at, first >= data.size
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _note_sign(data: Any, at: int, numbers: Any, sign: Any) -> None:
     """How the record at `at` begins: blanks before it, and its first key."""
     run = 0
@@ -277,7 +277,7 @@ def _note_sign(data: Any, at: int, numbers: Any, sign: Any) -> None:
     numbers[RUN], numbers[KEY], numbers[OPENER], numbers[KNOWN] = run, key, data[at], 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _begins(data: Any, at: int, final: bool, numbers: Any, sign: Any) -> bool:
     """Something begins here as the records before did."""
     if data[at] != numbers[OPENER]:
@@ -311,7 +311,7 @@ def _begins(data: Any, at: int, final: bool, numbers: Any, sign: Any) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _next_start(data: Any, at: int, keyed: bool, final: bool, numbers: Any, sign: Any) -> int:
     """Where the next record begins, from `at` on; -1 where none does."""
     while at < data.size:
@@ -332,7 +332,7 @@ def _next_start(data: Any, at: int, keyed: bool, final: bool, numbers: Any, sign
     return -1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _node(
     data: Any, first: int, end: int, above: int,
     numbers: Any, parent: Any, at: Any, length: Any, keys: Any,
@@ -357,7 +357,7 @@ def _node(
     return node
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _skip(data: Any, at: int, limit: int, numbers: Any) -> int:
     """On through a record that is too long to hold, to the byte after it or the end of the bytes."""
     while at < limit:
@@ -382,7 +382,7 @@ def _skip(data: Any, at: int, limit: int, numbers: Any) -> int:
     return at
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _scan(
     data: Any, final: bool, limit: int, tables: bool,
     numbers: Any, kinds: Any, nodes: Any, after: Any, sign: Any,

@@ -17,7 +17,7 @@ import numpy as np
 
 from matching.errors import OperatorError
 from matching.intake.content import Content
-from matching.intake.json_files.document import Shape, Step, _Own, _own_records, name_of, steps
+from matching.intake.json_files.document import Beside, Shape, Step, name_of, records_beside, steps
 from matching.intake.json_files.frame import Found, columns_found, parsed
 from matching.intake.json_files.scan import NODES, State
 from matching.intake.json_files.tokens import ITEMS_MAX
@@ -126,9 +126,9 @@ def _keyed(state: State) -> frozenset[tuple[bytes, ...]]:
 
 
 def _look(found: Iterator[Step], seen: _Seen, *, sample: bool) -> None:
-    own = _Own()
+    own = Beside()
     for step in found:
-        rows, own = _own_records(step, own)
+        rows, own = records_beside(step, own)
         if rows:
             documents = Found(**rows, first_row=0, covered=0)
             seen.own |= set(columns_found(documents, ()))
@@ -144,7 +144,7 @@ def _look(found: Iterator[Step], seen: _Seen, *, sample: bool) -> None:
             return
 
 
-def _look_at_open(own: _Own, seen: _Seen) -> None:
+def _look_at_open(own: Beside, seen: _Seen) -> None:
     """The beginning of a document that is longer than the sample, closed for the purpose."""
     seen.documents += 1
     for end in (b'""}', b"}", b'"":0}', b"]}", b"]}}", b"]}}}", b"]}}}}", b"}}", b"}}}"):

@@ -14,14 +14,14 @@ import numpy as np
 
 from matching.errors import OperatorError
 from matching.intake.content import Content
-from matching.intake.json_files.document import found_in, with_last
+from matching.intake.json_files.document import found_in
 from matching.intake.json_files.frame import Found, columns_found, parsed
 from matching.intake.json_files.scan import RECORD_BYTES_MAX, lines
 from matching.intake.json_files.shape import shape_of
 from matching.intake.json_files.tokens import JSON_REASONS
 from matching.intake.mapping import mapped_columns
-from matching.intake.pieces import ROW_NO, START, Piece, Position
-from matching.intake.text import byte_order_mark, char_widths, utf8_blocks
+from matching.intake.pieces import ROW_NO, START, OneTable, Piece, Position
+from matching.intake.text import byte_order_mark, char_widths, utf8_blocks, with_last
 from matching.sources import Source
 
 __all__ = ["JsonLines", "JsonText"]
@@ -31,12 +31,8 @@ SAMPLE_BYTES = 2 << 20
 _LONG = JSON_REASONS.index("too_long")
 
 
-class JsonLines:
+class JsonLines(OneTable):
     """One object, or array, a line; a broken line costs nothing but itself."""
-
-    def parts(self, content: Content, source: Source) -> tuple[str, ...]:
-        """One table."""
-        return ("",)
 
     def columns(self, content: Content, source: Source, part: str) -> list[str]:
         """Keys of the first lines; of the whole file where a mapped one is not among them."""

@@ -3,7 +3,8 @@
 What comes in: bytes and the extents of records. What goes out: a token a value, and why a record is no
 JSON. The grammar is JSON's own, but for what a reader cannot mistake: NaN and Infinity, numbers with
 leading zeros, line breaks and tabs in strings. Values under more paths than there is room for, and
-items of arrays beyond ITEMS_MAX, are kept as JSON text: nothing is dropped.
+items of arrays beyond ITEMS_MAX, are kept as JSON text: nothing is dropped. Longer than most modules: one
+automaton whose parts call each other.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
+
+from matching.compiling import compiled
 
 __all__ = [
     "DEPTH_MAX",
@@ -115,7 +117,7 @@ def intern(tokens: Tokens, parent: int, kind: int, key: bytes, index: int) -> in
     return int(_keyed(data, 0, len(key), parent, tokens.parent, tokens.kind, tokens.at, tokens.length, tokens.keys, tokens.table, tokens.used))  # fmt: skip
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _keyed(
     data: Any, first: int, end: int, parent: int,
     parents: Any, kinds: Any, at: Any, length: Any, keys: Any, table: Any, used: Any,
@@ -146,7 +148,7 @@ def _keyed(
     return path
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _numbered(
     parent: int, kind: int, index: int, parents: Any, kinds: Any, at: Any, table: Any, used: Any
 ) -> Any:
@@ -165,7 +167,7 @@ def _numbered(
     return path
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _string(data: Any, at: int, end: int) -> tuple[int, bool]:
     """Where the string closes, and whether it has escapes; minus the reason where it does not."""
     escaped = False
@@ -197,7 +199,7 @@ def _string(data: Any, at: int, end: int) -> tuple[int, bool]:
     return -CUT, escaped
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _as_before(
     data: Any, first: int, end: int, own: int, last: int, next_key: Any,
     parents: Any, at: Any, length: Any, keys: Any,
@@ -216,7 +218,7 @@ def _as_before(
     return first + size if data[first + size] == _QUOTE else -1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _scalar(data: Any, at: int, end: int) -> tuple[int, int]:
     """End of a number or word, and 1 where it is null; minus the reason where it is neither."""
     first = at
@@ -250,7 +252,7 @@ def _scalar(data: Any, at: int, end: int) -> tuple[int, int]:
     return (-CUT if at == end else -BAD), 0
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _tokenize(
     data: Any, starts: Any, ends: Any, reasons: Any,
     out_row: Any, out_path: Any, out_start: Any, out_end: Any, out_value: Any,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.intake.json_files.tokens import ESCAPED, ITEM, NUMBER, RAW, Tokens
 
 __all__ = ["values"]
@@ -44,7 +44,7 @@ def _column(out: Any, offsets: Any, bits: Any, *, blank: bool) -> pl.Series:
     return text.set(text.str.strip_chars() == "", None) if blank else text
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _sizes(chosen: Any, path: Any, starts: Any, ends: Any, numbers: Any, width: int) -> Any:
     """Where the bytes of each column begin, with room for what joins items."""
     base = np.zeros(width + 1, np.int64)
@@ -55,7 +55,7 @@ def _sizes(chosen: Any, path: Any, starts: Any, ends: Any, numbers: Any, width: 
     return base
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _fill(
     data: Any, chosen: Any, rows: Any, path: Any, starts: Any, ends: Any, kinds: Any, numbers: Any,
     base: Any, out: Any, offsets: Any, valid: Any, again: Any, halves: Any,
@@ -105,7 +105,7 @@ def _fill(
     return more, blank
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _hex(data: Any, at: int) -> Any:
     number = np.int64(0)
     for place in range(at, at + 4):
@@ -114,7 +114,7 @@ def _hex(data: Any, at: int) -> Any:
     return number
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _unescape(data: Any, at: int, end: int, out: Any, used: int) -> tuple[int, bool]:
     """Bytes written, and whether half of a surrogate pair became the replacement character."""
     half = False

@@ -4,6 +4,7 @@ Comes in: a path and the members on the way. Goes out: streams of plain bytes, a
 with the reason why one is not read. What a file is, its first bytes say, never its name. Compression is no
 step of the way: `a.csv.gz` is read as `a.csv` would be, and `b.tar.gz` as `b.tar`. Caps: see `streams` for
 ratio and bytes of a member, `zips` for members and names; DEPTH_MAX and MEMBERS_BYTES_MAX stand here.
+Longer than most modules: opening a member and listing members descend the same way and refuse the same.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from matching.errors import OperatorError
+from matching.intake.pieces import distinct_names
 from matching.intake.sql.dialect import SqlDialect
 from matching.intake.sql.statements import COLUMNS_MAX, Created, Head, Name
 
@@ -211,11 +212,11 @@ def _head_columns(
     head, votes = found.heads[number], found.votes[number]
     columns, left_out, binary = _created_columns(found, found.tables[found.head_tables[number]])
     if head.columns is not None:
-        return _distinct(head.columns), binary if columns else None
+        return tuple(distinct_names(head.columns)), binary if columns else None
     usual = votes.most_common(1)[0][0] if votes else 0
     filled = tuple(name for name in columns if name not in left_out)
     if columns:
-        return _distinct(filled if usual == len(filled) else columns), binary
+        return tuple(distinct_names(filled if usual == len(filled) else columns)), binary
     if usual > COLUMNS_MAX:
         raise OperatorError(
             f"{shown}: rows of {usual} values; no database has more than {COLUMNS_MAX} columns,"
@@ -255,14 +256,3 @@ def _created(found: Found, table: Name) -> Created | None:
         if tuple(part.casefold() for part in name) == folded
     ]
     return alike[0] if len(alike) == 1 else None
-
-
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The second column of a name is `name#2`; a nameless one is `c` and its number."""
-    seen: dict[str, int] = {}
-    result = []
-    for number, name in enumerate(names):
-        base = name or f"c{number}"
-        seen[base] = seen.get(base, 0) + 1
-        result.append(base if seen[base] == 1 else f"{base}#{seen[base]}")
-    return tuple(result)

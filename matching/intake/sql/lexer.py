@@ -2,7 +2,7 @@
 
 Every function takes the bytes `buf[:n]`, a place in them and the dialect's `flags`, and gives the place
 behind what it found, or a negative code. MORE means that the bytes end first: call again with more. What
-is in quotes is text, whatever it says; nothing here decodes.
+is in quotes is text, whatever it says; nothing here decodes. Longer than most modules: the automata call each other.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.intake.sql.words import eight_bytes, first_of, marked
 
 __all__ = [
@@ -32,10 +32,8 @@ NULL, PLAIN, TEXT, TEXT_ESCAPED, TEXT_BINARY, HEX, EXPRESSION = range(7)
 TEXT_BINARY is a string of bytes, HEX has digits only, EXPRESSION calls something."""
 _LF, _CR, _QUOTE, _DOUBLE, _BACK, _OPEN, _CLOSE, _COMMA = 10, 13, 39, 34, 92, 40, 41, 44
 
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
 
-
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def same_bytes(buf: Any, at: int, n: int, wanted: Any) -> bool:
     """`wanted` stands at `at`."""
     if at + wanted.size > n:
@@ -46,7 +44,7 @@ def same_bytes(buf: Any, at: int, n: int, wanted: Any) -> bool:
     return True
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def at_keyword(buf: Any, at: int, n: int, word: Any) -> bool:
     """The upper-case `word` stands at `at`, in any case, and no letter behind it."""
     if at + word.size > n:
@@ -58,7 +56,7 @@ def at_keyword(buf: Any, at: int, n: int, word: Any) -> bool:
     return at + word.size == n or not _in_word(buf[at + word.size])
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _in_word(byte: int) -> bool:
     return (
         97 <= byte <= 122 or 65 <= byte <= 90 or 48 <= byte <= 57
@@ -66,12 +64,12 @@ def _in_word(byte: int) -> bool:
     )  # fmt: skip
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _in_space(byte: int) -> bool:
     return byte == 32 or 9 <= byte <= 13
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def comment_end(buf: Any, at: int, n: int, flags: int) -> int:
     """Behind the `/* */` that begins at `at`."""
     depth, start = 1, at
@@ -92,7 +90,7 @@ def comment_end(buf: Any, at: int, n: int, flags: int) -> int:
     return MORE
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def blank_end(buf: Any, at: int, n: int, flags: int, comments: bool) -> int:
     """Behind white space and comments; a byte of NUL is white space between statements, not in them.
 
@@ -124,7 +122,7 @@ def blank_end(buf: Any, at: int, n: int, flags: int, comments: bool) -> int:
     return at
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _hidden_rows(buf: Any, at: int, n: int) -> bool:
     """A comment that MySQL runs, with rows in it: `/*!50000 INSERT INTO ...`."""
     at += 2
@@ -138,7 +136,7 @@ def _hidden_rows(buf: Any, at: int, n: int) -> bool:
     return bool(at_keyword(buf, at, n, _INSERT) or at_keyword(buf, at, n, _REPLACE))
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def string_end(
     buf: Any, at: int, n: int, quote: int, escapes: bool, start: int
 ) -> tuple[int, bool]:
@@ -174,7 +172,7 @@ def string_end(
     return (UNCLOSED if limit < n or n - start >= TUPLE_BYTES_MAX else MORE), escaped
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def tuple_end(
     buf: Any, start: int, n: int, flags: int, room: int, base: int,
     first: Any, last: Any, kind: Any,
@@ -228,7 +226,7 @@ def tuple_end(
             return at, fields, at
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _value(buf: Any, at: int, n: int, flags: int, start: int) -> tuple[int, int, int, int]:
     """A value without a quote in front: its extent, kind and the place behind it; a code first if broken."""
     begin = at
@@ -268,12 +266,12 @@ def _value(buf: Any, at: int, n: int, flags: int, start: int) -> tuple[int, int,
     return begin, at, PLAIN, at
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _in_hex(byte: int) -> bool:
     return 48 <= byte <= 57 or 65 <= byte <= 70 or 97 <= byte <= 102
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _prefixed(
     buf: Any, begin: int, at: int, n: int, flags: int, start: int
 ) -> tuple[int, int, int, int]:
@@ -299,7 +297,7 @@ def _prefixed(
     return at + 1, end, found, end + 1
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _behind(
     buf: Any, begin: int, end: int, found: int, at: int, n: int, flags: int, start: int
 ) -> tuple[int, int, int]:
@@ -381,7 +379,7 @@ _NOTE_MORE = (_bytes("-- Data for Name: "), _bytes("-- MySQL dump"), _bytes("-- 
 _NOTE_LAST = (_bytes("-- PostgreSQL database"), _bytes("-- Dump completed"), _bytes("--\n"))
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _statement_at(buf: Any, at: int, n: int) -> bool:
     """At the start of a line stands what begins a statement of a dump, not just a word of a note."""
     if at >= n:
@@ -408,7 +406,7 @@ def _statement_at(buf: Any, at: int, n: int) -> bool:
     return bool(byte == 45 and _note_at(buf, at, n))
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _note_at(buf: Any, at: int, n: int) -> bool:
     for head in _NOTE_HEADS:
         if same_bytes(buf, at, n, head):
@@ -422,14 +420,14 @@ def _note_at(buf: Any, at: int, n: int) -> bool:
     return False
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _second_word(buf: Any, at: int, n: int, word: Any) -> bool:
     while at < n and buf[at] == 32:
         at += 1
     return bool(at_keyword(buf, at, n, word))
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _dollar_end(buf: Any, at: int, n: int) -> Any:
     """Behind `$tag$ ... $tag$` that begins at `at`; `at` itself where it is no such quote."""
     tag = at + 1
@@ -450,7 +448,7 @@ def _dollar_end(buf: Any, at: int, n: int) -> Any:
     return MORE
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def statement_end(buf: Any, start: int, n: int, flags: int, routine: bool) -> Any:
     """Behind the semicolon that ends the statement at `start`, or before a line that begins another.
 
@@ -514,13 +512,13 @@ def statement_end(buf: Any, start: int, n: int, flags: int, routine: bool) -> An
     return MORE
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _batch_line(buf: Any, at: int, n: int) -> bool:
     """A line that ends an unclosed statement of SQL Server: GO."""
     return bool(at_keyword(buf, at, n, _GO))
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def copy_line_end(buf: Any, at: int, n: int) -> int:
     """Behind the line feed of the line at `at`."""
     stop = min(n, at + TUPLE_BYTES_MAX)
@@ -537,7 +535,7 @@ TRIES_BYTES_MAX = 16 << 20
 """Read in vain by trying tuples behind a broken one, before only statements count."""
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def next_sound(
     buf: Any, at: int, n: int, flags: int, columns: int, final: bool
 ) -> tuple[int, int, int]:  # fmt: skip

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.intake.sql.lexer import (
     BACKSLASH,
     BROKEN,
@@ -56,10 +56,9 @@ class Kept:
 
 NOTHING: Final = Kept(0, 0).arrays()
 """For scans that only count."""
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def insert_rows(
     buf: Any, at: int, n: int, flags: int, state: int, head: Any, limit: int, columns: int,
     starts: Any, counts: Any, first: Any, last: Any, kind: Any,
@@ -121,7 +120,7 @@ def insert_rows(
             done, state = at + head.size, TUPLE
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _crossed_line(buf: Any, at: int, end: int) -> bool:
     for place in range(at, end):
         if buf[place] == 10:
@@ -129,7 +128,7 @@ def _crossed_line(buf: Any, at: int, end: int) -> bool:
     return False
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def scan_copy(
     buf: Any, at: int, n: int, columns: int, limit: int
 ) -> tuple[int, int, int]:  # fmt: skip
@@ -161,7 +160,7 @@ _NOTE: Final = np.frombuffer(b"-- Data for Name: ", np.uint8)
 _NOTE_NAME: Final = np.frombuffer(b"-- Name: ", np.uint8)
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _other_statement(buf: Any, at: int, end: int) -> bool:
     """A line of one value that begins what stands between COPY blocks: the block before was cut."""
     if buf[at] == 45:
@@ -180,7 +179,7 @@ def _other_statement(buf: Any, at: int, end: int) -> bool:
     return bool(found)
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def copy_rows(
     buf: Any, n: int, columns: int, starts: Any, counts: Any, first: Any, last: Any, kind: Any,
     binary: Any, views: Any, valid: Any, called: Any, wrong: Any, made: Any,

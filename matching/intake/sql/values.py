@@ -1,4 +1,7 @@
-"""Values of one column as Arrow text: unquoted, escapes undone, blanks null, bytes that are no text as 0x."""
+"""Values of one column as Arrow text: unquoted, escapes undone, blanks null, bytes that are no text as 0x.
+
+Longer than most modules: the compiled builder and each way in which a dump writes a value.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.intake.sql.lexer import (
     EXPRESSION,
     HEX,
@@ -20,7 +23,7 @@ from matching.intake.sql.lexer import (
     TEXT_ESCAPED,
 )
 from matching.intake.sql.words import HIGH_BITS, eight_bytes
-from matching.intake.undecodable import _character
+from matching.intake.undecodable import character
 
 __all__ = [
     "ANY",
@@ -44,7 +47,6 @@ ANY, BYTES, UNKNOWN = 0, 1, 2
 characters is a picture, say, and no reason to lose the row."""
 SOUND, FOREIGN, WRONG = 0, 1, 2
 """Of a value's bytes: of the file's encoding, read as CP1252 in a mixed file, of no encoding."""
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
 _HEX_SIGNS: Final = np.frombuffer(b"0123456789ABCDEF", np.uint8)
 
 
@@ -126,7 +128,7 @@ def column_text(
     return Column(pl.Series(pl.from_arrow(array)), state == WRONG, state == FOREIGN)
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def is_sound(buf: Any, n: int) -> bool:
     """`buf[:n]` is UTF-8."""
     at = 0
@@ -134,14 +136,14 @@ def is_sound(buf: Any, n: int) -> bool:
         if at + 8 <= n and eight_bytes(buf, at) & HIGH_BITS == 0:
             at += 8
             continue
-        width = _character(buf, at, n)
+        width = character(buf, at, n)
         if width == 0:
             return False
         at += width
     return True
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def is_ascii(buf: Any, n: int) -> bool:
     """No byte of `buf[:n]` is beyond ASCII."""
     found = np.uint64(0)
@@ -155,7 +157,7 @@ def is_ascii(buf: Any, n: int) -> bool:
     return bool(found & HIGH_BITS == 0)
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def view_row(
     buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, binary: Any,
     views: Any, valid: Any, called: Any, wrong: Any, row: int, made: Any, used: int,
@@ -191,7 +193,7 @@ def view_row(
     return used
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _put_view(buf: Any, begin: int, end: int, number: int, view: Any) -> None:
     """Arrow's view of `buf[begin:end]`: up to 12 bytes in itself, else the first four and the place."""
     size = end - begin
@@ -212,7 +214,7 @@ def _put_view(buf: Any, begin: int, end: int, number: int, view: Any) -> None:
     view[0], view[1] = np.uint64(size) | (low << np.uint64(32)), high
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _blank(out: Any, place: int, end: int) -> bool:
     """Nothing but white space, the wide kinds too."""
     while place < end:
@@ -232,7 +234,7 @@ def _blank(out: Any, place: int, end: int) -> bool:
     return True
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _room(first: Any, last: Any, kind: Any, holds: int) -> int:
     """Bytes that the values can take at most: bytes as digits take two each."""
     room = 0
@@ -243,7 +245,7 @@ def _room(first: Any, last: Any, kind: Any, holds: int) -> int:
     return room
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _build(
     buf: Any, first: Any, last: Any, kind: Any, copy: bool, backslash: bool, holds: int,
     out: Any, ends: Any, valid: Any, plain: Any,
@@ -293,7 +295,7 @@ def _build(
     return foreign
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _unescaped(
     buf: Any, begin: int, end: int, copy: bool, backslash: bool, quote: int, out: Any, at: int
 ) -> int:  # fmt: skip
@@ -332,7 +334,7 @@ def _unescaped(
     return at
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _escape(sign: int, copy: bool) -> int:
     if sign == 110:
         return 10
@@ -347,7 +349,7 @@ def _escape(sign: int, copy: bool) -> int:
     return 0 if sign == 48 else 26 if sign == 90 else sign
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _digit(byte: int) -> int:
     if 48 <= byte <= 57:
         return byte - 48
@@ -356,7 +358,7 @@ def _digit(byte: int) -> int:
     return byte - 87 if 97 <= byte <= 102 else -1
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _unhex(buf: Any, begin: int, end: int, out: Any, at: int) -> int:
     """Digits as bytes; what is no whole number of bytes has a zero before it."""
     if (end - begin) % 2:
@@ -369,7 +371,7 @@ def _unhex(buf: Any, begin: int, end: int, out: Any, at: int) -> int:
     return at
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _is_text(out: Any, begin: int, end: int) -> bool:
     """UTF-8 without control characters but tab and line breaks."""
     place = begin
@@ -377,14 +379,14 @@ def _is_text(out: Any, begin: int, end: int) -> bool:
         byte = out[place]
         if byte < 32 and byte not in (9, 10, 13):
             return False
-        width = _character(out, place, end)
+        width = character(out, place, end)
         if width == 0 or byte == 127:
             return False
         place += width
     return True
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _as_digits(out: Any, begin: int, end: int) -> int:
     """Overwrite bytes by 0x and their digits, from the last on."""
     size = end - begin
@@ -397,7 +399,7 @@ def _as_digits(out: Any, begin: int, end: int) -> int:
     return begin + 2 + 2 * size
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _has_controls(out: Any, begin: int, end: int) -> bool:
     for place in range(begin, end):
         if out[place] < 32 and out[place] not in (9, 10, 13):
@@ -405,18 +407,18 @@ def _has_controls(out: Any, begin: int, end: int) -> bool:
     return False
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _sound(out: Any, begin: int, end: int) -> bool:
     place = begin
     while place < end:
-        width = _character(out, place, end)
+        width = character(out, place, end)
         if width == 0:
             return False
         place += width
     return True
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _check(out: Any, ends: Any, valid: Any, plain: Any, state: Any) -> None:
     """Mark values that are no UTF-8."""
     for row in range(valid.size):
@@ -424,7 +426,7 @@ def _check(out: Any, ends: Any, valid: Any, plain: Any, state: Any) -> None:
             state[row] = WRONG
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _transcode(
     out: Any, ends: Any, plain: Any, table: Any, mixed: bool, new: Any, state: Any
 ) -> Any:  # fmt: skip
@@ -450,14 +452,14 @@ def _transcode(
     return new_ends
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _null_wide_blanks(out: Any, ends: Any, valid: Any) -> None:
     for row in range(valid.size):
         if _blank(out, ends[row], ends[row + 1]):
             valid[row] = False
 
 
-@_compiled  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(error_model="numpy")
 def _is_wide_blank(first: int, second: int, third: int) -> bool:
     """U+1680, U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F, U+3000."""
     if first == 0xE1:

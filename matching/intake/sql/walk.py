@@ -2,7 +2,7 @@
 
 Each method takes one unit at `self.at` (blanks, a statement, a run of rows) and says whether it could: if
 not, the window ends first and is asked for more. After damage it goes on at the next tuple or statement
-that is sound; what lies between is one reject.
+that is sound; what lies between is one reject. Longer than most modules: one state, a method for each kind of unit.
 """
 
 from __future__ import annotations

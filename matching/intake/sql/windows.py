@@ -13,7 +13,7 @@ from matching.intake.content import Content
 from matching.intake.sql.dialect import HEAD_BYTES, dialect_of
 from matching.intake.sql.layout import Layout, finished
 from matching.intake.sql.walk import Walk
-from matching.intake.text import byte_order_mark, char_widths, utf8_blocks
+from matching.intake.text import byte_order_mark, char_widths, utf8_blocks, with_last
 from matching.sources import Source
 
 __all__ = ["Bytes", "is_raw", "layout_of", "text_of"]
@@ -61,7 +61,7 @@ def _layout(content: Content, source: Source) -> Layout:
     walk.begin(len(mark))
     blocks = _raw_blocks(content, len(mark)) if raw else utf8_blocks(content, source.encoding)
     buf, n = np.empty(2 * WINDOW_BYTES, np.uint8), 0
-    for block, final in _with_last(blocks):
+    for block, final in with_last(blocks):
         kept = walk.at
         rest = n - kept
         if rest + len(block) + 1 > buf.size:
@@ -88,15 +88,6 @@ def _raw_blocks(content: Content, start: int) -> Iterator[bytes]:
         stream.seek(start)
         while block := stream.read(WINDOW_BYTES):
             yield block
-
-
-def _with_last(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Each block and whether it is the last one."""
-    held = next(blocks, b"")
-    for block in blocks:
-        yield held, False
-        held = block
-    yield held, True
 
 
 def text_of(data: bytes, encoding: str, mark: bytes) -> bytes:

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped,unused-ignore]
-from numba import njit, types  # type: ignore[import-untyped,unused-ignore]
+from numba import types  # type: ignore[import-untyped,unused-ignore]
 from numba.core import cgutils  # type: ignore[import-untyped,unused-ignore]
 from numba.extending import intrinsic  # type: ignore[import-untyped,unused-ignore]
+
+from matching.compiling import compiled
 
 __all__ = ["HIGH_BITS", "eight_bytes", "first_of", "marked"]
 
@@ -40,14 +42,14 @@ _zeros_below: Callable[[Any], Any] = intrinsic(_lowest_bit)  # type: ignore[assi
 """How many zero bits a number has below its lowest one."""
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def marked(word: Any, byte: Any) -> Any:
     """The high bit of the first byte that is `byte`; bits above that one mean nothing."""
     other = word ^ (np.uint64(byte) * _LOW_BITS)
     return (other - _LOW_BITS) & ~other & HIGH_BITS
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def first_of(marks: Any) -> Any:
     """Place of the first marked byte."""
     return np.int64(_zeros_below(marks) >> np.uint64(3))

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped,unused-ignore]
 
+from matching.compiling import compiled
 from matching.errors import OperatorError
 from matching.intake.content import Content
 from matching.intake.packed import archives
@@ -85,7 +85,7 @@ def _tags(content: Content, entry: Entry) -> Iterator[bytes]:
         yield left
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled
 def _measure(text: Any, box: Any) -> None:  # noqa: C901, PLR0912 - one automaton over bytes
     """Keep `box`: cells in this row, furthest column, furthest row, rows; of cells that hold something."""
     at = 0

@@ -31,11 +31,10 @@ import pyarrow as pa
 from matching.errors import OperatorError
 from matching.intake.blocks import blanks_null
 from matching.intake.content import Content
-from matching.intake.csv_text import _distinct as distinct_names
 from matching.intake.packed import archives, streams
 from matching.intake.packed.limits import COLUMNS_MAX
 from matching.intake.packed.signs import workbook_kind
-from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, Piece, Position
+from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, Piece, Position, distinct_names
 from matching.intake.workbooks.parts import refuse_costly
 from matching.sources import Source
 
