@@ -140,8 +140,8 @@ def refused(call: Call, incident: HandMade, expected: list[str]) -> None:
             'format = "csv"',
             'format = "csv"\ndelimiter = ";"',
             LEAKED
-            + "none of the mapped columns is there; correct format, delimiter, header or columns;"
-            " it has one column",
+            + 'none of the mapped columns is there ("city", "dob", "first", "id", "last", "phone", "practice",'
+            ' "state", "street", "zip"); correct format, delimiter, header or columns; it has one column',
         ),
         (
             'format = "csv"',

@@ -52,8 +52,8 @@ def test_all_at_once(folder: Path) -> None:
         "[[leaked]] none*.csv: no file matches; correct the glob",
         "[[leaked]] empty.csv: empty file; remove it from the incident file or deliver it again",
         (
-            "[[leaked]] a.csv: none of the mapped columns is there; correct format, delimiter, header or columns;"
-            " it has 2 columns"
+            '[[leaked]] a.csv: none of the mapped columns is there ("lname"); correct format, delimiter, header or'
+            " columns; it has 2 columns"
         ),
         '[[leaked]] a.csv: encoding "shift_jis" is not read; use utf-8, utf-16, cp1252 or latin-1',
         '[[masters]] a.csv: entity "CE9" is not in the roster; add it there or correct it',

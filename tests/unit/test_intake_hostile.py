@@ -33,7 +33,7 @@ def problems(content: Content, source: LeakedSource = SOURCE) -> list[str]:
     [
         (b"x" * (3 << 20), "its first line is longer than 1 MiB"),
         (b"," * (3 << 20), "its first line is longer than 1 MiB"),
-        (b'"' + b"x,\n" * (1 << 20), 'no column "a"'),
+        (b'"' + b"x,\n" * (1 << 20), 'columns is there ("a")'),
         (b",".join(b"c%d" % i for i in range(1_000_000)) + b"\n1\n", "longer than 1 MiB"),
         (b"," * 20_000 + b"\n1\n", "20,001 columns, more than 16,384"),
         (bytes(3 << 20), "holds nothing but NUL bytes"),
