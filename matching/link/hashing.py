@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from matching.compiling import compiled
+from matching.in_memory import in_memory
 
 __all__ = [
     "GOLDEN",
@@ -97,7 +98,7 @@ class Numbering:
         self.texts = pl.Series([None], dtype=pl.String)
         self._shaped = shaped
         self._lock = threading.Lock()
-        self._con = duckdb.connect(":memory:", config={"threads": 1}) if expressions else None
+        self._con = in_memory(threads=1) if expressions else None
         self._slots = np.zeros(_FIRST_SLOTS, dtype=np.uint64)
         self._numbers = np.zeros(_FIRST_SLOTS, dtype=np.uint32)
         self._count = 0

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from matching.in_memory import in_memory
 from matching.model.definition import CLEANED_COLUMNS, MATCH_COLUMNS
 from matching.model.frequencies import tf_columns, with_frequencies
 from matching.standardise import is_shared_street
@@ -31,13 +32,10 @@ def connect(
     *, threads: int, memory_gib: float, spill: Path | None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A private in-memory DuckDB; spill goes to the given scratch folder and nowhere else."""
-    con = duckdb.connect(":memory:")
+    con = in_memory(threads=threads, spill=spill)
     try:
-        con.execute(f"set threads = {threads}")
         con.execute(f"set memory_limit = '{memory_gib:.3f}GiB'")
         con.execute("set preserve_insertion_order = false")
-        if spill is not None:
-            con.execute("set temp_directory = $spill", {"spill": str(spill)})
         yield con
     finally:
         con.close()

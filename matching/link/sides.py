@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from matching.in_memory import in_memory
 from matching.link.blocks import Index, build_index
 from matching.link.coding import Coded, Coder
 from matching.link.hashing import Hashes
@@ -170,10 +171,7 @@ class Tools:
         """A private in-memory DuckDB of one thread that spills nowhere."""
         if not self._idle.empty():
             return self._idle.get()
-        con = duckdb.connect(":memory:")
-        con.execute("set threads = 1")
-        con.execute("set temp_directory = ''")
-        return con
+        return in_memory(threads=1)
 
     def back(self, con: duckdb.DuckDBPyConnection) -> None:
         """Give a connection back."""

@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 from matching.errors import OperatorError
+from matching.in_memory import in_memory
 from matching.link.conditions import columns_of
 from matching.link.keys import slots
 from matching.link.program import compile_model
@@ -27,7 +28,7 @@ def check_model(settings: dict[str, Any]) -> None:
     }
     _check_columns(settings, conditions)
     rules = rules_of(settings)
-    with duckdb.connect(":memory:") as con:
+    with in_memory() as con:
         for end in ("", "_l", "_r"):
             columns = ", ".join(f"{name}{end} varchar" for name in MATCH_COLUMNS)
             con.execute(f"create table records{end} ({columns})")

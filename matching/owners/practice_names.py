@@ -7,8 +7,9 @@ alike are not compared: their similarity could not reach the threshold.
 
 from __future__ import annotations
 
-import duckdb
 import polars as pl
+
+from matching.in_memory import in_memory
 
 __all__ = ["PracticeNames", "named_by_text", "practice_name", "practice_roster"]
 
@@ -145,7 +146,7 @@ def named_by_text(texts: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
     said = _said(texts)
     names = said.select("name", "block").unique(maintain_order=True).with_row_index("name_id")
     said = said.join(names, on=["name", "block"]).select("text_id", "name_id")
-    with duckdb.connect() as con:
+    with in_memory() as con:
         con.register("said", said.to_arrow())
         con.register("names", _with_letters(names).to_arrow())
         con.register("town", _towns(names, roster).to_arrow())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import duckdb
 import polars as pl
 
+from matching.in_memory import in_memory
 from matching.standardise.distinct import FLAG, RULE, Cleaner
 from matching.standardise.reference import words, zip3_states
 from matching.standardise.text import blank_to_null, collapse, fold_accents, pipeline, upper
@@ -93,7 +93,7 @@ def _nearest_states(names: pl.Series) -> pl.Series:
     if misspelt.is_empty():
         return pl.Series([None], dtype=pl.String).new_from_index(0, len(names))
     known = [(word, code) for word, code in words("state").items() if len(word) >= _LETTERS_A_SLIP]
-    with duckdb.connect(":memory:") as con:
+    with in_memory() as con:
         con.register("misspelt", misspelt.to_arrow())
         con.register(
             "states", pl.DataFrame(known, schema=["word", "code"], orient="row").to_arrow()
