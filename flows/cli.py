@@ -21,6 +21,7 @@ import typer
 
 from flows.system import told_by_system
 from matching.errors import CheckFailed, OperatorError, UsageError
+from matching.log import forget_said
 
 __all__ = ["app", "main"]
 
@@ -43,6 +44,7 @@ IncidentPath = Annotated[Path, typer.Argument(help="Incident file (TOML).", show
 def main() -> None:
     """Run the command; operators' errors become one line and their exit code."""
     os.umask(0o077)  # everything this process writes is its owner's alone
+    forget_said()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     logging.getLogger("affected").setLevel(logging.INFO if sys.stderr.isatty() else logging.WARNING)
     try:
@@ -656,6 +658,45 @@ def send(
         _say(f"affected: not approved, not sent: {', '.join(document['waiting'])}")
     if code := exit_code(document):
         raise typer.Exit(code)
+
+
+@app.command()
+def keys(
+    workspace: WorkspacePath,
+    act: Annotated[str, typer.Argument(help="add, remove or rotate; nothing: list.")] = "",
+    name: Annotated[str, typer.Argument(help="Who is added or removed.")] = "",
+    recipient: Annotated[str, typer.Option(help="That person's age recipient, age1...")] = "",
+    recipient_file: Annotated[
+        Path | None, typer.Option(help="File that holds it.", show_default=False)
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="File (mode 600) with a passphrase instead.", show_default=False),
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who does it; default: who is logged in.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Who opens the incident's key file; add and remove people, rotate keys. Audited.
+
+    It is opened with AFFECTED_IDENTITY_FILE (age), AFFECTED_PASSPHRASE_FILE, or a passphrase that is asked for.
+
+    Example: affected keys northwind/ws add "R. Vance" --recipient-file vance.age.pub
+    """
+    from flows.keys import change_keys, keys_text, list_keys
+
+    if act:
+        document = change_keys(
+            workspace,
+            act,
+            name,
+            by=by or _login(),
+            recipient=recipient,
+            recipient_file=recipient_file,
+            passphrase_file=passphrase_file,
+        )
+    else:
+        document = list_keys(workspace)
+    _show(document, as_json=as_json, text=keys_text)
 
 
 @app.command()

@@ -32,6 +32,7 @@ from flows.rounds import (
 from flows.settings import IncidentFile, load_incident
 from flows.steps import STEPS, Step, run_steps, step_named
 from matching.errors import OperatorError, UsageError
+from matching.opening import unfinished
 from matching.store import Workspace, locked
 
 __all__ = ["round_outcome", "run_round"]
@@ -68,7 +69,10 @@ def run_round(
         incident_id=incident.incident.id,
         synthetic=incident.incident.synthetic,
         key_file=key_file or _key_file(incident),
+        people=incident.security.people,
+        encryption=incident.security.encryption,
     )
+    _check_encryption(opened, incident)
     _check_frozen_model(opened, incident)
     with locked(root / "run.lock"):
         opened.purge_scratch()
@@ -101,7 +105,8 @@ def _check_workspace(root: Path, incident: IncidentFile) -> None:
     if not root.exists():
         return
     if not (root / "workspace.json").exists():
-        if any(entry.is_file() or any(entry.iterdir()) for entry in root.iterdir()):
+        left = [entry for entry in root.iterdir() if not unfinished(entry)]
+        if any(entry.is_file() or any(entry.iterdir()) for entry in left):
             raise OperatorError(
                 f"workspace {root}: not empty and no workspace; name another --workspace"
             )
@@ -116,6 +121,16 @@ def _check_workspace(root: Path, incident: IncidentFile) -> None:
         made = str(found.synthetic).lower()
         raise OperatorError(
             f"workspace {root}: made with synthetic = {made}; name another --workspace"
+        )
+
+
+def _check_encryption(workspace: Workspace, incident: IncidentFile) -> None:
+    """Raise where the file says otherwise than how the workspace was made."""
+    made, wanted = workspace.identity["encryption"], incident.security.encryption
+    if made != wanted:
+        raise OperatorError(
+            f"security.encryption: '{wanted}', but this workspace was made with '{made}';"
+            " put that back, or name another --workspace"
         )
 
 

@@ -49,6 +49,10 @@ class Secrets:
         others = {name: keys for name, keys in self.stores.items() if name != store_id}
         return replace(self, stores={**others, store_id: store_keys} if store_keys else others)
 
+    def without_old_form(self) -> Secrets:
+        """Without the store key that all workspaces of the first form shared."""
+        return replace(self, old_store_key=None)
+
     def dump(self) -> dict[str, Any]:
         """As JSON."""
         stores = {name: [key.hex() for key in keys] for name, keys in self.stores.items()}

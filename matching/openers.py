@@ -31,6 +31,7 @@ __all__ = [
     "identity_of",
     "recipient_from",
     "secret_from_file",
+    "sound_recipient",
     "with_passphrase",
 ]
 
@@ -65,13 +66,19 @@ def recipient_from(text: str, *, said_in: str) -> str:
     """The one age recipient (`age1...`) in a text; comments and blank lines do not count."""
     lines = [line.strip() for line in text.splitlines()]
     found = [line for line in lines if line and not line.startswith("#")]
-    if len(found) != 1 or not _RECIPIENT.fullmatch(found[0]):
-        raise OperatorError(f"{said_in}: no age recipient (age1...); make one with age-keygen")
-    try:
-        pyrage.x25519.Recipient.from_str(found[0])
-    except pyrage.RecipientError:
-        raise OperatorError(f"{said_in}: a slip in the recipient; copy it again") from None
+    if len(found) != 1 or not sound_recipient(found[0]):
+        raise OperatorError(
+            f"{said_in}: no age recipient (age1...), or with a slip; copy it from age-keygen"
+        )
     return found[0]
+
+
+def sound_recipient(text: str) -> bool:
+    """It is an age X25519 recipient, its check included."""
+    try:
+        return bool(_RECIPIENT.fullmatch(text) and pyrage.x25519.Recipient.from_str(text))
+    except pyrage.RecipientError:
+        return False
 
 
 def with_passphrase(name: str, passphrase: str) -> Person:

@@ -161,6 +161,11 @@ class Workspace:
         return str(self.identity["incident_id"])
 
     @property
+    def store_id(self) -> str:
+        """Random id by which the key file knows this workspace."""
+        return str(self.identity["store_id"])
+
+    @property
     def key_file(self) -> Path:
         """Where the incident's key file is looked for."""
         return key_file_of(self.identity)
