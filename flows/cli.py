@@ -250,12 +250,22 @@ def approve(
     Example: affected approve northwind/ws owners --by "R. Vance" --note "read the ownership page"
     """
     from flows.gates import approve as record
+    from flows.gates import gate_state
     from flows.rounds import open_round
+    from flows.show import approve_text
 
     opened, current = open_round(workspace)
     digest = record(opened, current, gate, by=by, note=note)
-    document = {"schema": "affected.approve/1", "gate": gate, "by": by, "subject": digest}
-    _show(document, as_json=as_json, text=lambda d: f"gate '{d['gate']}' approved by {d['by']}")
+    state = gate_state(opened, current, gate)
+    document = {
+        "schema": "affected.approve/1",
+        "gate": gate,
+        "by": by,
+        "subject": digest,
+        "people_missing": state.missing,
+        "may_approve": list(state.may) if state.missing else [],
+    }
+    _show(document, as_json=as_json, text=approve_text)
 
 
 @app.command()

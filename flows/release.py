@@ -87,8 +87,8 @@ def export_batches(root: Path) -> dict[str, Any]:
         require(workspace, current, "letters")
         batches = {f"send:{batch}" for batch in workspace.read("batches")["batch_id"]}
         gates = [g for g in gate_states(workspace, current) if g.gate in batches]
-        names = {g.gate.removeprefix("send:"): list(g.by) for g in gates if g.by}
-        waiting = [g.gate.removeprefix("send:") for g in gates if not g.by]
+        names = {g.gate.removeprefix("send:"): list(g.by) for g in gates if g.open}
+        waiting = [g.gate.removeprefix("send:") for g in gates if not g.open]
         exported = notify.batches.export(
             workspace,
             step_settings.batches(current.incident),

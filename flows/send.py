@@ -79,7 +79,7 @@ def _send(
     hooks: Hooks,
 ) -> dict[str, Any]:
     gates = {wave: gate_state(workspace, current, _gate(wave)) for wave in waves}
-    approved = [wave for wave, gate in gates.items() if gate.by]
+    approved = [wave for wave, gate in gates.items() if gate.open]
     waiting = [notify.email.wave_id(wave) for wave in waves if wave not in approved]
     for wave in approved:
         _check_canary(workspace, settings, wave, gates[wave].subject)

@@ -10,6 +10,7 @@ place does not open. Longer than most modules: one class owns one directory.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -60,6 +61,8 @@ __all__ = [
 
 ROWS_PER_PART = 1_000_000
 """About 100 MB of the widest table a part: small enough to hold, large enough to compress."""
+_NOBODY_ELSE = 0o077
+"""Mask of whoever opens a workspace: what SQLite, DuckDB and Prefect make is its owner's alone, too."""
 _EXPOSED = ("keys.json", "workspace.json", "journal.sqlite", "outbox.sqlite")
 _FOLDERS = ("tables", "inbox", "reference", "runs", "logs", "scratch", "prefect", "out", "evidence")
 
@@ -95,6 +98,7 @@ class Workspace:
 
         `people`: whom a new key file is wrapped for; nobody: it is in clear.
         """
+        os.umask(_NOBODY_ELSE)
         path = key_file or default_key_file(incident_id)
         if root.resolve() in path.resolve().parents:
             raise OperatorError(f"key file {path}: lies inside the workspace; put it elsewhere")
@@ -124,6 +128,7 @@ class Workspace:
     @classmethod
     def open(cls, root: Path, *, complete: bool = False) -> Workspace:
         """Raises OperatorError where it is no workspace or its key does not fit."""
+        os.umask(_NOBODY_ELSE)
         try:
             refuse_unsafe(root, what="workspace")
             identity = json.loads((root / "workspace.json").read_text())
