@@ -712,21 +712,36 @@ def keys(
 @app.command()
 def purge(
     workspace: WorkspacePath,
-    scratch: Annotated[bool, typer.Option("--scratch", help="Empty scratch/.")] = False,
+    scratch: Annotated[bool, typer.Option("--scratch", help="Empty scratch.")] = False,
+    leak: Annotated[
+        bool, typer.Option("--leak", help="Leaked and working data, when counsel said so.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything, six years after the last notice.")
+    ] = False,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Who does it; twice, two people with the right `purge`.", show_default=False
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; stands in the certificate.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Empty the scratch folder of a workspace and list what is left: nothing.
+    """Empty scratch; or make leaked data, or everything, unreadable for ever and certify it.
 
-    Example: affected purge northwind/ws --scratch
+    Example: affected purge northwind/ws --leak --by "R. Vance" --by "J. Okafor" --reason "counsel, 3 June"
     """
-    if not scratch:
-        raise UsageError("purge: say what: --scratch")
-    from flows.rounds import holding, open_workspace
+    if scratch + leak + everything != 1:
+        raise UsageError("purge: say what, one of --scratch, --leak and --all")
+    from flows.purge import empty_scratch, purge_text
+    from flows.purge import purge as carry_out
 
-    with holding(workspace, "run.lock"):
-        removed = open_workspace(workspace).purge_scratch()
-    document = {"schema": "affected.purge/1", "removed": removed, "left": 0}
-    _show(document, as_json=as_json, text=lambda d: f"{d['removed']} entries removed from scratch")
+    if scratch:
+        document = empty_scratch(workspace)
+    else:
+        document = carry_out(workspace, "leak" if leak else "all", by=by or (), reason=reason)
+    _show(document, as_json=as_json, text=purge_text)
 
 
 @app.command()

@@ -71,7 +71,12 @@ def begin(
     inbox = {name: _parts(workspace, name) for name in read}
     last = latest(workspace.root)
     if last and last.state != FINISHED and _same(last, incident, inbox, as_of_given=as_of_given):
-        config = {**last.config, "dask": incident.dump()["dask"]}  # no matter of the round
+        now = incident.dump()
+        config = {
+            **last.config,
+            "dask": now["dask"],
+            "security": now["security"],
+        }  # no matter of it
         resumed = replace(last, state=RUNNING, stopped_at=None, config=config)
         save(workspace.root, resumed)
         return resumed
@@ -156,6 +161,7 @@ def open_round(root: Path, *, complete: bool = False) -> tuple[Workspace, Round]
     current = latest(root)
     if current is None:
         raise OperatorError(f"workspace {root}: no round yet; run `affected run` first")
+    workspace.scratch_in = current.incident.security.scratch
     if not complete:
         workspace.inbox_parts = current.inbox
     return workspace, current

@@ -30,9 +30,11 @@ from flows.rounds import (
     today,
 )
 from flows.settings import IncidentFile, load_incident
+from flows.signals import ending_in_order
 from flows.steps import STEPS, Step, run_steps, step_named
 from matching.errors import OperatorError, UsageError
 from matching.opening import unfinished
+from matching.scratch import place_of
 from matching.store import Workspace, locked
 
 __all__ = ["round_outcome", "run_round"]
@@ -58,11 +60,12 @@ def run_round(
     incident = load_incident(
         incident_file, as_of=as_of, today=_recorded_day(incident_file, workspace)
     )
+    root = workspace or incident_file.parent / incident.incident.id
+    _refuse_purged(root)
     found = problems(incident, incident_file)
     if found:
         raise OperatorError("\n".join(found))
     _check_options(incident, until=until, engine=engine, approve_as=approve_as)
-    root = workspace or incident_file.parent / incident.incident.id
     _check_workspace(root, incident)
     opened, key_made = Workspace.create(
         root,
@@ -74,7 +77,8 @@ def run_round(
     )
     _check_encryption(opened, incident)
     _check_frozen_model(opened, incident)
-    with locked(root / "run.lock"):
+    opened.scratch_in = incident.security.scratch
+    with locked(root / "run.lock"), ending_in_order():
         opened.purge_scratch()
         _settle_releases(opened)
         current = begin(opened, incident_file, incident, as_of_given=as_of is not None)
@@ -96,6 +100,18 @@ def _check_options(incident: IncidentFile, *, until: str, engine: str, approve_a
         )
     if approve_as:
         gates.check_right(incident, approve_as, "approve")
+
+
+def _refuse_purged(root: Path) -> None:
+    """Raise where working data was purged: a round would find its people gone and tell nobody."""
+    if not any((root / "evidence").glob("purge-*.json")):
+        return
+    workspace = open_workspace(root)
+    if workspace.purged:
+        raise OperatorError(
+            f"workspace {root}: its working data was purged (evidence/purge-*.json); it can be read,"
+            " not run again"
+        )
 
 
 def _check_workspace(root: Path, incident: IncidentFile) -> None:
@@ -189,6 +205,7 @@ def _measured(
         "seconds": round(time.perf_counter() - started, 2),
         "peak_rss_gib": max(step["peak_rss_gib"] for step in outcome["results"]),
         "peak_disk_gib": round(disk_gib(opened.root), 3),
+        "scratch": {"in": place_of(opened.scratch_in), "left": len(opened.scratch_entries())},
     }
     notify.counts.note_changes(opened, number=current.number)
     whole = outcome["stopped_at"] is None and not until

@@ -28,10 +28,10 @@ __all__ = ["BASE32", "Keys", "default_key_file"]
 BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's alphabet: no I, L, O, U."""
 _LETTERS = np.frombuffer(BASE32.encode(), dtype=np.uint8)
-_NONCE_BYTES = 12
+NONCE_BYTES = 12
 _MARK = b"AK2:"
 """Begins what a data key closed; a file of the first form begins with a random nonce."""
-_MARK_BYTES = len(_MARK) + 16
+MARK_BYTES = len(_MARK) + 16
 _BLOCK_BYTES = 64
 """Of SHA-256, which HMAC fills with the key."""
 
@@ -83,17 +83,17 @@ class Keys:
 
     def encrypt(self, purpose: str, data: bytes, *, keep: Keep = Keep.EVIDENCE) -> bytes:
         """AES-256-GCM bound to its purpose; in front the data key's id and a random nonce."""
-        data_key, nonce = self.ring.newest(keep).id, secrets.token_bytes(_NONCE_BYTES)
+        data_key, nonce = self.ring.newest(keep).id, secrets.token_bytes(NONCE_BYTES)
         closing = AESGCM(self.ring.key_for(data_key, purpose))
         mark = _MARK + data_key.encode()
         return mark + nonce + closing.encrypt(nonce, data, mark + purpose.encode())
 
     def decrypt(self, purpose: str, data: bytes) -> bytes:
         """The other way; raises cryptography's InvalidTag where a bit changed or its key was purged."""
-        mark = data[:_MARK_BYTES] if data.startswith(_MARK) else b""
-        nonce, body = data[len(mark) :][:_NONCE_BYTES], data[len(mark) + _NONCE_BYTES :]
+        mark = data[:MARK_BYTES] if data.startswith(_MARK) else b""
+        nonce, body = data[len(mark) :][:NONCE_BYTES], data[len(mark) + NONCE_BYTES :]
         data_key = mark.removeprefix(_MARK).decode("ascii", "replace") if mark else OLD
-        if not self.ring.opens(data_key, purpose) or len(nonce) < _NONCE_BYTES:
+        if not self.ring.opens(data_key, purpose) or len(nonce) < NONCE_BYTES:
             raise InvalidTag
         closing = AESGCM(self.ring.key_for(data_key, purpose))
         return closing.decrypt(nonce, body, mark + purpose.encode())

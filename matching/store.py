@@ -37,7 +37,9 @@ from matching.log import log_counts, warn_once
 from matching.manifest import Manifest, Part
 from matching.openers import Person
 from matching.opening import ENCRYPTED, PLAIN, found_store, key_file_of, open_keys, unfinished
+from matching.purged import purged
 from matching.schema import Keep, Kind, Table
+from matching.scratch import empty, entries_of, scratch_folder
 from matching.tables import KEEP, TABLES
 
 __all__ = [
@@ -79,6 +81,7 @@ class Workspace:
     keys: Keys = field(repr=False)
     complete: bool = False
     inbox_parts: Mapping[str, int] | None = None
+    scratch_in: str = "disk"
     _checked: set[tuple[str, int, int]] = field(default_factory=set, repr=False)
 
     # --- opening ----------------------------------------------------------------------------
@@ -179,6 +182,11 @@ class Workspace:
     def encrypted(self) -> bool:
         """Tables are closed; False only in a synthetic incident that asked for it."""
         return bool(self.identity["encryption"] != PLAIN)
+
+    @property
+    def purged(self) -> frozenset[str]:
+        """Tables whose rows are gone on purpose, by signed certificates; their manifests stay."""
+        return purged(self)
 
     @property
     def out(self) -> Path:
@@ -292,6 +300,8 @@ class Workspace:
         try:
             stat = path.stat()
         except FileNotFoundError:
+            if name in self.purged:
+                raise OperatorError(f"table '{name}': purged; see evidence/purge-*.json") from None
             raise IntegrityError(f"{TABLES[name].kind}/{name}/{part.file}: missing") from None
         seen = (str(path), stat.st_mtime_ns, stat.st_size)
         if seen in self._checked:
@@ -436,20 +446,21 @@ class Workspace:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A private folder for spill, gone afterwards whatever happens."""
-        folder = self.root / "scratch" / token_hex(6)
+        """A private folder for spill, gone afterwards whatever happens; in memory where that is asked for."""
+        folder = scratch_folder(self.root, self.store_id, self.scratch_in) / token_hex(6)
         folder.mkdir(mode=0o700, parents=True)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def scratch_entries(self) -> list[str]:
+        """What lies in scratch, on disk and in memory: names of our making."""
+        return [path.name for path in entries_of(self.root, self.store_id)]
+
     def purge_scratch(self) -> int:
-        """Empty `scratch/`; gives the number of entries removed."""
-        entries = list((self.root / "scratch").iterdir())
-        for entry in entries:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        return len(entries)
+        """Empty scratch, on disk and in memory; gives the number of entries removed."""
+        return empty(self.root, self.store_id)
 
 
 def keep_of_output(relative: str) -> Keep:
