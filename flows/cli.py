@@ -726,6 +726,9 @@ def purge(
         ),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why; stands in the certificate.")] = "",
+    leave_untold: Annotated[
+        bool, typer.Option("--leave-untold", help="Although not everybody was told yet.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Empty scratch; or make leaked data, or everything, unreadable for ever and certify it.
@@ -740,7 +743,13 @@ def purge(
     if scratch:
         document = empty_scratch(workspace)
     else:
-        document = carry_out(workspace, "leak" if leak else "all", by=by or (), reason=reason)
+        document = carry_out(
+            workspace,
+            "leak" if leak else "all",
+            by=by or (),
+            reason=reason,
+            leave_untold=leave_untold,
+        )
     _show(document, as_json=as_json, text=purge_text)
 
 

@@ -21,13 +21,15 @@ from matching.store import Workspace
 from notify.answers import current_facts, current_holds, holds_on
 from notify.facts import Hold
 
-__all__ = ["Scope", "check_may_purge", "six_years_after", "two_people"]
+__all__ = ["Scope", "check_may_purge", "six_years_after", "two_people", "untold"]
 
 Scope = Literal["leak", "all"]
 RETENTION_YEARS = 6
 """45 CFR 164.530(j)(2): six years from when a record was made or was last in effect."""
 HANDED_OVER = ("exported", "accepted")
 MAIL = ("mail", "email")
+UNSETTLED = ("pending", "claimed", "sending", "temporary", "uncertain")
+"""States of the outbox in which an e-mail may still go out, or nobody knows whether it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,27 @@ def two_people(by: Sequence[str]) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def check_may_purge(workspace: Workspace, scope: Scope, by: Sequence[str]) -> None:
-    """Raise OperatorError with every reason why this may not go, one a line."""
+def check_may_purge(
+    workspace: Workspace, scope: Scope, by: Sequence[str], *, leave_untold: bool
+) -> None:
+    """Raise OperatorError with every reason why this may not go, one a line.
+
+    `leave_untold`: those asking know that whoever waits to be told cannot be told afterwards.
+    """
     current = latest(workspace.root)
     if current is None:
         raise OperatorError(f"workspace {workspace.root}: no round yet; nothing to purge")
     incident, day = _as_it_is_now(workspace, current)
     asked = _Asked(workspace, incident, current, day)
     lines = [*_people(asked, by), *_holds(asked)]
-    lines += _counsel(asked) if scope == "leak" else [*_retention(asked), *_waiting(asked)]
-    lines += _sending(asked)
+    lines += _counsel(asked) if scope == "leak" else _retention(asked)
+    waiting = untold(workspace)
+    if waiting and not leave_untold:
+        told = ", ".join(f"{count:,} {what}" for what, count in waiting.items())
+        lines.append(
+            f"purge --{scope}: still to be told: {told}; nobody could be told afterwards: tell them"
+            " first, or say --leave-untold"
+        )
     if lines:
         raise OperatorError("\n".join(lines))
 
@@ -131,25 +144,35 @@ def _last_notice(asked: _Asked) -> date:
     return max(days, default=max(asked.incident.incident.known_on, asked.current.incident.as_of))
 
 
-def _waiting(asked: _Asked) -> Iterator[str]:
-    """Notices that the ledger holds ready and that never went out."""
-    workspace = asked.workspace
-    if not workspace.has("ledger"):
-        return
+def untold(workspace: Workspace) -> dict[str, int]:
+    """What waits to be sent, by what it is; empty where everything went out. Purging ends the waiting."""
+    counts = notify.email.outbox_counts(workspace.root)
+    found = {
+        "pieces": _rows(_pieces_not_out(workspace)) if workspace.has("ledger") else 0,
+        "e-mails not settled": sum(counts.get(state, 0) for state in UNSETTLED),
+        "people who wait for their covered entity": _rows(
+            workspace.scan("ledger").filter(pl.col("state") == "waiting_ce")
+        ),
+        "packets": _rows(_packets_not_out(workspace)),
+    }
+    return {what: count for what, count in found.items() if count}
+
+
+def _pieces_not_out(workspace: Workspace) -> pl.LazyFrame:
+    """Notices that the ledger holds ready and that were never handed over."""
     who = ["person_id", "entity_id"]
     out = workspace.scan("events").filter(pl.col("kind").is_in(HANDED_OVER))
     queued = workspace.scan("ledger").filter(pl.col("state") == "queued")
     wanted = workspace.scan("notices").filter(pl.col("channel").is_in(MAIL))
-    left = wanted.join(queued, on=who, how="semi").join(out, on=[*who, "wave"], how="anti")
-    pieces = left.select(pl.len()).collect().item()
-    if pieces:
-        yield f"purge --all: {pieces:,} pieces wait to be sent; export or withdraw them first"
+    return wanted.join(queued, on=who, how="semi").join(out, on=[*who, "wave"], how="anti")
 
 
-def _sending(asked: _Asked) -> Iterator[str]:
-    """E-mails that a sender began with and has not settled: they read their addresses from tables."""
-    counts = notify.email.outbox_counts(asked.workspace.root)
-    unsettled = ("pending", "claimed", "sending", "temporary", "uncertain")
-    waiting = sum(counts.get(state, 0) for state in unsettled)
-    if waiting:
-        yield f"purge: {waiting:,} e-mails of the outbox are not settled; `affected send` first"
+def _packets_not_out(workspace: Workspace) -> pl.LazyFrame:
+    """Packets that are ready, of entities that no version of theirs was ever written for."""
+    out = workspace.scan("events").filter(channel="packet", kind="exported")
+    ready = workspace.scan("packets").filter(pl.col("state") == "ready")
+    return ready.join(out, on="entity_id", how="anti")
+
+
+def _rows(frame: pl.LazyFrame) -> int:
+    return int(frame.select(pl.len()).collect().item())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.audit import audit, audit_head
-from flows.may_purge import Scope, check_may_purge, two_people
+from flows.may_purge import Scope, check_may_purge, two_people, untold
 from flows.purge_all import certificate_without_keys, drop_store, remove_rest
 from flows.rounds import holding, latest, open_workspace
 from matching.errors import CheckFailed, OperatorError
@@ -45,7 +45,9 @@ def empty_scratch(root: Path) -> Document:
     return {"schema": SCHEMA, "removed": removed, "left": len(workspace.scratch_entries())}
 
 
-def purge(root: Path, scope: Scope, *, by: Sequence[str], reason: str = "") -> Document:
+def purge(
+    root: Path, scope: Scope, *, by: Sequence[str], reason: str = "", leave_untold: bool = False
+) -> Document:
     """Purge working data or everything; gives `affected.purge/1` with the certificate's figures.
 
     Raises OperatorError naming what stands in the way, CheckFailed where a file still opens after its
@@ -58,7 +60,9 @@ def purge(root: Path, scope: Scope, *, by: Sequence[str], reason: str = "") -> D
     with _alone(root):
         workspace = open_workspace(root)
         certificate = _of_all(workspace) or _carried_out(
-            workspace, _begun(workspace, scope) or _planned(workspace, scope, names, reason)
+            workspace,
+            _begun(workspace, scope)
+            or _planned(workspace, scope, names, reason=reason, leave_untold=leave_untold),
         )
         if scope == "all":
             drop_store(workspace)
@@ -78,9 +82,16 @@ def _alone(root: Path) -> Iterator[None]:
 # --- the plan ---------------------------------------------------------------------------------
 
 
-def _planned(workspace: Workspace, scope: Scope, names: tuple[str, str], reason: str) -> Document:
+def _planned(
+    workspace: Workspace,
+    scope: Scope,
+    names: tuple[str, str],
+    *,
+    reason: str,
+    leave_untold: bool,
+) -> Document:
     """What goes, said and signed before anything does."""
-    check_may_purge(workspace, scope, names)
+    check_may_purge(workspace, scope, names, leave_untold=leave_untold)
     if scope == "leak" and not any(k.keep is Keep.WORKING for k in workspace.keys.ring.keys):
         raise OperatorError(f"workspace {workspace.root}: its working data was purged before")
     current = latest(workspace.root)
@@ -100,6 +111,7 @@ def _planned(workspace: Workspace, scope: Scope, names: tuple[str, str], reason:
         "round": current.number if current else 0,
         "audit_head": audit_head(workspace),
         "encryption": workspace.identity["encryption"],
+        "left_untold": untold(workspace),
         "tables": tables,
         "outputs": [_listed(workspace, path) for path in _outputs(workspace, scope)],
         "to_be_destroyed_elsewhere": _delivered(workspace),
@@ -255,6 +267,7 @@ def _document(root: Path, certificate: Document) -> Document:
         "encryption": certificate["encryption"],
         "tables": [table["table"] for table in certificate["tables"]],
         "removed": certificate["files"],
+        "left_untold": certificate["left_untold"],
         "to_be_destroyed_elsewhere": certificate["to_be_destroyed_elsewhere"],
     }
 
@@ -270,6 +283,7 @@ def purge_text(document: Document) -> str:
     lines = [f"purged --{document['scope']}: {len(document['tables'])} tables; {proved}"]
     if document["encryption"] == PLAIN:
         lines.append("  nothing was encrypted: the files are removed, which proves nothing")
+    lines += [f"  never told now: {n:,} {what}" for what, n in document["left_untold"].items()]
     lines.append(f"  certificate {document['certificate']}")
     lines += [
         f"  still to be destroyed elsewhere: {file['path']} (SHA-256 {file['file_sha256']})"

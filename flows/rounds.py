@@ -29,6 +29,7 @@ __all__ = [
     "open_round",
     "open_workspace",
     "profiled_before",
+    "refuse_purged",
     "save",
 ]
 
@@ -165,6 +166,15 @@ def open_round(root: Path, *, complete: bool = False) -> tuple[Workspace, Round]
     if not complete:
         workspace.inbox_parts = current.inbox
     return workspace, current
+
+
+def refuse_purged(workspace: Workspace) -> None:
+    """Raise OperatorError where working data was purged: what reads it can neither run nor release."""
+    if workspace.purged:
+        raise OperatorError(
+            f"workspace {workspace.root}: its working data was purged (evidence/purge-*.json);"
+            " it can be read, not run or released from"
+        )
 
 
 def save(root: Path, current: Round) -> None:

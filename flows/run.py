@@ -26,6 +26,7 @@ from flows.rounds import (
     latest,
     open_round,
     open_workspace,
+    refuse_purged,
     save,
     today,
 )
@@ -104,14 +105,8 @@ def _check_options(incident: IncidentFile, *, until: str, engine: str, approve_a
 
 def _refuse_purged(root: Path) -> None:
     """Raise where working data was purged: a round would find its people gone and tell nobody."""
-    if not any((root / "evidence").glob("purge-*.json")):
-        return
-    workspace = open_workspace(root)
-    if workspace.purged:
-        raise OperatorError(
-            f"workspace {root}: its working data was purged (evidence/purge-*.json); it can be read,"
-            " not run again"
-        )
+    if any((root / "evidence").glob("purge-*.json")):
+        refuse_purged(open_workspace(root))
 
 
 def _check_workspace(root: Path, incident: IncidentFile) -> None:

@@ -51,7 +51,7 @@ def ready(done: HandMade, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ha
 
 
 def purge(call: Call, made: HandMade, what: str, *more: str) -> Said:
-    return call("purge", made.folder / "ws", what, *TWO, *more)
+    return call("purge", made.folder / "ws", what, *TWO, "--leave-untold", *more)
 
 
 def files_of(root: Path, names: set[str]) -> list[Path]:
@@ -85,6 +85,11 @@ def test_leaked_data_goes_and_evidence_stays(call: Call, ready: HandMade) -> Non
     again = call("run", ready.file, "--workspace", root, "--engine", "local")
     assert (again.code, len(again.lines)) == (3, 1)
     assert "working data was purged" in again.err
+    for command in ("packets", "export"):
+        refused = call(command, root)
+        assert (refused.code, len(refused.lines)) == (3, 1)
+        assert "not run or released from" in refused.err
+    assert not (root / "out" / "batches").exists(), "nothing is half released"
     assert call("table", root, "persons", "--out", ready.folder / "p.csv").code == 0
     one = call("table", root, "leaked", "--out", ready.folder / "l.csv")
     assert (one.code, len(one.lines)) == (3, 1)
@@ -171,23 +176,21 @@ def test_two_different_people_are_needed(call: Call, ready: HandMade, by: tuple[
 
 
 def test_everything_waits_for_six_years_and_for_pieces(call: Call, ready: HandMade) -> None:
-    said = purge(call, ready, "--all")
+    said = call("purge", ready.folder / "ws", "--all", *TWO)
     assert said.code == 3
     assert "kept until 2032-03-20 (45 CFR 164.530(j)), today is 2026-03-20" in said.err
-    assert "pieces wait to be sent" in said.err
+    assert "still to be told: 6 pieces, 6 people who wait for their covered entity, 2" in said.err
+    leak = call("purge", ready.folder / "ws", "--leak", *TWO)
+    assert (leak.code, "--leave-untold" in leak.err) == (3, True)
     assert six_years_after(date(2028, 2, 29)) == date(2034, 3, 1)
 
 
-def late(made: HandMade, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten years on, with nothing left to send."""
+def ten_years_on(made: HandMade) -> None:
     made.edit("as_of = 2026-03-20", "as_of = 2036-03-20")
-    monkeypatch.setattr("flows.may_purge._waiting", lambda asked: [])
 
 
-def test_of_everything_only_the_certificate_stays(
-    call: Call, ready: HandMade, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    late(ready, monkeypatch)
+def test_of_everything_only_the_certificate_stays(call: Call, ready: HandMade) -> None:
+    ten_years_on(ready)
     root = ready.folder / "ws"
     key_file = Workspace.open(root).key_file
     stores = len(json.loads(key_file.read_text())["secrets"]["stores"])
@@ -238,18 +241,18 @@ def test_an_interrupted_purging_goes_on(
 ) -> None:
     every = name in {"drop_store", "remove_rest"}
     scope = "all" if every or after == 2 else "leak"
-    late(ready, monkeypatch)
+    ten_years_on(ready)
     root = ready.folder / "ws"
     with monkeypatch.context() as patch:
         interrupting(patch, flows.purge, name, after)
         with pytest.raises(Killed):
-            flows.purge.purge(root, scope, by=("LEAD", "SECOND"))
+            flows.purge.purge(root, scope, by=("LEAD", "SECOND"), leave_untold=True)
     if scope == "leak" and (root / "evidence" / "purge-1.begun.json").exists():
         refused = call("run", ready.file, "--workspace", root, "--engine", "local")
         assert "was purged" in refused.err, "a round now would find its people gone"
         other = call("purge", root, "--all", *TWO)
         assert (other.code, "--leak was begun here" in other.err) == (3, True)
-    found = flows.purge.purge(root, scope, by=("LEAD", "SECOND"))
+    found = flows.purge.purge(root, scope, by=("LEAD", "SECOND"), leave_untold=True)
     assert found["files"] == found["opened_before"] > 0
     assert (found["opened"], found["left"]) == (0, 0)
     assert found["tries"] == found["failures"] > 0
