@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 __all__ = ["forget_said", "log_counts", "warn_once"]
 
@@ -18,10 +19,10 @@ _SAID: set[str] = set()
 
 
 def warn_once(line: str) -> None:
-    """Say something to the operator once a command, however often its reason is met."""
+    """Say something to the operator once a command, however often its reason is met; no level hides it."""
     if line not in _SAID:
         _SAID.add(line)
-        log.warning("%s", line)
+        sys.stderr.write(f"{line}\n")
 
 
 def forget_said() -> None:
