@@ -10,6 +10,7 @@ import atexit
 import json
 import logging
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Callable
@@ -44,6 +45,7 @@ IncidentPath = Annotated[Path, typer.Argument(help="Incident file (TOML).", show
 def main() -> None:
     """Run the command; operators' errors become one line and their exit code."""
     os.umask(0o077)  # everything this process writes is its owner's alone
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no picture of rows and keys
     forget_said()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     logging.getLogger("affected").setLevel(logging.INFO if sys.stderr.isatty() else logging.WARNING)

@@ -24,6 +24,8 @@ __all__ = ["ACTS", "change_keys", "keys_text", "list_keys"]
 
 Document = dict[str, Any]
 ACTS = ("add", "remove", "rotate")
+NAME_LETTERS = 60
+"""Longest name of a person: it stands in messages and in the audit log."""
 
 
 def list_keys(root: Path) -> Document:
@@ -80,6 +82,8 @@ def _person(
     name: str, recipient: str, recipient_file: Path | None, passphrase_file: Path | None
 ) -> Person:
     """Who is added: by a recipient, or by a passphrase from a file or typed twice."""
+    if not name.isprintable() or name != name.strip() or len(name) > NAME_LETTERS:
+        raise UsageError("keys add: NAME is one line of letters, as in [people]")
     if recipient:
         return Person(name, recipient_from(recipient, said_in="--recipient"))
     if recipient_file is not None:

@@ -230,13 +230,12 @@ def _left(workspace: Workspace, plan: Document) -> int:
 
 def _begun(workspace: Workspace, scope: Scope) -> Document | None:
     """The plan of a purging that was begun here and not finished. Raises where it is another."""
-    for path in sorted((workspace.root / "evidence").glob("purge-*.begun.json")):
-        if (plan := signed(workspace.keys, path)) is not None:
-            if plan["scope"] != scope:
-                raise OperatorError(
-                    f"purge: --{plan['scope']} was begun here; call that again first"
-                )
-            return plan
+    for plan in certificates(workspace):
+        if not _path(workspace, PLAN, plan).exists():
+            continue
+        if plan["scope"] != scope:
+            raise OperatorError(f"purge: --{plan['scope']} was begun here; call that again first")
+        return signed(workspace.keys, _path(workspace, PLAN, plan))
     return None
 
 

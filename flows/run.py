@@ -34,6 +34,8 @@ from flows.settings import IncidentFile, load_incident
 from flows.signals import ending_in_order
 from flows.steps import STEPS, Step, run_steps, step_named
 from matching.errors import OperatorError, UsageError
+from matching.keyfile import KeyFile
+from matching.log import warn_once
 from matching.opening import unfinished
 from matching.scratch import place_of
 from matching.store import Workspace, locked
@@ -77,6 +79,7 @@ def run_round(
         encryption=incident.security.encryption,
     )
     _check_encryption(opened, incident)
+    _check_recipients(opened, incident)
     _check_frozen_model(opened, incident)
     opened.scratch_in = incident.security.scratch
     with locked(root / "run.lock"), ending_in_order():
@@ -142,6 +145,21 @@ def _check_encryption(workspace: Workspace, incident: IncidentFile) -> None:
         raise OperatorError(
             f"security.encryption: '{wanted}', but this workspace was made with '{made}';"
             " put that back, or name another --workspace"
+        )
+
+
+def _check_recipients(workspace: Workspace, incident: IncidentFile) -> None:
+    """The file names people for a new key file only: never let them stand beside one in clear."""
+    wanted, found = incident.security.people, KeyFile.read(workspace.key_file).people
+    if wanted and not found:
+        raise OperatorError(
+            f"security.recipients: key file {workspace.key_file} is in clear; `affected keys"
+            f" {workspace.root} add` each of them"
+        )
+    if wanted and set(wanted) != set(found):
+        warn_once(
+            f"affected: security.recipients names others than `affected keys {workspace.root}`;"
+            " what that says holds"
         )
 
 

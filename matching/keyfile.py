@@ -96,7 +96,7 @@ class KeyFile:
             raise OperatorError(
                 f"key file {path}: is a folder; put the key there as a file"
             ) from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise _damaged(path) from None
         return cls(path, people, stored)
 

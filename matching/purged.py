@@ -26,6 +26,9 @@ class _Opened(Protocol):
     def root(self) -> Path: ...
 
     @property
+    def store_id(self) -> str: ...
+
+    @property
     def keys(self) -> Keys: ...
 
 
@@ -35,8 +38,9 @@ def purged(workspace: _Opened) -> frozenset[str]:
 
 
 def certificates(workspace: _Opened) -> list[dict[str, Any]]:
-    """The signed certificates, and the plan of a purging that is under way, in their order."""
-    return [found for path in _paths(workspace.root) if (found := signed(workspace.keys, path))]
+    """The signed certificates of this store, and the plan of a purging under way, in their order."""
+    found = [signed(workspace.keys, path) for path in _paths(workspace.root)]
+    return [said for said in found if said and said.get("store_id") == workspace.store_id]
 
 
 def signed(keys: Keys, path: Path) -> dict[str, Any] | None:

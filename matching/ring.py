@@ -158,7 +158,15 @@ class Ring:
             store_key = store_keys[checks.index(stored["check"])]
             ring = cls(store_id, tuple(_unwrapped(store_id, store_key, e) for e in stored["keys"]))
             mac = _mac(store_key, {**stored, "mac": ""})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidTag):
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            InvalidTag,
+        ):
             raise damaged from None
         if not hmac.compare_digest(str(stored.get("mac")), mac) or text != _written(stored):
             raise damaged

@@ -65,7 +65,9 @@ ROWS_PER_PART = 1_000_000
 """About 100 MB of the widest table a part: small enough to hold, large enough to compress."""
 _NOBODY_ELSE = 0o077
 """Mask of whoever opens a workspace: what SQLite, DuckDB and Prefect make is its owner's alone, too."""
-_EXPOSED = ("keys.json", "workspace.json", "journal.sqlite", "outbox.sqlite")
+_EXPOSED = (
+    "keys.json", "workspace.json", "journal.sqlite", "journal.sqlite-wal", "outbox.sqlite", "outbox.sqlite-wal",
+)  # fmt: skip
 _FOLDERS = ("tables", "inbox", "reference", "runs", "logs", "scratch", "prefect", "out", "evidence")
 
 
@@ -107,6 +109,10 @@ class Workspace:
             raise OperatorError(f"key file {path}: lies inside the workspace; put it elsewhere")
         if encryption == PLAIN and not synthetic:
             raise OperatorError(f"workspace {root}: without encryption only where synthetic = true")
+        if (root / "workspace.json").exists():
+            for folder in _FOLDERS:
+                (root / folder).mkdir(exist_ok=True, mode=0o700)
+            return cls.open(root), False
         with holding_key_file(path):
             made = load_or_make(path, incident_id=incident_id, synthetic=synthetic, people=people)
             root.mkdir(parents=True, exist_ok=True, mode=0o700)

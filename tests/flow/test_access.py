@@ -144,6 +144,22 @@ def test_keys_by_command(
     assert "AGE-SECRET" not in printed
 
 
+def test_people_of_the_file_do_not_stand_beside_a_key_in_clear(call: Call, done: HandMade) -> None:
+    someone = pyrage.x25519.Identity.generate().to_public()
+    done.add(f'[security]\nrecipients = ["R. Vance {someone}"]\n')
+    said = call("run", done.file, "--workspace", done.folder / "ws", "--engine", "local")
+    assert (said.code, len(said.lines)) == (3, 1)
+    assert "is in clear; `affected keys" in said.err
+
+
+@pytest.mark.parametrize("entry", ["age1x", "R. Vance", "R. Vance age1x", ""])
+def test_an_entry_that_names_nobody_is_refused(call: Call, incident: HandMade, entry: str) -> None:
+    incident.add(f'[security]\nrecipients = ["{entry}"]\n')
+    said = call("check", incident.file)
+    assert said.code == 3
+    assert "security.recipients" in said.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

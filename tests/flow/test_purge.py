@@ -278,3 +278,18 @@ def test_a_forged_certificate_does_not_remove_a_living_workspace(
     (root / "evidence" / "purge-1.json").write_text(json.dumps({"said": said, "signature": ""}))
     assert purge(call, ready, "--all").code == 3
     assert Workspace.open(root).rows("persons") == 12
+
+
+def test_another_workspaces_certificate_says_nothing_here(
+    call: Call, ready: HandMade, tmp_path: Path
+) -> None:
+    """All workspaces of an incident sign with one key."""
+    root = ready.folder / "ws"
+    key_file = Workspace.open(root).key_file
+    other, _ = Workspace.create(
+        tmp_path / "other", incident_id="hand-made", synthetic=True, key_file=key_file
+    )
+    assert purge(call, ready, "--leak").code == 0
+    shutil.copy2(root / "evidence" / "purge-1.json", other.root / "evidence" / "purge-1.json")
+    assert purged(Workspace.open(root)) == WORKING
+    assert purged(other) == frozenset()

@@ -102,6 +102,12 @@ def test_a_passphrase_opens_and_rotates_without_anybody_elses_secret(
     workspace = Workspace.open(wrapped.root)
     assert workspace.keys.opened_by == "CY"
     rotate(workspace)
+    monkeypatch.delenv(PASSPHRASE_FILE)
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda text, **_: asked.append(text) or SECRET)
+    assert [Workspace.open(wrapped.root).keys.opened_by for _ in range(2)] == ["CY", "CY"]
+    assert len(asked) == 1, "a command asks once, however often its steps open the workspace"
     monkeypatch.setenv(IDENTITY_FILE, str(tmp_path / "BO.txt"))
     assert Workspace.open(wrapped.root).keys.opened_by == "BO"
 
