@@ -21,7 +21,7 @@ from matching.store import Workspace
 from notify.answers import current_facts, current_holds, holds_on
 from notify.facts import Hold
 
-__all__ = ["Scope", "check_may_purge", "six_years_after", "two_people", "untold"]
+__all__ = ["Scope", "check_may_purge", "check_names", "six_years_after", "two_people", "untold"]
 
 Scope = Literal["leak", "all"]
 RETENTION_YEARS = 6
@@ -57,11 +57,7 @@ def check_may_purge(
 
     `leave_untold`: those asking know that whoever waits to be told cannot be told afterwards.
     """
-    current = latest(workspace.root)
-    if current is None:
-        raise OperatorError(f"workspace {workspace.root}: no round yet; nothing to purge")
-    incident, day = _as_it_is_now(workspace, current)
-    asked = _Asked(workspace, incident, current, day)
+    asked = _asked(workspace)
     lines = [*_people(asked, by), *_holds(asked)]
     lines += _counsel(asked) if scope == "leak" else _retention(asked)
     waiting = untold(workspace)
@@ -75,6 +71,12 @@ def check_may_purge(
         raise OperatorError("\n".join(lines))
 
 
+def check_names(workspace: Workspace, by: Sequence[str]) -> None:
+    """Raise OperatorError unless each of them has the right `purge`."""
+    if lines := list(_people(_asked(workspace), by)):
+        raise OperatorError("\n".join(lines))
+
+
 def six_years_after(day: date) -> date:
     """First day on which what is kept six years may go; of a leap day, 1 March."""
     try:
@@ -83,17 +85,21 @@ def six_years_after(day: date) -> date:
         return date(day.year + RETENTION_YEARS, 3, 1)
 
 
-def _as_it_is_now(workspace: Workspace, current: Round) -> tuple[IncidentFile, date]:
+def _asked(workspace: Workspace) -> _Asked:
     """The incident file, where it is still there, else as the last round read it; and today.
 
     A made-up incident lives by its own calendar.
     """
+    current = latest(workspace.root)
+    if current is None:
+        raise OperatorError(f"workspace {workspace.root}: no round yet; nothing to purge")
     path, incident = Path(current.incident_file), current.incident
     if path.exists():
         incident = load_incident(path, today=current.incident.as_of)
         if incident.incident.id != workspace.incident_id:
             raise OperatorError(f"{path}: of incident '{incident.incident.id}'; put its own back")
-    return incident, incident.as_of if workspace.synthetic else today()
+    day = incident.as_of if workspace.synthetic else today()
+    return _Asked(workspace, incident, current, day)
 
 
 def _people(asked: _Asked, by: Sequence[str]) -> Iterator[str]:

@@ -9,25 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.audit import audit, audit_head
-from flows.may_purge import Scope, check_may_purge, two_people, untold
+from flows.audit import audit
+from flows.may_purge import Scope, check_names, two_people
 from flows.purge_all import certificate_without_keys, drop_store, remove_rest
-from flows.rounds import holding, latest, open_workspace
+from flows.purge_plan import closed_files, path_of, planned, utc_now, write_signed
+from flows.rounds import holding, open_workspace
 from matching.errors import CheckFailed, OperatorError
 from matching.files import locked
-from matching.keyfile import drop_drafts
 from matching.opening import PLAIN
-from matching.purged import CERTIFICATE, PLAN, certificates, signed, signed_text
-from matching.rekey import drop_classes
-from matching.ring import FILE as RING
+from matching.purged import CERTIFICATE, PLAN, certificates, signed
+from matching.rekey import drop_classes, interrupted, tidy
 from matching.schema import Keep
 from matching.shred import sync_folder
-from matching.store import Workspace, keep_of_output, replacing, sha256_file
-from matching.tables import KEEP, TABLES
+from matching.store import Workspace
+from matching.tables import TABLES
 from matching.tries import tried
 
 __all__ = ["empty_scratch", "purge", "purge_text"]
@@ -59,11 +57,12 @@ def purge(
         return _document(root, finished)
     with _alone(root):
         workspace = open_workspace(root)
-        certificate = _of_all(workspace) or _carried_out(
-            workspace,
-            _begun(workspace, scope)
-            or _planned(workspace, scope, names, reason=reason, leave_untold=leave_untold),
-        )
+        certificate = _of_all(workspace)
+        if certificate is None:
+            plan = _begun(workspace, scope, names) or planned(
+                workspace, scope, names, reason=reason, leave_untold=leave_untold
+            )
+            certificate = _carried_out(workspace, plan, names)
         if scope == "all":
             drop_store(workspace)
             remove_rest(root)
@@ -79,104 +78,26 @@ def _alone(root: Path) -> Iterator[None]:
         yield
 
 
-# --- the plan ---------------------------------------------------------------------------------
-
-
-def _planned(
-    workspace: Workspace,
-    scope: Scope,
-    names: tuple[str, str],
-    *,
-    reason: str,
-    leave_untold: bool,
-) -> Document:
-    """What goes, said and signed before anything does."""
-    check_may_purge(workspace, scope, names, leave_untold=leave_untold)
-    if scope == "leak" and not any(k.keep is Keep.WORKING for k in workspace.keys.ring.keys):
-        raise OperatorError(f"workspace {workspace.root}: its working data was purged before")
-    current = latest(workspace.root)
-    evidence = workspace.root / "evidence"
-    number = 1 + len(list(evidence.glob("purge-*[0-9].json")))
-    tables = [_table(workspace, name) for name in _tables(scope)]
-    plan = {
-        "schema": "affected.purge_certificate/1",
-        "number": number,
-        "scope": scope,
-        "incident": workspace.incident_id,
-        "store_id": workspace.store_id,
-        "by": list(names),
-        "opened_by": workspace.keys.opened_by,
-        "reason": reason,
-        "begun_at": _now(),
-        "round": current.number if current else 0,
-        "audit_head": audit_head(workspace),
-        "encryption": workspace.identity["encryption"],
-        "left_untold": untold(workspace),
-        "tables": tables,
-        "outputs": [_listed(workspace, path) for path in _outputs(workspace, scope)],
-        "to_be_destroyed_elsewhere": _delivered(workspace),
-    }
-    plan["opened_before"] = sum(tried(workspace, file).opened for file in _closed(plan))
-    _write(workspace, PLAN, plan)
-    audit(workspace, f"purge --{scope} begins", by=" and ".join(names), number=number)
-    return plan
-
-
-def _tables(scope: Scope) -> list[str]:
-    return [name for name in TABLES if scope == "all" or KEEP[name] is Keep.WORKING]
-
-
-def _table(workspace: Workspace, name: str) -> Document:
-    """A table with every part that lies in its folder, those that no manifest names included."""
-    folder = workspace.root / TABLES[name].kind / name
-    files = [_listed(workspace, path) for path in sorted(folder.glob("part-*.parquet"))]
-    return {"table": name, "rows": workspace.rows(name), "files": files}
-
-
-def _outputs(workspace: Workspace, scope: Scope) -> list[Path]:
-    """Files in `out/` that go: drafts with people in them, or all."""
-    found = [path for path in sorted(workspace.out.rglob("*")) if path.is_file()]
-    below = workspace.out
-    return [
-        path
-        for path in found
-        if scope == "all"
-        or keep_of_output(path.relative_to(below).as_posix().removesuffix(".enc")) is Keep.WORKING
-    ]
-
-
-def _listed(workspace: Workspace, path: Path) -> Document:
-    name = path.relative_to(workspace.root).as_posix()
-    return {"file": name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
-
-
-def _delivered(workspace: Workspace) -> list[Document]:
-    """Delivered files outside the workspace, which no purging of ours reaches."""
-    if not workspace.has("inventory"):
-        return []
-    files = workspace.scan("inventory").select("path", "file_sha256", "side", "received_from")
-    return files.unique().sort("path", "file_sha256").collect().to_dicts()
-
-
 # --- carrying it out --------------------------------------------------------------------------
 
 
-def _carried_out(workspace: Workspace, plan: Document) -> Document:
+def _carried_out(workspace: Workspace, plan: Document, names: Sequence[str]) -> Document:
     """Keys, proof, files, certificate: each leaves a state from which the next call goes on."""
     classes = {Keep.WORKING} if plan["scope"] == "leak" else set(Keep)
-    if any(key.keep in classes for key in workspace.keys.ring.keys):
+    if any(k.keep in classes for k in workspace.keys.ring.keys) or interrupted(workspace):
         drop_classes(workspace, classes)
-    drop_drafts(workspace.root / RING)
+    tidy(workspace)
     workspace = open_workspace(workspace.root)
     if "tries" not in plan:
         plan = {**plan, **_proved(workspace, plan)}
-        _write(workspace, PLAN, plan)
+        write_signed(workspace, PLAN, plan)
     _unlink(workspace, plan)
-    certificate = {**plan, "done_at": _now(), "left": _left(workspace, plan)}
-    _write(workspace, CERTIFICATE, certificate)
+    finished = {"finished_by": list(names), "done_at": utc_now()}
+    certificate = {**plan, **finished, "left": _left(workspace, plan)}
+    write_signed(workspace, CERTIFICATE, certificate)
     told = {name: certificate[name] for name in ("number", "files", "tries", "failures", "left")}
     audit(workspace, f"purge --{plan['scope']}", by=" and ".join(plan["by"]), **told)
-    _path(workspace, PLAN, plan).unlink(missing_ok=True)
+    path_of(workspace, PLAN, plan).unlink(missing_ok=True)
     return certificate
 
 
@@ -185,7 +106,7 @@ def _proved(workspace: Workspace, plan: Document) -> Document:
 
     Raises CheckFailed where one opens, before anything is removed.
     """
-    found = {file: tried(workspace, file) for file in _closed(plan)}
+    found = {file: tried(workspace, file) for file in closed_files(plan)}
     still = [file for file, one in found.items() if one.opened]
     if still and plan["encryption"] != PLAIN:
         raise CheckFailed(
@@ -197,12 +118,6 @@ def _proved(workspace: Workspace, plan: Document) -> Document:
         "tries": sum(one.tries for one in found.values()),
         "failures": sum(one.failures for one in found.values()),
     }
-
-
-def _closed(plan: Document) -> list[str]:
-    """What is tried: every part, and every output that is closed."""
-    parts = [file["file"] for table in plan["tables"] for file in table["files"]]
-    return parts + [f["file"] for f in plan["outputs"] if f["file"].endswith(".enc")]
 
 
 def _unlink(workspace: Workspace, plan: Document) -> None:
@@ -228,14 +143,15 @@ def _left(workspace: Workspace, plan: Document) -> int:
 # --- small things -----------------------------------------------------------------------------
 
 
-def _begun(workspace: Workspace, scope: Scope) -> Document | None:
+def _begun(workspace: Workspace, scope: Scope, names: Sequence[str]) -> Document | None:
     """The plan of a purging that was begun here and not finished. Raises where it is another."""
     for plan in certificates(workspace):
-        if not _path(workspace, PLAN, plan).exists():
+        if not path_of(workspace, PLAN, plan).exists():
             continue
         if plan["scope"] != scope:
             raise OperatorError(f"purge: --{plan['scope']} was begun here; call that again first")
-        return signed(workspace.keys, _path(workspace, PLAN, plan))
+        check_names(workspace, names)
+        return signed(workspace.keys, path_of(workspace, PLAN, plan))
     return None
 
 
@@ -289,16 +205,3 @@ def purge_text(document: Document) -> str:
         for file in document["to_be_destroyed_elsewhere"]
     ]
     return "\n".join(lines)
-
-
-def _path(workspace: Workspace, form: str, plan: Document) -> Path:
-    return workspace.root / "evidence" / form.format(plan["number"])
-
-
-def _write(workspace: Workspace, form: str, said: Document) -> None:
-    with replacing(_path(workspace, form, said)) as draft:
-        draft.write_text(signed_text(workspace.keys, said))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from matching.keyfile import KeyFile, drop_key_file, holding_key_file, write_key_file
+from matching.opening import key_file_of
 from matching.ring import FILE as RING
 from matching.shred import shred, sync_folder
 from matching.store import Workspace
@@ -39,12 +40,12 @@ def drop_store(workspace: Workspace) -> None:
 
 
 def certificate_without_keys(root: Path) -> Document | None:
-    """The certificate of a `--all` of which only removing is left; None unless no data key is left here.
+    """The certificate of a `--all` of which only removing is left; None while the store could be opened.
 
-    Its signature cannot be checked any more, and needs not be: keys.json says by itself that what it
-    would allow to be removed opens for nobody.
+    Its signature cannot be checked any more, and needs not be: keys.json is empty and the key file does
+    not know the store, so that what is removed opens for nobody.
     """
-    if not _no_data_key(root):
+    if not _no_data_key(root) or not _store_is_gone(root):
         return None
     for path in sorted((root / "evidence").glob(CERTIFICATES)):
         try:
@@ -68,6 +69,18 @@ def remove_rest(root: Path) -> None:
     for name in LAST:
         shred(root / name)
     sync_folder(root)
+
+
+def _store_is_gone(root: Path) -> bool:
+    """The key file is no more, or has no key for this workspace. Raises where nobody can open it."""
+    try:
+        identity = json.loads((root / "workspace.json").read_text(encoding="utf-8"))
+        path, store_id = key_file_of(identity), identity["store_id"]
+    except FileNotFoundError:
+        return True
+    except (ValueError, KeyError, TypeError):
+        return False
+    return not path.exists() or store_id not in KeyFile.read(path).open()[0].stores
 
 
 def _no_data_key(root: Path) -> bool:

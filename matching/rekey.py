@@ -12,13 +12,13 @@ from pathlib import Path
 from secrets import token_bytes
 
 from matching.errors import OperatorError
-from matching.keyfile import KeyFile, holding_key_file, write_key_file
+from matching.keyfile import KeyFile, drop_drafts, holding_key_file, write_key_file
 from matching.openers import Person
-from matching.ring import KEY_BYTES, Ring
+from matching.ring import FILE, KEY_BYTES, Ring
 from matching.schema import Keep
 from matching.store import Workspace
 
-__all__ = ["add_person", "drop_classes", "interrupted", "remove_person", "rotate"]
+__all__ = ["add_person", "drop_classes", "interrupted", "remove_person", "rotate", "tidy"]
 
 
 def add_person(path: Path, person: Person) -> None:
@@ -67,6 +67,13 @@ def interrupted(workspace: Workspace) -> bool:
     """A change was killed in its middle: two store keys stand in the key file; rotating finishes it."""
     kept, _ = KeyFile.read(workspace.key_file).open()
     return len(kept.stores.get(workspace.store_id, ())) > 1
+
+
+def tidy(workspace: Workspace) -> None:
+    """Overwrite what a killed change left beside both files: older bytes under another name."""
+    with holding_key_file(workspace.key_file):
+        drop_drafts(workspace.key_file)
+        drop_drafts(workspace.root / FILE)
 
 
 def _renew(workspace: Workspace, *, without: str, dropping: Iterable[Keep]) -> None:

@@ -13,11 +13,12 @@ import polars as pl
 import pytest
 
 import flows.purge
+import matching.rekey
 from flows.may_purge import six_years_after
 from matching.errors import OperatorError
 from matching.purged import purged
 from matching.ring import FILE as RING
-from matching.ring import derive
+from matching.ring import Ring, derive
 from matching.schema import Keep
 from matching.store import Workspace
 from matching.tables import KEEP, TABLES
@@ -222,16 +223,16 @@ def interrupting(patch: pytest.MonkeyPatch, module: Any, name: str, after: int) 
 
 
 PLACES = [
-    ("_write", 0),
-    ("_write", 1),
-    ("_write", 2),
+    ("planned", 0),
+    ("write_signed", 0),
+    ("write_signed", 1),
     ("drop_classes", 0),
-    ("drop_drafts", 0),
+    ("tidy", 0),
     ("_proved", 0),
     ("_unlink", 0),
     ("_left", 0),
     ("sync_folder", 3),
-    ("audit", 1),
+    ("audit", 0),
 ]
 
 
@@ -240,7 +241,7 @@ def test_an_interrupted_purging_goes_on(
     call: Call, ready: HandMade, monkeypatch: pytest.MonkeyPatch, name: str, after: int
 ) -> None:
     every = name in {"drop_store", "remove_rest"}
-    scope = "all" if every or after == 2 else "leak"
+    scope = "all" if every or after == 1 else "leak"
     ten_years_on(ready)
     root = ready.folder / "ws"
     with monkeypatch.context() as patch:
@@ -252,13 +253,49 @@ def test_an_interrupted_purging_goes_on(
         assert "was purged" in refused.err, "a round now would find its people gone"
         other = call("purge", root, "--all", *TWO)
         assert (other.code, "--leak was begun here" in other.err) == (3, True)
+    identity = json.loads((root / "workspace.json").read_text())
     found = flows.purge.purge(root, scope, by=("LEAD", "SECOND"), leave_untold=True)
+    key_file = Path(identity["key_file"])
+    known = identity["store_id"] in (key_file.read_text() if key_file.exists() else "")
+    assert known == (scope == "leak"), "the store's entry goes with all, also after a kill"
     assert found["files"] == found["opened_before"] > 0
     assert (found["opened"], found["left"]) == (0, 0)
     assert found["tries"] == found["failures"] > 0
     certificates = [p.name for p in (root / "evidence").glob("purge-*")]
     assert certificates == ["purge-1.json"]
     assert files_of(root, WORKING) == []
+
+
+@pytest.mark.parametrize("writes", [1, 2])
+def test_no_older_store_key_outlives_an_interrupted_purging(
+    ready: HandMade, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """Killed while keys.json was being replaced, or just before the old key left the key file."""
+    root, left = ready.folder / "ws", [writes]
+    shutil.copytree(root, ready.folder / "backup")
+    before = Workspace.open(root)
+
+    def counted(write: Any) -> Any:
+        def called(*arguments: Any, **options: Any) -> None:
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+            write(*arguments, **options)
+
+        return called
+
+    with monkeypatch.context() as patch:
+        patch.setattr(matching.rekey, "write_key_file", counted(matching.rekey.write_key_file))
+        patch.setattr(Ring, "save", counted(Ring.save))
+        with pytest.raises(Killed):
+            flows.purge.purge(root, "leak", by=("LEAD", "SECOND"), leave_untold=True)
+    old = before.key_file.with_name(f".{before.key_file.name}.old")
+    old.write_text(before.keys.store_key.hex())
+    flows.purge.purge(root, "leak", by=("LEAD", "SECOND"), leave_untold=True)
+    stored = b"".join(p.read_bytes() for p in before.key_file.parent.iterdir())
+    assert before.keys.store_key.hex().encode() not in stored
+    with pytest.raises(OperatorError, match="older copy"):
+        Workspace.open(ready.folder / "backup")
 
 
 def test_a_deleted_table_is_not_told_as_purged(ready: HandMade) -> None:
