@@ -18,7 +18,6 @@ from matching.errors import OperatorError
 from matching.files import replacing
 from matching.keyfile import (
     KeyFile,
-    Secrets,
     default_key_file,
     holding_key_file,
     write_key_file,
@@ -28,7 +27,9 @@ from matching.ring import FILE, KEY_BYTES, Ring, WrongStoreKey, derive
 from matching.schema import Keep
 from matching.tables import KEEP, TABLES
 
-__all__ = ["ENCRYPTED", "PLAIN", "found_store", "key_file_of", "open_keys", "unfinished"]
+__all__ = [
+    "ENCRYPTED", "PLAIN", "found_store", "key_file_of", "open_keys", "unfinished", "write_identity",
+]  # fmt: skip
 
 ENCRYPTED, PLAIN = "aes-256", "none"
 Identity = dict[str, Any]
@@ -68,13 +69,20 @@ def open_keys(root: Path, identity: Identity) -> tuple[Keys, Identity]:
     return Keys(store_key, kept.id_key, ring, opened_by), identity
 
 
-def found_store(root: Path, identity: Identity, file: KeyFile) -> Identity:
+def found_store(root: Path, identity: Identity, file: KeyFile) -> tuple[Identity, Keys]:
     """Give a workspace a store and its first data keys; the caller holds the key file's lock.
 
-    The key file comes first, workspace.json last: killed in between, it is begun anew.
+    The key file comes first, keys.json after it; the caller writes workspace.json last: killed in
+    between, it is begun anew.
     """
-    kept, _ = file.open()
-    return _settled(root, identity, file, kept=kept, ring=Ring.fresh(token_hex(_STORE_ID_BYTES)))
+    return _settled(root, identity, file, Ring.fresh(token_hex(_STORE_ID_BYTES)))
+
+
+def write_identity(root: Path, identity: Identity) -> None:
+    """Write workspace.json, whole or not at all."""
+    with replacing(root / "workspace.json") as draft:
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(identity, indent=1))
 
 
 def unfinished(path: Path) -> bool:
@@ -83,18 +91,14 @@ def unfinished(path: Path) -> bool:
     return path.is_file() and any(path.name == n or path.name.startswith(f"{n}.") for n in names)
 
 
-def _settled(
-    root: Path, identity: Identity, file: KeyFile, *, kept: Secrets, ring: Ring
-) -> Identity:
+def _settled(root: Path, identity: Identity, file: KeyFile, ring: Ring) -> tuple[Identity, Keys]:
+    kept, opened_by = file.open()
     store_key = token_bytes(KEY_BYTES)
     write_key_file(file.path, kept.with_store(ring.store_id, store_key), file.people)
     ring.save(root, store_key)
     check = _check(derive(kept.id_key, _key_check_of(ring.store_id)))
     founded = {**identity, "store_id": ring.store_id, "key_check": check}
-    with replacing(root / "workspace.json") as draft:
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(founded, indent=1))
-    return founded
+    return founded, Keys(store_key, kept.id_key, ring, opened_by)
 
 
 def _migrated(root: Path, identity: Identity, path: Path) -> Identity:
@@ -109,8 +113,9 @@ def _migrated(root: Path, identity: Identity, path: Path) -> Identity:
         if old is None or _check(derive(old, "key check")) != identity["key_check"]:
             raise _another(path)
         ring = Ring.of_old_form(token_hex(_STORE_ID_BYTES), old, _evidence_purposes(root))
-        named = {"encryption": ENCRYPTED, **identity}
-        return _settled(root, named, file, kept=kept, ring=ring)
+        founded, _ = _settled(root, {"encryption": ENCRYPTED, **identity}, file, ring)
+        write_identity(root, founded)
+        return founded
 
 
 def _evidence_purposes(root: Path) -> Iterator[str]:

@@ -36,7 +36,15 @@ from matching.keys import Keys
 from matching.log import log_counts, warn_once
 from matching.manifest import Manifest, Part
 from matching.openers import Person
-from matching.opening import ENCRYPTED, PLAIN, found_store, key_file_of, open_keys, unfinished
+from matching.opening import (
+    ENCRYPTED,
+    PLAIN,
+    found_store,
+    key_file_of,
+    open_keys,
+    unfinished,
+    write_identity,
+)
 from matching.purged import purged
 from matching.schema import Keep, Kind, Table
 from matching.scratch import empty, entries_of, scratch_folder
@@ -68,6 +76,8 @@ _NOBODY_ELSE = 0o077
 _EXPOSED = (
     "keys.json", "workspace.json", "journal.sqlite", "journal.sqlite-wal", "outbox.sqlite", "outbox.sqlite-wal",
 )  # fmt: skip
+_HOLDING = ("tables", "inbox", "reference", "runs")
+"""What is in these was closed with the keys of a workspace.json that is missing."""
 _FOLDERS = ("tables", "inbox", "reference", "runs", "logs", "scratch", "prefect", "out", "evidence")
 
 
@@ -109,29 +119,18 @@ class Workspace:
             raise OperatorError(f"key file {path}: lies inside the workspace; put it elsewhere")
         if encryption == PLAIN and not synthetic:
             raise OperatorError(f"workspace {root}: without encryption only where synthetic = true")
-        if (root / "workspace.json").exists():
-            for folder in _FOLDERS:
-                (root / folder).mkdir(exist_ok=True, mode=0o700)
-            return cls.open(root), False
-        with holding_key_file(path):
-            made = load_or_make(path, incident_id=incident_id, synthetic=synthetic, people=people)
-            root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for folder in _FOLDERS:
-                (root / folder).mkdir(exist_ok=True, mode=0o700)
-            if not (root / "workspace.json").exists():
-                if any(p.name not in _FOLDERS and not unfinished(p) for p in root.iterdir()):
-                    raise OperatorError(
-                        f"workspace {root}: not empty and no workspace; name another --workspace"
-                    )
-                identity = {
-                    "schema": "affected.workspace/1",
-                    "incident_id": incident_id,
-                    "synthetic": synthetic,
-                    "key_file": str(path),
-                    "encryption": encryption,
-                    "schema_versions": {name: t.schema_version for name, t in TABLES.items()},
-                }
-                found_store(root, identity, KeyFile.read(path))
+        made = False
+        if not (root / "workspace.json").exists():
+            with holding_key_file(path):
+                made = load_or_make(
+                    path, incident_id=incident_id, synthetic=synthetic, people=people
+                )
+                if not (root / "workspace.json").exists():  # another process may have been first
+                    _make_folders(root)
+                    identity = _new_identity(path, incident_id, synthetic, encryption)
+                    founded, _ = found_store(root, identity, KeyFile.read(path))
+                    write_identity(root, founded)
+        _make_folders(root)
         return cls.open(root), made
 
     @classmethod
@@ -475,6 +474,31 @@ def keep_of_output(relative: str) -> Keep:
     batch = top == "letters" and len(below) > 1 and below[0] != "proofs"
     drafts = top == "email" or (top == "letters" and not batch)
     return Keep.WORKING if drafts else Keep.EVIDENCE
+
+
+def _make_folders(root: Path) -> None:
+    """Raise OperatorError where the folder holds something and is no workspace: its keys would be replaced."""
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (root / "workspace.json").exists():
+        others = [p for p in root.iterdir() if p.name not in _FOLDERS and not unfinished(p)]
+        held = [name for name in _HOLDING if any((root / name).glob("*"))]
+        if others or held:
+            raise OperatorError(
+                f"workspace {root}: not empty and no workspace; name another --workspace"
+            )
+    for folder in _FOLDERS:
+        (root / folder).mkdir(exist_ok=True, mode=0o700)
+
+
+def _new_identity(path: Path, incident_id: str, synthetic: bool, encryption: str) -> dict[str, Any]:
+    return {
+        "schema": "affected.workspace/1",
+        "incident_id": incident_id,
+        "synthetic": synthetic,
+        "key_file": str(path),
+        "encryption": encryption,
+        "schema_versions": {name: table.schema_version for name, table in TABLES.items()},
+    }
 
 
 def _refuse_exposed(root: Path) -> None:

@@ -154,6 +154,18 @@ def test_a_making_that_was_killed_is_begun_anew(
         assert Workspace.open(root).rows("overlap") == 1
 
 
+def test_a_workspace_robbed_of_its_identity_keeps_its_keys(tmp_path: Path) -> None:
+    workspace = created(tmp_path / "ws", tmp_path / "k")
+    workspace.write("overlap", OVERLAP)
+    identity = (workspace.root / "workspace.json").read_bytes()
+    (workspace.root / "workspace.json").unlink()
+    with pytest.raises(OperatorError, match="not empty and no workspace"):
+        created(tmp_path / "ws", tmp_path / "k")
+    (workspace.root / "workspace.json").touch(mode=0o600)
+    (workspace.root / "workspace.json").write_bytes(identity)
+    assert Workspace.open(workspace.root).rows("overlap") == 1
+
+
 def test_purged_classes_are_written_and_opened_no_more(workspace: Workspace) -> None:
     sealed = workspace.keys.encrypt("out/x", b"text", keep=Keep.WORKING)
     left = workspace.keys.ring.without({Keep.WORKING})
