@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,13 +57,16 @@ def standardised(
 
 
 def linked_copy(source: Workspace, root: Path) -> Workspace:
-    """A new workspace of the same incident with the same cleaned tables, as links to the same files."""
+    """A second workspace of the same store with the same cleaned tables, as links to the same files."""
     workspace, _ = Workspace.create(
         root,
         incident_id=source.incident_id,
         synthetic=True,
         key_file=default_key_file(source.incident_id),
     )
+    for name in ("keys.json", "workspace.json"):  # what the parts are closed with
+        shutil.copy2(source.root / name, root / name)
+    workspace = Workspace.open(root)
     for name in STANDARDISED:
         target = root / "tables" / name
         target.mkdir(mode=0o700)

@@ -30,6 +30,7 @@ def audit(workspace: Workspace, act: str, *, by: str = "", **details: str | int)
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "act": act,
             "by": by,
+            "opened_by": workspace.keys.opened_by,
             **details,
             "previous": previous,
         }

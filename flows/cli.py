@@ -10,6 +10,7 @@ import atexit
 import json
 import logging
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import typer
 
 from flows.system import told_by_system
 from matching.errors import CheckFailed, OperatorError, UsageError
+from matching.log import forget_said
 
 __all__ = ["app", "main"]
 
@@ -43,6 +45,8 @@ IncidentPath = Annotated[Path, typer.Argument(help="Incident file (TOML).", show
 def main() -> None:
     """Run the command; operators' errors become one line and their exit code."""
     os.umask(0o077)  # everything this process writes is its owner's alone
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no picture of rows and keys
+    forget_said()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     logging.getLogger("affected").setLevel(logging.INFO if sys.stderr.isatty() else logging.WARNING)
     try:
@@ -248,12 +252,22 @@ def approve(
     Example: affected approve northwind/ws owners --by "R. Vance" --note "read the ownership page"
     """
     from flows.gates import approve as record
+    from flows.gates import gate_state
     from flows.rounds import open_round
+    from flows.show import approve_text
 
     opened, current = open_round(workspace)
     digest = record(opened, current, gate, by=by, note=note)
-    document = {"schema": "affected.approve/1", "gate": gate, "by": by, "subject": digest}
-    _show(document, as_json=as_json, text=lambda d: f"gate '{d['gate']}' approved by {d['by']}")
+    state = gate_state(opened, current, gate)
+    document = {
+        "schema": "affected.approve/1",
+        "gate": gate,
+        "by": by,
+        "subject": digest,
+        "people_missing": state.missing,
+        "may_approve": list(state.may) if state.missing else [],
+    }
+    _show(document, as_json=as_json, text=approve_text)
 
 
 @app.command()
@@ -659,23 +673,86 @@ def send(
 
 
 @app.command()
-def purge(
+def keys(
     workspace: WorkspacePath,
-    scratch: Annotated[bool, typer.Option("--scratch", help="Empty scratch/.")] = False,
+    act: Annotated[str, typer.Argument(help="add, remove or rotate; nothing: list.")] = "",
+    name: Annotated[str, typer.Argument(help="Who is added or removed.")] = "",
+    recipient: Annotated[str, typer.Option(help="That person's age recipient, age1...")] = "",
+    recipient_file: Annotated[
+        Path | None, typer.Option(help="File that holds it.", show_default=False)
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="File (mode 600) with a passphrase instead.", show_default=False),
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who does it; default: who is logged in.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Empty the scratch folder of a workspace and list what is left: nothing.
+    """Who opens the incident's key file; add and remove people, rotate keys. Audited.
 
-    Example: affected purge northwind/ws --scratch
+    It is opened with AFFECTED_IDENTITY_FILE (age), AFFECTED_PASSPHRASE_FILE, or a passphrase that is asked for.
+
+    Example: affected keys northwind/ws add "R. Vance" --recipient-file vance.age.pub
     """
-    if not scratch:
-        raise UsageError("purge: say what: --scratch")
-    from flows.rounds import holding, open_workspace
+    from flows.keys import change_keys, keys_text, list_keys
 
-    with holding(workspace, "run.lock"):
-        removed = open_workspace(workspace).purge_scratch()
-    document = {"schema": "affected.purge/1", "removed": removed, "left": 0}
-    _show(document, as_json=as_json, text=lambda d: f"{d['removed']} entries removed from scratch")
+    if act:
+        document = change_keys(
+            workspace,
+            act,
+            name,
+            by=by or _login(),
+            recipient=recipient,
+            recipient_file=recipient_file,
+            passphrase_file=passphrase_file,
+        )
+    else:
+        document = list_keys(workspace)
+    _show(document, as_json=as_json, text=keys_text)
+
+
+@app.command()
+def purge(
+    workspace: WorkspacePath,
+    scratch: Annotated[bool, typer.Option("--scratch", help="Empty scratch.")] = False,
+    leak: Annotated[
+        bool, typer.Option("--leak", help="Leaked and working data, when counsel said so.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything, six years after the last notice.")
+    ] = False,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Who does it; twice, two people with the right `purge`.", show_default=False
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; stands in the certificate.")] = "",
+    leave_untold: Annotated[
+        bool, typer.Option("--leave-untold", help="Although not everybody was told yet.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Empty scratch; or make leaked data, or everything, unreadable for ever and certify it.
+
+    Example: affected purge northwind/ws --leak --by "R. Vance" --by "J. Okafor" --reason "counsel, 3 June"
+    """
+    if scratch + leak + everything != 1:
+        raise UsageError("purge: say what, one of --scratch, --leak and --all")
+    from flows.purge import empty_scratch, purge_text
+    from flows.purge import purge as carry_out
+
+    if scratch:
+        document = empty_scratch(workspace)
+    else:
+        document = carry_out(
+            workspace,
+            "leak" if leak else "all",
+            by=by or (),
+            reason=reason,
+            leave_untold=leave_untold,
+        )
+    _show(document, as_json=as_json, text=purge_text)
 
 
 @app.command()

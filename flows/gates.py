@@ -1,6 +1,7 @@
 """Gates: what must be approved before it leaves, bound to the digest of what was approved.
 
-A changed subject closes its gate again; what comes back later from the world does not.
+A changed subject closes its gate again; what comes back later from the world does not. Letters and
+whatever is sent need two different people, but for made-up incidents.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ __all__ = [
     "GATES",
     "GateState",
     "approve",
+    "check_by",
     "check_right",
     "gate_state",
     "gate_states",
@@ -58,7 +60,7 @@ def approve(workspace: Workspace, current: Round, gate: str, *, by: str, note: s
 
     Raises OperatorError where the person may not approve or there is nothing to approve yet.
     """
-    check_right(current.incident, by, "send" if gate.startswith("send:") else "approve")
+    check_right(current.incident, by, _right_for(gate))
     digest = subject(workspace, current, gate)
     if digest is None and gate.startswith("send:"):
         raise OperatorError(f"gate '{gate}': no such batch or wave; `affected status` names them")
@@ -75,25 +77,55 @@ def check_right(incident: IncidentFile, name: str, right: Right) -> None:
         raise OperatorError(f"[people]: {name} may not {right}; add the right in the incident file")
 
 
+def check_by(workspace: Workspace, incident: IncidentFile, name: str, right: Right) -> None:
+    """As `check_right`; in a made-up incident anybody may."""
+    if not workspace.synthetic:
+        check_right(incident, name, right)
+
+
 def require(workspace: Workspace, current: Round, gate: str) -> None:
-    """Raise ApprovalMissing unless the gate's present subject is approved."""
-    digest = subject(workspace, current, gate)
-    approved = Journal(workspace.root).approvals(gate)
-    if digest is not None and any(a.subject == digest for a in approved):
+    """Raise ApprovalMissing unless enough people approved the gate's present subject."""
+    state = gate_state(workspace, current, gate)
+    if state.open:
         return
     changed = (
-        "its subject changed since; look again, then" if approved else "look at the report, then"
+        f"{state.by[0]} approved, somebody else must too:"
+        if state.by
+        else "its subject changed since; look again, then"
+        if Journal(workspace.root).approvals(gate)
+        else "look at the report, then"
     )
     raise ApprovalMissing(gate, f"{changed} `affected approve {workspace.root} {gate} --by NAME`")
 
 
+def people_needed(workspace: Workspace, gate: str) -> int:
+    """How many different people must approve: two before anything is printed or sent."""
+    two = gate == "letters" or gate.startswith("send:")
+    return 2 if two and not workspace.synthetic else 1
+
+
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """A gate, the digest of its present subject, and who approved that; nobody: closed."""
+    """A gate, the digest of its present subject, who approved that, and how many must.
+
+    `may`: who else has the right to.
+    """
 
     gate: str
     subject: str
     by: tuple[str, ...]
+    needs: int = 1
+    may: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """How many people must still approve."""
+        return max(self.needs - len(set(self.by)), 0)
+
+    @property
+    def open(self) -> bool:
+        """Enough different people approved."""
+        return not self.missing
 
 
 def gate_states(workspace: Workspace, current: Round) -> list[GateState]:
@@ -107,8 +139,16 @@ def gate_states(workspace: Workspace, current: Round) -> list[GateState]:
 def gate_state(workspace: Workspace, current: Round, gate: str) -> GateState:
     """One gate as it stands."""
     digest = subject(workspace, current, gate)
-    approvals = Journal(workspace.root).approvals(gate)
-    return GateState(gate, digest or "", tuple(a.by for a in approvals if a.subject == digest))
+    approvals = Journal(workspace.root).approvals(gate) if digest is not None else []
+    by = tuple(a.by for a in approvals if a.subject == digest)
+    right = _right_for(gate)
+    people = current.incident.people
+    may = tuple(name for name in sorted(people) if right in people[name] and name not in by)
+    return GateState(gate, digest or "", by, people_needed(workspace, gate), may)
+
+
+def _right_for(gate: str) -> Right:
+    return "send" if gate.startswith("send:") else "approve"
 
 
 def _of_sending(workspace: Workspace, incident: IncidentFile, gate: str) -> str | None:

@@ -14,7 +14,7 @@ from flows import step_settings
 from flows.audit import audit
 from flows.gates import check_right, gate_state, gate_states, require
 from flows.journal import Journal
-from flows.rounds import Round, holding, open_round
+from flows.rounds import Round, holding, open_round, refuse_purged
 from matching.errors import OperatorError, UsageError
 from matching.store import Workspace
 from notify.rules import load_rules
@@ -40,6 +40,7 @@ def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     """
     with holding(root, "send.lock"):
         workspace, current = _allowed(root)
+        refuse_purged(workspace)
         released = notify.packets.release(
             workspace,
             step_settings.packets(current.incident),
@@ -84,11 +85,12 @@ def export_batches(root: Path) -> dict[str, Any]:
     """Write every approved batch; gives `affected.export/1` with those that wait for approval."""
     with holding(root, "send.lock"):
         workspace, current = _planned(root, "batches")
+        refuse_purged(workspace)
         require(workspace, current, "letters")
         batches = {f"send:{batch}" for batch in workspace.read("batches")["batch_id"]}
         gates = [g for g in gate_states(workspace, current) if g.gate in batches]
-        names = {g.gate.removeprefix("send:"): list(g.by) for g in gates if g.by}
-        waiting = [g.gate.removeprefix("send:") for g in gates if not g.by]
+        names = {g.gate.removeprefix("send:"): list(g.by) for g in gates if g.open}
+        waiting = [g.gate.removeprefix("send:") for g in gates if not g.open]
         exported = notify.batches.export(
             workspace,
             step_settings.batches(current.incident),

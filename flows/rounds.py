@@ -29,6 +29,7 @@ __all__ = [
     "open_round",
     "open_workspace",
     "profiled_before",
+    "refuse_purged",
     "save",
 ]
 
@@ -71,7 +72,12 @@ def begin(
     inbox = {name: _parts(workspace, name) for name in read}
     last = latest(workspace.root)
     if last and last.state != FINISHED and _same(last, incident, inbox, as_of_given=as_of_given):
-        config = {**last.config, "dask": incident.dump()["dask"]}  # no matter of the round
+        now = incident.dump()
+        config = {
+            **last.config,
+            "dask": now["dask"],
+            "security": now["security"],
+        }  # no matter of it
         resumed = replace(last, state=RUNNING, stopped_at=None, config=config)
         save(workspace.root, resumed)
         return resumed
@@ -156,9 +162,19 @@ def open_round(root: Path, *, complete: bool = False) -> tuple[Workspace, Round]
     current = latest(root)
     if current is None:
         raise OperatorError(f"workspace {root}: no round yet; run `affected run` first")
+    workspace.scratch_in = current.incident.security.scratch
     if not complete:
         workspace.inbox_parts = current.inbox
     return workspace, current
+
+
+def refuse_purged(workspace: Workspace) -> None:
+    """Raise OperatorError where working data was purged: what reads it can neither run nor release."""
+    if workspace.purged:
+        raise OperatorError(
+            f"workspace {workspace.root}: its working data was purged (evidence/purge-*.json);"
+            " it can be read, not run or released from"
+        )
 
 
 def save(root: Path, current: Round) -> None:

@@ -26,12 +26,18 @@ from flows.rounds import (
     latest,
     open_round,
     open_workspace,
+    refuse_purged,
     save,
     today,
 )
 from flows.settings import IncidentFile, load_incident
+from flows.signals import ending_in_order
 from flows.steps import STEPS, Step, run_steps, step_named
 from matching.errors import OperatorError, UsageError
+from matching.keyfile import KeyFile
+from matching.log import warn_once
+from matching.opening import unfinished
+from matching.scratch import place_of
 from matching.store import Workspace, locked
 
 __all__ = ["round_outcome", "run_round"]
@@ -57,20 +63,26 @@ def run_round(
     incident = load_incident(
         incident_file, as_of=as_of, today=_recorded_day(incident_file, workspace)
     )
+    root = workspace or incident_file.parent / incident.incident.id
+    _refuse_purged(root)
     found = problems(incident, incident_file)
     if found:
         raise OperatorError("\n".join(found))
     _check_options(incident, until=until, engine=engine, approve_as=approve_as)
-    root = workspace or incident_file.parent / incident.incident.id
     _check_workspace(root, incident)
     opened, key_made = Workspace.create(
         root,
         incident_id=incident.incident.id,
         synthetic=incident.incident.synthetic,
         key_file=key_file or _key_file(incident),
+        people=incident.security.people,
+        encryption=incident.security.encryption,
     )
+    _check_encryption(opened, incident)
+    _check_recipients(opened, incident)
     _check_frozen_model(opened, incident)
-    with locked(root / "run.lock"):
+    opened.scratch_in = incident.security.scratch
+    with locked(root / "run.lock"), ending_in_order():
         opened.purge_scratch()
         _settle_releases(opened)
         current = begin(opened, incident_file, incident, as_of_given=as_of is not None)
@@ -94,6 +106,12 @@ def _check_options(incident: IncidentFile, *, until: str, engine: str, approve_a
         gates.check_right(incident, approve_as, "approve")
 
 
+def _refuse_purged(root: Path) -> None:
+    """Raise where working data was purged: a round would find its people gone and tell nobody."""
+    if any((root / "evidence").glob("purge-*.json")):
+        refuse_purged(open_workspace(root))
+
+
 def _check_workspace(root: Path, incident: IncidentFile) -> None:
     """Raise where this cannot be the incident's workspace, before a key or a folder is made."""
     if root.exists() and not root.is_dir():
@@ -101,7 +119,8 @@ def _check_workspace(root: Path, incident: IncidentFile) -> None:
     if not root.exists():
         return
     if not (root / "workspace.json").exists():
-        if any(entry.is_file() or any(entry.iterdir()) for entry in root.iterdir()):
+        left = [entry for entry in root.iterdir() if not unfinished(entry)]
+        if any(entry.is_file() or any(entry.iterdir()) for entry in left):
             raise OperatorError(
                 f"workspace {root}: not empty and no workspace; name another --workspace"
             )
@@ -116,6 +135,31 @@ def _check_workspace(root: Path, incident: IncidentFile) -> None:
         made = str(found.synthetic).lower()
         raise OperatorError(
             f"workspace {root}: made with synthetic = {made}; name another --workspace"
+        )
+
+
+def _check_encryption(workspace: Workspace, incident: IncidentFile) -> None:
+    """Raise where the file says otherwise than how the workspace was made."""
+    made, wanted = workspace.identity["encryption"], incident.security.encryption
+    if made != wanted:
+        raise OperatorError(
+            f"security.encryption: '{wanted}', but this workspace was made with '{made}';"
+            " put that back, or name another --workspace"
+        )
+
+
+def _check_recipients(workspace: Workspace, incident: IncidentFile) -> None:
+    """The file names people for a new key file only: never let them stand beside one in clear."""
+    wanted, found = incident.security.people, KeyFile.read(workspace.key_file).people
+    if wanted and not found:
+        raise OperatorError(
+            f"security.recipients: key file {workspace.key_file} is in clear; `affected keys"
+            f" {workspace.root} add` each of them"
+        )
+    if wanted and set(wanted) != set(found):
+        warn_once(
+            f"affected: security.recipients names others than `affected keys {workspace.root}`;"
+            " what that says holds"
         )
 
 
@@ -174,6 +218,7 @@ def _measured(
         "seconds": round(time.perf_counter() - started, 2),
         "peak_rss_gib": max(step["peak_rss_gib"] for step in outcome["results"]),
         "peak_disk_gib": round(disk_gib(opened.root), 3),
+        "scratch": {"in": place_of(opened.scratch_in), "left": len(opened.scratch_entries())},
     }
     notify.counts.note_changes(opened, number=current.number)
     whole = outcome["stopped_at"] is None and not until

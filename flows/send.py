@@ -20,7 +20,7 @@ import notify.email
 from flows import step_settings
 from flows.audit import audit
 from flows.gates import gate_state
-from flows.rounds import Round, holding, open_round, open_workspace
+from flows.rounds import Round, holding, open_round, open_workspace, refuse_purged
 from matching.errors import ApprovalMissing, OperatorError, TryAgainLater, UsageError
 from matching.store import Workspace
 from notify.email import EmailSettings, Hooks, Report, Sender
@@ -50,6 +50,7 @@ def send(
             raise OperatorError(
                 "nothing planned yet: table 'outbox' is missing; run `affected run`"
             )
+        refuse_purged(workspace)
         settings = step_settings.email(current.incident)
         waves = notify.email.planned_waves(workspace)
         with _signs(root) as sign:
@@ -79,7 +80,7 @@ def _send(
     hooks: Hooks,
 ) -> dict[str, Any]:
     gates = {wave: gate_state(workspace, current, _gate(wave)) for wave in waves}
-    approved = [wave for wave, gate in gates.items() if gate.by]
+    approved = [wave for wave, gate in gates.items() if gate.open]
     waiting = [notify.email.wave_id(wave) for wave in waves if wave not in approved]
     for wave in approved:
         _check_canary(workspace, settings, wave, gates[wave].subject)

@@ -13,13 +13,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from flows.validation import innermost, lines, merged, remove, todo_lines
 from matching.costs import Costs
 from matching.errors import OperatorError
 from matching.intake.settings import SuppressionSource
 from matching.link.settings import Matching
+from matching.openers import Person, sound_recipient
 from matching.sources import LeakedSource, MasterSource
 from notify.facts import (
     BusinessAssociate,
@@ -55,14 +56,41 @@ class Entities(Closed):
 
 
 class Security(Closed):
-    """`[security]`: where the incident's key lives."""
+    """`[security]`: where the incident's key lives, whom it is wrapped for, how data lies on disk."""
 
     key_file: str = Field(
         default="", description="Key file outside the workspace; default announced."
     )
     recipients: tuple[str, ...] = Field(
-        default=(), description="Named people the key is wrapped for."
+        default=(),
+        description="Whom a new key file is wrapped for, `NAME age1...` each; nobody: it is in clear"
+        " until `affected keys WS add`.",
     )
+    encryption: Literal["aes-256", "none"] = Field(
+        default="aes-256",
+        description="none: tables lie in clear; only where incident.synthetic = true.",
+    )
+    scratch: Literal["disk", "memory"] = Field(
+        default="disk",
+        description="Where what is spilled and drafted lies; memory: a private folder that no disk sees.",
+    )
+
+    @field_validator("recipients")
+    @classmethod
+    def _each_names_one(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            name, _, recipient = entry.strip().rpartition(" ")
+            if not name.strip() or not sound_recipient(recipient):
+                raise ValueError("an entry is no `NAME age1...`; take the recipient of age-keygen")
+        if len({entry.strip().rpartition(" ")[0] for entry in entries}) < len(entries):
+            raise ValueError("names somebody twice; each once")
+        return entries
+
+    @property
+    def people(self) -> dict[str, Person]:
+        """Whom a new key file is wrapped for, by name."""
+        split = [entry.strip().rpartition(" ") for entry in self.recipients]
+        return {name.strip(): Person(name.strip(), recipient) for name, _, recipient in split}
 
 
 class Dask(Closed):
@@ -153,6 +181,10 @@ def load_incident(
         ) from None
     if unfinished:
         raise OperatorError("\n".join(unfinished))
+    if loaded.security.encryption == "none" and not loaded.incident.synthetic:
+        raise OperatorError(
+            f"{path}: security.encryption: none only where incident.synthetic = true; remove it"
+        )
     day = as_of or loaded.incident.as_of or today
     if day is None:
         return loaded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
-    "check_text", "demo_text", "evaluate_text", "returns_text", "run_text", "status_text", "verify_text",
+    "approve_text", "check_text", "demo_text", "evaluate_text", "returns_text", "run_text", "status_text", "verify_text",
 ]  # fmt: skip
 
 Document = dict[str, Any]
@@ -50,10 +50,11 @@ def status_text(document: Document) -> str:
         f"{document['incident']} round {document['round']} ({document['state']}), as of {document['as_of']}"
     ]
     lines += [f"  {step['name']:<12} {step['state']}" for step in document["steps"]]
-    lines += [
-        f"  gate {gate['gate']:<22} {'open, ' + ', '.join(gate['by']) if gate['open'] else 'closed'}"
-        for gate in document["gates"]
-    ]
+    if document["encryption"] == "none":
+        lines.append("  WITHOUT ENCRYPTION: whoever reads this folder reads every row")
+    elif not document["key_file_wrapped"]:
+        lines.append("  key file in clear: wrap it for named people with `affected keys WS add`")
+    lines += [f"  gate {gate['gate']:<22} {_gate_words(gate)}" for gate in document["gates"]]
     lines += [
         f"  {clock['recipient']:<12} {clock['hypothesis']:<12} {clock['duties']:>6} duties, first due"
         f" {clock['first_due_on']} ({_days(clock['days_left'])}), {clock['overdue']} overdue"
@@ -64,6 +65,24 @@ def status_text(document: Document) -> str:
         count = row.get("people", row.get("entities"))
         lines.append(f"  {row['of']:<8} {row['state']:<34} {count:>10,}")
     return "\n".join(lines)
+
+
+def _gate_words(gate: Document) -> str:
+    """Open and by whom; else who approved, how many must still, and who may."""
+    if gate["open"]:
+        return "open, " + ", ".join(gate["by"])
+    given = f"{', '.join(gate['by'])} approved; " if gate["by"] else ""
+    who = ", ".join(gate["may_approve"]) or "nobody in [people] has the right"
+    return f"closed: {given}{gate['people_missing']} of {who}"
+
+
+def approve_text(document: Document) -> str:
+    """Who approved, and whom it still waits for."""
+    line = f"gate '{document['gate']}' approved by {document['by']}"
+    if not document["people_missing"]:
+        return line
+    who = ", ".join(document["may_approve"]) or "nobody in [people] has the right"
+    return f"{line}; closed until {document['people_missing']} more do: {who}"
 
 
 def _entity_lines(clocks: list[Document]) -> list[str]:

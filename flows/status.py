@@ -13,6 +13,7 @@ from flows.gates import gate_states
 from flows.journal import Journal
 from flows.rounds import open_round
 from flows.steps import REPORT, STEPS, inputs_digest, is_done
+from matching.keyfile import KeyFile
 from matching.store import Workspace
 from matching.tables import STEP_TABLES
 from notify.duties import open_duties
@@ -46,7 +47,14 @@ def status(root: Path) -> dict[str, Any]:
         "steps": steps,
         "report": REPORT.name if (workspace.out / "report.html").exists() else None,
         "gates": [
-            {"gate": g.gate, "open": bool(g.by), "by": list(g.by), "subject": g.subject}
+            {
+                "gate": g.gate,
+                "open": g.open,
+                "by": list(g.by),
+                "subject": g.subject,
+                "people_missing": g.missing,
+                "may_approve": list(g.may) if g.missing else [],
+            }
             for g in gate_states(workspace, current)
         ],
         "clocks": _clocks(workspace, current.incident.as_of),
@@ -54,6 +62,9 @@ def status(root: Path) -> dict[str, Any]:
         "waiting": _waiting(workspace),
         "content_digests": digests,
         "audit_head": audit_head(workspace),
+        "encryption": workspace.identity["encryption"],
+        "key_file_wrapped": bool(KeyFile.read(workspace.key_file).people),
+        "opened_by": workspace.keys.opened_by,
     }
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.audit import audit
-from flows.rounds import open_workspace
+from flows.gates import check_by
+from flows.rounds import latest, open_workspace
 from matching.errors import OperatorError, UsageError
 from matching.store import replacing
 from matching.tables import TABLES
@@ -17,9 +18,13 @@ __all__ = ["write_table"]
 def write_table(root: Path, name: str, out: Path, *, by: str) -> dict[str, Any]:
     """Stream a table to Parquet or CSV (mode 0600) as the last complete round left it.
 
-    Raises OperatorError for an unknown or unwritten table, UsageError for another ending.
+    Raises OperatorError for an unknown or unwritten table or who may not `reveal`, UsageError for
+    another ending.
     """
     workspace = open_workspace(root)
+    current = latest(root)
+    if current is not None:
+        check_by(workspace, current.incident, by, "reveal")
     if name not in TABLES:
         raise OperatorError(f"no table '{name}'; see docs/tables.md")
     if not workspace.has(name):

@@ -1,87 +1,53 @@
-"""The incident's keys: made outside the workspace, never written into it, never printed.
+"""What an opened workspace does with its keys: closes files, mints ids, seals, signs.
 
-`store_key` encrypts tables and may be rotated; `id_key` makes ids and seals and never changes.
-Synthetic incidents derive the id_key from their id, so that two rehearsals have equal ids.
+`store_key` wraps the data keys of this workspace (`matching.ring`), which close its files and may be
+rotated; `id_key` makes ids, seals and signatures and never changes. Both come from the key file
+(`matching.keyfile`), outside the workspace; none is ever printed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-import os
 import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from matching.errors import OperatorError
+from matching.keyfile import default_key_file
+from matching.ring import OLD, Ring, derive
+from matching.schema import Keep
 
 __all__ = ["BASE32", "Keys", "default_key_file"]
 
 BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's alphabet: no I, L, O, U."""
 _LETTERS = np.frombuffer(BASE32.encode(), dtype=np.uint8)
-_NONCE_BYTES = 12
+NONCE_BYTES = 12
+_MARK = b"AK2:"
+"""Begins what a data key closed; a file of the first form begins with a random nonce."""
+MARK_BYTES = len(_MARK) + 16
 _BLOCK_BYTES = 64
 """Of SHA-256, which HMAC fills with the key."""
 
 
-def default_key_file(incident_id: str) -> Path:
-    """Where the key of an incident lives unless `[security] key_file` says otherwise."""
-    data_home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    folder = os.environ.get("AFFECTED_KEYS") or str(Path(data_home) / "affected" / "keys")
-    return Path(folder) / f"{incident_id}.json"
-
-
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Both 256-bit keys. The repr shows neither."""
+    """The keys of an opened workspace. The repr shows none. `opened_by`: whose key opened the key file."""
 
     store_key: bytes = field(repr=False)
     id_key: bytes = field(repr=False)
-
-    @classmethod
-    def load_or_make(cls, path: Path, *, incident_id: str, synthetic: bool) -> tuple[Keys, bool]:
-        """The incident's keys and whether they were made just now (mode 0600)."""
-        if path.exists():
-            return cls.load(path), False
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        derived = hashlib.sha256(b"synthetic:" + incident_id.encode()).digest()
-        keys = cls(secrets.token_bytes(32), derived if synthetic else secrets.token_bytes(32))
-        text = json.dumps({"store_key": keys.store_key.hex(), "id_key": keys.id_key.hex()})
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        draft.touch(mode=0o600)
-        draft.write_text(text)
-        os.link(draft, path)  # fails when another process was first: never two keys
-        draft.unlink()
-        return keys, True
-
-    @classmethod
-    def load(cls, path: Path) -> Keys:
-        """Raises OperatorError where the file is missing or damaged."""
-        try:
-            stored = json.loads(path.read_text())
-            return cls(bytes.fromhex(stored["store_key"]), bytes.fromhex(stored["id_key"]))
-        except FileNotFoundError:
-            raise OperatorError(
-                f"key file {path}: not found; put the incident's key there"
-            ) from None
-        except IsADirectoryError:
-            raise OperatorError(
-                f"key file {path}: is a folder; put the key there as a file"
-            ) from None
-        except (ValueError, KeyError, TypeError):
-            raise OperatorError(f"key file {path}: damaged; restore it from its backup") from None
+    ring: Ring = field(default=Ring(""), repr=False)
+    opened_by: str = ""
 
     def derived(self, purpose: str) -> bytes:
-        """A 256-bit key for one use of the store key (HKDF-expand, one block, RFC 5869)."""
-        return hmac.digest(self.store_key, purpose.encode() + b"\x01", "sha256")
+        """A 256-bit key for one use, the same for ever: of the incident, whatever is rotated."""
+        return self.ring.of_first_form(purpose) or derive(self.id_key, purpose)
 
     def seal_key(self, batch_id: str) -> bytes:
         """HKDF-SHA256(id_key, info = "seal:" + batch_id), no salt: travels in the batch manifest."""
@@ -115,15 +81,22 @@ class Keys:
         symbols = np.frombuffer(digests, dtype=np.uint8).reshape(-1, length) & 31
         return _written(_with_check(symbols)).alias(names.name)
 
-    def encrypt(self, purpose: str, data: bytes) -> bytes:
-        """AES-256-GCM with a random nonce in front, bound to its purpose."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + AESGCM(self.derived(purpose)).encrypt(nonce, data, purpose.encode())
+    def encrypt(self, purpose: str, data: bytes, *, keep: Keep = Keep.EVIDENCE) -> bytes:
+        """AES-256-GCM bound to its purpose; in front the data key's id and a random nonce."""
+        data_key, nonce = self.ring.newest(keep).id, secrets.token_bytes(NONCE_BYTES)
+        closing = AESGCM(self.ring.key_for(data_key, purpose))
+        mark = _MARK + data_key.encode()
+        return mark + nonce + closing.encrypt(nonce, data, mark + purpose.encode())
 
     def decrypt(self, purpose: str, data: bytes) -> bytes:
-        """The other way; raises cryptography's InvalidTag where a bit changed."""
-        nonce, body = data[:_NONCE_BYTES], data[_NONCE_BYTES:]
-        return AESGCM(self.derived(purpose)).decrypt(nonce, body, purpose.encode())
+        """The other way; raises cryptography's InvalidTag where a bit changed or its key was purged."""
+        mark = data[:MARK_BYTES] if data.startswith(_MARK) else b""
+        nonce, body = data[len(mark) :][:NONCE_BYTES], data[len(mark) + NONCE_BYTES :]
+        data_key = mark.removeprefix(_MARK).decode("ascii", "replace") if mark else OLD
+        if not self.ring.opens(data_key, purpose) or len(nonce) < NONCE_BYTES:
+            raise InvalidTag
+        closing = AESGCM(self.ring.key_for(data_key, purpose))
+        return closing.decrypt(nonce, body, mark + purpose.encode())
 
 
 def _with_check(symbols: np.ndarray) -> np.ndarray:

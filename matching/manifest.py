@@ -22,6 +22,8 @@ class Part:
     rows: int
     file_sha256: str
     rows_hash: str
+    data_key: str = ""
+    """Id of the data key that closes it; empty: of the form before data keys; `none`: not closed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import polars as pl
 
-__all__ = ["Column", "Kind", "Privacy", "Table", "TableError"]
+__all__ = ["Column", "Keep", "Kind", "Privacy", "Table", "TableError"]
 
 
 class TableError(Exception):
@@ -33,6 +33,13 @@ class Kind(StrEnum):
     STEP = "tables"  # written whole by one step, can be recomputed
     INBOX = "inbox"  # append-only, written by commands, migrated
     REFERENCE = "reference"  # made once per incident, then frozen
+
+
+class Keep(StrEnum):
+    """How long a table is kept, and so which data keys close it."""
+
+    WORKING = "working"  # goes when counsel says so: leaked and master rows, and what repeats their values
+    EVIDENCE = "evidence"  # stays six years: who was told what, when, and how the counts came about
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,11 @@ place does not open. Longer than most modules: one class owns one directory.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -31,11 +30,25 @@ from matching.errors import (
     UsageError,
 )
 from matching.files import digest_of, locked, placed, replacing, rows_hash, sha256_file
-from matching.keys import Keys, default_key_file
-from matching.log import log_counts
+from matching.guarded import refuse_unsafe, warn_of_parents
+from matching.keyfile import KeyFile, default_key_file, holding_key_file, load_or_make
+from matching.keys import Keys
+from matching.log import log_counts, warn_once
 from matching.manifest import Manifest, Part
-from matching.schema import Kind, Table
-from matching.tables import TABLES
+from matching.openers import Person
+from matching.opening import (
+    ENCRYPTED,
+    PLAIN,
+    found_store,
+    key_file_of,
+    open_keys,
+    unfinished,
+    write_identity,
+)
+from matching.purged import purged
+from matching.schema import Keep, Kind, Table
+from matching.scratch import empty, entries_of, scratch_folder
+from matching.tables import KEEP, TABLES
 
 __all__ = [
     "ROWS_PER_PART",
@@ -58,6 +71,13 @@ __all__ = [
 
 ROWS_PER_PART = 1_000_000
 """About 100 MB of the widest table a part: small enough to hold, large enough to compress."""
+_NOBODY_ELSE = 0o077
+"""Mask of whoever opens a workspace: what SQLite, DuckDB and Prefect make is its owner's alone, too."""
+_EXPOSED = (
+    "keys.json", "workspace.json", "journal.sqlite", "journal.sqlite-wal", "outbox.sqlite", "outbox.sqlite-wal",
+)  # fmt: skip
+_HOLDING = ("tables", "inbox", "reference", "runs")
+"""What is in these was closed with the keys of a workspace.json that is missing."""
 _FOLDERS = ("tables", "inbox", "reference", "runs", "logs", "scratch", "prefect", "out", "evidence")
 
 
@@ -73,46 +93,52 @@ class Workspace:
     keys: Keys = field(repr=False)
     complete: bool = False
     inbox_parts: Mapping[str, int] | None = None
+    scratch_in: str = "disk"
     _checked: set[tuple[str, int, int]] = field(default_factory=set, repr=False)
 
     # --- opening ----------------------------------------------------------------------------
 
     @classmethod
     def create(
-        cls, root: Path, *, incident_id: str, synthetic: bool, key_file: Path | None = None
+        cls,
+        root: Path,
+        *,
+        incident_id: str,
+        synthetic: bool,
+        key_file: Path | None = None,
+        people: Mapping[str, Person] | None = None,
+        encryption: str = ENCRYPTED,
     ) -> tuple[Workspace, bool]:
-        """Make the directory (0700) or open it; also says whether a key was made just now."""
+        """Make the directory (0700) or open it; also says whether a key file was made just now.
+
+        `people`: whom a new key file is wrapped for; nobody: it is in clear.
+        """
+        os.umask(_NOBODY_ELSE)
         path = key_file or default_key_file(incident_id)
         if root.resolve() in path.resolve().parents:
             raise OperatorError(f"key file {path}: lies inside the workspace; put it elsewhere")
-        keys, made = Keys.load_or_make(path, incident_id=incident_id, synthetic=synthetic)
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in _FOLDERS:
-            (root / folder).mkdir(exist_ok=True, mode=0o700)
-        target = root / "workspace.json"
-        if target.exists():
-            return cls.open(root), made
-        if any(p.name not in _FOLDERS for p in root.iterdir()):
-            raise OperatorError(
-                f"workspace {root}: not empty and no workspace; name another --workspace"
-            )
-        versions = {name: table.schema_version for name, table in TABLES.items()}
-        identity = {
-            "schema": "affected.workspace/1",
-            "incident_id": incident_id,
-            "synthetic": synthetic,
-            "key_file": str(path),
-            "key_check": hashlib.sha256(keys.derived("key check")).hexdigest(),
-            "schema_versions": versions,
-        }
-        with replacing(target) as draft:
-            draft.write_text(json.dumps(identity, indent=1))
-        return cls(root, identity, keys), made
+        if encryption == PLAIN and not synthetic:
+            raise OperatorError(f"workspace {root}: without encryption only where synthetic = true")
+        made = False
+        if not (root / "workspace.json").exists():
+            with holding_key_file(path):
+                made = load_or_make(
+                    path, incident_id=incident_id, synthetic=synthetic, people=people
+                )
+                if not (root / "workspace.json").exists():  # another process may have been first
+                    _make_folders(root)
+                    identity = _new_identity(path, incident_id, synthetic, encryption)
+                    founded, _ = found_store(root, identity, KeyFile.read(path))
+                    write_identity(root, founded)
+        _make_folders(root)
+        return cls.open(root), made
 
     @classmethod
     def open(cls, root: Path, *, complete: bool = False) -> Workspace:
         """Raises OperatorError where it is no workspace or its key does not fit."""
+        os.umask(_NOBODY_ELSE)
         try:
+            refuse_unsafe(root, what="workspace")
             identity = json.loads((root / "workspace.json").read_text())
         except FileNotFoundError:
             raise OperatorError(
@@ -120,8 +146,7 @@ class Workspace:
             ) from None
         except ValueError:
             raise IntegrityError(f"workspace {root}: workspace.json is damaged") from None
-        if (root.stat().st_mode & 0o077) != 0:
-            raise OperatorError(f"workspace {root}: others can read it; chmod 700")
+        _refuse_exposed(root)
         newer = [
             n
             for n, v in identity["schema_versions"].items()
@@ -131,11 +156,11 @@ class Workspace:
             raise OperatorError(
                 f"workspace {root}: written by a newer version ({', '.join(newer)}); upgrade"
             )
-        named = os.environ.get("AFFECTED_KEY_FILE") or identity["key_file"]
-        key_file = Path(named) if named else default_key_file(identity["incident_id"])
-        keys = Keys.load(key_file)
-        if hashlib.sha256(keys.derived("key check")).hexdigest() != identity["key_check"]:
-            raise OperatorError(f"key file {key_file}: the key of another workspace")
+        keys, identity = open_keys(root, identity)
+        if identity["encryption"] == PLAIN:
+            warn_once(
+                f"affected: WITHOUT ENCRYPTION: whoever reads {root} reads every row; made-up people only"
+            )
         return cls(root, identity, keys, complete)
 
     @property
@@ -147,6 +172,26 @@ class Workspace:
     def incident_id(self) -> str:
         """The incident's id."""
         return str(self.identity["incident_id"])
+
+    @property
+    def store_id(self) -> str:
+        """Random id by which the key file knows this workspace."""
+        return str(self.identity["store_id"])
+
+    @property
+    def key_file(self) -> Path:
+        """Where the incident's key file is looked for."""
+        return key_file_of(self.identity)
+
+    @property
+    def encrypted(self) -> bool:
+        """Tables are closed; False only in a synthetic incident that asked for it."""
+        return bool(self.identity["encryption"] != PLAIN)
+
+    @property
+    def purged(self) -> frozenset[str]:
+        """Tables whose rows are gone on purpose, by signed certificates; their manifests stay."""
+        return purged(self)
 
     @property
     def out(self) -> Path:
@@ -249,8 +294,10 @@ class Workspace:
     def _scan_part(self, name: str, part: Part) -> pl.LazyFrame:
         path = self._folder(name) / part.file
         self.check_part(name, part)
-        key = pl.ParquetDecryptionProperties(footer_key=self._part_key(name, part.file))
-        return pl.scan_parquet(path, decryption=key)
+        if part.data_key == PLAIN and not self.encrypted:
+            return pl.scan_parquet(path)
+        key = self._part_key(name, part.file, part.data_key)
+        return pl.scan_parquet(path, decryption=pl.ParquetDecryptionProperties(footer_key=key))
 
     def check_part(self, name: str, part: Part) -> None:
         """Raise IntegrityError where a part is missing or its bytes are not the manifest's."""
@@ -258,6 +305,8 @@ class Workspace:
         try:
             stat = path.stat()
         except FileNotFoundError:
+            if name in self.purged:
+                raise OperatorError(f"table '{name}': purged; see evidence/purge-*.json") from None
             raise IntegrityError(f"{TABLES[name].kind}/{name}/{part.file}: missing") from None
         seen = (str(path), stat.st_mtime_ns, stat.st_size)
         if seen in self._checked:
@@ -325,12 +374,16 @@ class Workspace:
         """Write one encrypted part: temp file, fsync, rename."""
         folder = self._folder(name)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        key = pl.ParquetEncryptionProperties(footer_key=self._part_key(name, file))
+        data_key = self.keys.ring.newest(KEEP[name]).id if self.encrypted else PLAIN
+        closing = None
+        if self.encrypted:
+            key = self._part_key(name, file, data_key)
+            closing = pl.ParquetEncryptionProperties(footer_key=key)
         with replacing(folder / file) as draft:
             # a third faster than zstd at its fastest, for a third more bytes
-            rows.write_parquet(draft, encryption=key, compression="lz4")
+            rows.write_parquet(draft, encryption=closing, compression="lz4")
             digest = sha256_file(draft)
-        return Part(file, rows.height, digest, rows_hash(rows))
+        return Part(file, rows.height, digest, rows_hash(rows), data_key)
 
     def _publish(self, name: str, parts: tuple[Part, ...]) -> None:
         folder = self._folder(name)
@@ -342,15 +395,16 @@ class Workspace:
     def _folder(self, name: str) -> Path:
         return self.root / TABLES[name].kind / name
 
-    def _part_key(self, name: str, file: str) -> bytes:
-        return self.keys.derived(f"{TABLES[name].kind}/{name}/{file}")
+    def _part_key(self, name: str, file: str, data_key: str) -> bytes:
+        return self.keys.ring.key_for(data_key, f"{TABLES[name].kind}/{name}/{file}")
 
     # --- for workers elsewhere ----------------------------------------------------------------
 
     def branch(self, root: Path) -> Workspace:
-        """A directory of the same incident for workers elsewhere; whoever opens it brings the key."""
+        """A directory of the same store for workers elsewhere; whoever opens it brings the key."""
         root.mkdir(exist_ok=True, mode=0o700)
         identity = {**self.identity, "key_file": ""}
+        self.keys.ring.save(root, self.keys.store_key)
         with replacing(root / "workspace.json") as draft:
             draft.write_text(json.dumps(identity, indent=1))
         return Workspace(root, identity, self.keys)
@@ -381,7 +435,9 @@ class Workspace:
         target = self.out / (relative + ".enc" if sealed else relative)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with replacing(target, synced=synced) as draft:
-            draft.write_bytes(self.keys.encrypt(f"out/{relative}", data) if sealed else data)
+            keep = keep_of_output(relative)
+            closed = self.keys.encrypt(f"out/{relative}", data, keep=keep) if sealed else data
+            draft.write_bytes(closed)
         return target
 
     def get_output(self, relative: str) -> bytes:
@@ -395,20 +451,62 @@ class Workspace:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A private folder for spill, gone afterwards whatever happens."""
-        folder = self.root / "scratch" / token_hex(6)
+        """A private folder for spill, gone afterwards whatever happens; in memory where that is asked for."""
+        folder = scratch_folder(self.root, self.store_id, self.scratch_in) / token_hex(6)
         folder.mkdir(mode=0o700, parents=True)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def scratch_entries(self) -> list[str]:
+        """What lies in scratch, on disk and in memory: names of our making."""
+        return [path.name for path in entries_of(self.root, self.store_id)]
+
     def purge_scratch(self) -> int:
-        """Empty `scratch/`; gives the number of entries removed."""
-        entries = list((self.root / "scratch").iterdir())
-        for entry in entries:
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        return len(entries)
+        """Empty scratch, on disk and in memory; gives the number of entries removed."""
+        return empty(self.root, self.store_id)
+
+
+def keep_of_output(relative: str) -> Keep:
+    """What was handed over proves what was told; letters to look at and dry runs are drafts."""
+    top, *below = Path(relative).parts
+    batch = top == "letters" and len(below) > 1 and below[0] != "proofs"
+    drafts = top == "email" or (top == "letters" and not batch)
+    return Keep.WORKING if drafts else Keep.EVIDENCE
+
+
+def _make_folders(root: Path) -> None:
+    """Raise OperatorError where the folder holds something and is no workspace: its keys would be replaced."""
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (root / "workspace.json").exists():
+        others = [p for p in root.iterdir() if p.name not in _FOLDERS and not unfinished(p)]
+        held = [name for name in _HOLDING if any((root / name).glob("*"))]
+        if others or held:
+            raise OperatorError(
+                f"workspace {root}: not empty and no workspace; name another --workspace"
+            )
+    for folder in _FOLDERS:
+        (root / folder).mkdir(exist_ok=True, mode=0o700)
+
+
+def _new_identity(path: Path, incident_id: str, synthetic: bool, encryption: str) -> dict[str, Any]:
+    return {
+        "schema": "affected.workspace/1",
+        "incident_id": incident_id,
+        "synthetic": synthetic,
+        "key_file": str(path),
+        "encryption": encryption,
+        "schema_versions": {name: table.schema_version for name, table in TABLES.items()},
+    }
+
+
+def _refuse_exposed(root: Path) -> None:
+    """Raise where a file of the frame is another user's or others can read it."""
+    for name in _EXPOSED:
+        with suppress(FileNotFoundError):
+            refuse_unsafe(root / name, what="file")
+    warn_of_parents(root, what="workspace")
 
 
 @dataclass(slots=True)
@@ -471,7 +569,8 @@ class Writer:
         part = self.workspace.put_part(self.table.name, file, checked)
         note, stored = self._note(file), asdict(part)
         if noted is not None:
-            sealed = self.workspace.keys.encrypt(note.name, json.dumps(noted).encode())
+            text, keep = json.dumps(noted).encode(), KEEP[self.table.name]
+            sealed = self.workspace.keys.encrypt(note.name, text, keep=keep)
             stored["noted"] = sealed.hex()
             self._noted[index] = dict(noted)
         with replacing(note) as draft:

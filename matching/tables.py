@@ -11,10 +11,10 @@ from __future__ import annotations
 import polars as pl
 
 from matching.fields import CANONICAL_FIELDS
-from matching.schema import Column, Kind, Privacy, Table
+from matching.schema import Column, Keep, Kind, Privacy, Table
 
 __all__ = [
-    "ELEMENT_KINDS", "FILE_STEP", "INBOX", "MAIL_V1", "REFERENCE", "ROLE_NUMBER", "STEP_TABLES", "TABLES", "UNOWNED",
+    "ELEMENT_KINDS", "FILE_STEP", "INBOX", "KEEP", "MAIL_V1", "REFERENCE", "ROLE_NUMBER", "STEP_TABLES", "TABLES", "UNOWNED",
 ]  # fmt: skip
 
 FILE_STEP = 1 << 40
@@ -1177,3 +1177,29 @@ INBOX = (
 REFERENCE = (MODEL, TERM_FREQUENCIES, FROZEN_NONIDENTIFYING, *_COMMON.values())
 TABLES: dict[str, Table] = {t.name: t for t in (*STEP_TABLES, *INBOX, *REFERENCE)}
 """Every table by name."""
+
+_WORKING = (
+    # rows as they came, and as cleaned; where free text names somebody; which rows could not be read
+    LEAKED, CHARTS, REJECTS, PASSAGES, LEAKED_STD, CHARTS_STD,
+    # their values once more: shared ones, frequencies, blocking keys, hashes, comparisons of two rows
+    NONIDENTIFYING, FROZEN_NONIDENTIFYING, TERM_FREQUENCIES, OVER_BUDGET, *_COMMON.values(), KEPT_HASHES, PAIRS,
+    # which row is whose: the registry says it of everyone who was told, by file digest and row
+    IDENTITIES, MEMBERS, MERGE_TREE, ROW_OWNERS,
+)  # fmt: skip
+_EVIDENCE = (
+    # what was delivered, by whom, through whose hands; the roster and who performs what
+    INVENTORY, CUSTODY, SKIPPED, FILES, ENTITIES, DELEGATION, SUPPRESSIONS,
+    # how people were counted: ids, numbers and the model, no value of a row
+    CHANGES, COMPLETENESS, PROFILE, MERGE_COUNTS, MODEL, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES, OPEN_QUESTIONS,
+    BRIDGE, COUNT_CHANGES, MAYBE_SAME, SAME_CHANCES, CANDIDATE_OWNERS,
+    # who is affected, whose patient, by which kinds of data
+    PERSONS, AFFECTED, HISTORIES, OWNERSHIP, ELEMENTS, REGISTRY,
+    # what is owed, what was written to whom and what came back (45 CFR 164.414(b), 164.530(j))
+    DUTIES, PACKETS, NOTICES, LEDGER, SUBSTITUTES, BATCHES, PIECES, OUTBOX, DECISIONS, RESPONSES, EVENTS, CODES,
+    RETURN_FILES, QUARANTINE, FACTS,
+)  # fmt: skip
+KEEP: dict[str, Keep] = {
+    **{table.name: Keep.WORKING for table in _WORKING},
+    **{table.name: Keep.EVIDENCE for table in _EVIDENCE},
+}
+"""How long each table is kept: its data keys are of this class."""

@@ -297,6 +297,11 @@ class Counsel(Closed):
         description="Number that filings report: confirmed and those reasonably believed affected.",
     )
 
+    working_data_may_go_on: date | None = Field(
+        default=None,
+        description="From this day `affected purge --leak` may make leaked data unreadable; not said: never.",
+    )
+
     @property
     def email_scopes(self) -> tuple[str, ...]:
         """Scopes of an agreement under which a notice may go by e-mail."""

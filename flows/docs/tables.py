@@ -5,7 +5,7 @@ from __future__ import annotations
 from flows.docs.markdown import code, grid
 from flows.steps import REPORT, STEPS
 from matching.schema import Table
-from matching.tables import INBOX, REFERENCE, STEP_TABLES
+from matching.tables import INBOX, KEEP, REFERENCE, STEP_TABLES
 
 __all__ = ["tables_page"]
 
@@ -17,6 +17,8 @@ Every table is encrypted Parquet in the workspace. Rows are sorted by the key, w
 without a note on null is never null. Privacy: `none` counts, dates of law and digests; `id` ids that mean
 nothing outside the workspace; `entity` names a covered entity; `person` a person's data, which no log,
 exception, file name or orchestrator ever sees. `affected table WS NAME --out FILE` writes one in the clear.
+Kept: `evidence` tables say who was told what and stay six years; `working` tables hold delivered rows or
+repeat their values, and go with `affected purge WS --leak` when counsel says so.
 """
 GROUPS = (
     ("Tables of the steps", "Written whole by one step; can be recomputed.", STEP_TABLES),
@@ -42,7 +44,7 @@ def _table(table: Table) -> list[str]:
         "",
         f"Each row is {table.grain}.",
         "",
-        f"Key: {key}. {_used(table.name)}",
+        f"Key: {key}. Kept: {code(KEEP[table.name].value)}. {_used(table.name)}",
         "",
     ]
     rows = [

@@ -16,7 +16,7 @@ import pytest
 import flows.demo
 import flows.run
 from flows.steps import STEPS
-from matching.keys import Keys
+from matching.keyfile import load_or_make
 from matching.store import Workspace, locked
 from tests.flow.hand_made import Call, HandMade, Said, _ran_once, call, done, hand_made, incident
 
@@ -350,7 +350,7 @@ def _as_folder(path: Path) -> None:
         (lambda path: path.write_text("[]"), "damaged; restore it from its backup"),
         (_as_folder, "is a folder; put the key there"),
         (
-            lambda path: (path.unlink(), Keys.load_or_make(path, incident_id="x", synthetic=False)),
+            lambda path: (path.unlink(), load_or_make(path, incident_id="x", synthetic=False)),
             "the key of another workspace",
         ),
     ],
