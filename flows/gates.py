@@ -64,7 +64,7 @@ def approve(workspace: Workspace, current: Round, gate: str, *, by: str, note: s
         raise OperatorError(f"gate '{gate}': no such batch or wave; `affected status` names them")
     if digest is None:
         raise OperatorError(f"gate '{gate}': nothing to approve yet; run `affected run` first")
-    Journal(workspace.root).approve(gate, digest, by=by, note=note, at=datetime.now(UTC))
+    Journal(workspace).approve(gate, digest, by=by, note=note, at=datetime.now(UTC))
     audit(workspace, "approve", by=by, gate=gate, subject=digest)
     return digest
 
@@ -78,7 +78,7 @@ def check_right(incident: IncidentFile, name: str, right: Right) -> None:
 def require(workspace: Workspace, current: Round, gate: str) -> None:
     """Raise ApprovalMissing unless the gate's present subject is approved."""
     digest = subject(workspace, current, gate)
-    approved = Journal(workspace.root).approvals(gate)
+    approved = Journal(workspace).approvals(gate)
     if digest is not None and any(a.subject == digest for a in approved):
         return
     changed = (
@@ -107,7 +107,7 @@ def gate_states(workspace: Workspace, current: Round) -> list[GateState]:
 def gate_state(workspace: Workspace, current: Round, gate: str) -> GateState:
     """One gate as it stands."""
     digest = subject(workspace, current, gate)
-    approvals = Journal(workspace.root).approvals(gate)
+    approvals = Journal(workspace).approvals(gate)
     return GateState(gate, digest or "", tuple(a.by for a in approvals if a.subject == digest))
 
 

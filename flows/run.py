@@ -31,6 +31,7 @@ from flows.rounds import (
 )
 from flows.settings import IncidentFile, load_incident
 from flows.steps import STEPS, Step, run_steps, step_named
+from matching.chain import HEAD
 from matching.errors import OperatorError, UsageError
 from matching.store import Workspace, locked
 
@@ -101,7 +102,8 @@ def _check_workspace(root: Path, incident: IncidentFile) -> None:
     if not root.exists():
         return
     if not (root / "workspace.json").exists():
-        if any(entry.is_file() or any(entry.iterdir()) for entry in root.iterdir()):
+        begun = (root / HEAD).exists()  # killed in its first moment, or robbed of its identity
+        if not begun and any(e.is_file() or any(e.iterdir()) for e in root.iterdir()):
             raise OperatorError(
                 f"workspace {root}: not empty and no workspace; name another --workspace"
             )
@@ -141,7 +143,7 @@ def _settle_releases(workspace: Workspace) -> None:
             workspace,
             settings,
             recorded_at=datetime.now(UTC),
-            journal=Journal(workspace.root),
+            journal=Journal(workspace),
         )
 
 
@@ -192,7 +194,7 @@ def _measured(
         "needs": outcome["needs"],
     }
     save(
-        opened.root,
+        opened,
         replace(
             current,
             state=state,

@@ -95,6 +95,8 @@ def write_folder(
 
 def _whole(workspace: Workspace, folder: str) -> str | None:
     """Content of the packet in a folder; None where a file of it is missing or not as it was written."""
+    if not workspace.is_recorded(f"{folder}/manifest.json"):
+        return None  # its release was killed, or its disk failed
     try:
         manifest = json.loads((workspace.out / folder / "manifest.json").read_text())
         delivery = json.loads((workspace.out / folder / DELIVERY).read_text())
