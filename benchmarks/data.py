@@ -64,8 +64,5 @@ def linked_copy(source: Workspace, root: Path) -> Workspace:
         key_file=default_key_file(source.incident_id),
     )
     for name in STANDARDISED:
-        target = root / "tables" / name
-        target.mkdir(mode=0o700)
-        for path in (source.root / "tables" / name).iterdir():
-            os.link(path, target / path.name)
+        source.lend(name, workspace)
     return workspace

@@ -182,16 +182,16 @@ def _steps(
         if data is None:
             continue
         ended = last.get(name, 0)
-        tables = [
+        tables = [each for each in step.writes if each not in gone]
+        again = [
             each
-            for each in step.writes
-            if last.get(f"{TABLES[each].kind}/{each}/manifest.json", 0) <= ended
+            for each in tables
+            if last.get(f"{TABLES[each].kind}/{each}/manifest.json", 0) > ended
         ]
-        if len(tables) < len(step.writes):
+        if again:
             found.told.append(f"step {step.name}: begun again and not finished; run again")
-            done = None
-        whole = [each for each in tables if each not in gone]
-        wrong = differences(workspace, data, done, tables=whole)
+        same = [each for each in tables if each not in again]
+        wrong = differences(workspace, data, done, tables=same)
         found.damaged += [f"{name}: {each}; restore it from a copy" for each in wrong]
 
 

@@ -96,6 +96,7 @@ def export_batches(root: Path) -> dict[str, Any]:
             approvals=names,
             approved_at=_approved_at(workspace, list(names), {g.gate: g.subject for g in gates}),
             config_sha256=current.config_digest,
+            audit_log=workspace.printed_head(),
             journal=Journal(workspace),
             recorded_at=datetime.now(UTC),
         )
@@ -204,6 +205,7 @@ def _basis(workspace: Workspace, current: Round) -> Basis:
         configuration_sha256=current.config_digest,
         rules_sha256=load_rules(folder).digest,
         approvals=tuple(Approved(gate.gate, gate.subject, gate.by) for gate in gates),
+        audit_log=workspace.printed_head(),
     )
 
 

@@ -196,7 +196,7 @@ def run_one(workspace: str, step_name: str) -> Result:
         return _result(step, opened, skipped=True)
     started = time.perf_counter()
     with PeakMemory() as memory:
-        failure = _attempt(step, opened, settings)
+        failure = _attempt(step, opened, _told(step, opened, settings))
     if failure is not None:
         raise failure
     seconds = round(time.perf_counter() - started, 3)
@@ -205,6 +205,13 @@ def run_one(workspace: str, step_name: str) -> Result:
     said = step_manifest_of(opened, done, settings=settings_digest(settings))
     journal.commit(replace(done, manifest=said))
     return _result(step, opened, skipped=False, seconds=seconds, gib=memory.gib)
+
+
+def _told(step: Step, workspace: Workspace, settings: BaseModel) -> BaseModel:
+    """The report says where the audit log ends; that is no input of it."""
+    if step is not REPORT:
+        return settings
+    return settings.model_copy(update={"audit_log": workspace.printed_head()})
 
 
 def inputs_digest(step: Step, workspace: Workspace, settings: BaseModel) -> str:

@@ -52,18 +52,20 @@ class Evidence:
             GENESIS,
         )  # bytes, lines and hash of the log as far as `_outputs` knows it
         self._outputs: dict[str, str] = {}
-        self._hashed: dict[tuple[object, ...], str] = {}
 
     # --- reading ----------------------------------------------------------------------------
 
-    def head(self) -> Head:
-        """The head as it stands. Raises IntegrityError where it is missing, damaged or another's."""
+    def head(self, *, fresh: bool = False) -> Head:
+        """The head as it stands. Raises IntegrityError where it is missing, damaged or another's.
+
+        `fresh`: read from disk whatever its times say, which are no finer than a few milliseconds.
+        """
         path = self.root / HEAD
         try:
             stat = path.stat()
             key = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
             seen = self._seen
-            if seen is not None and seen[0] == key:
+            if not fresh and seen is not None and seen[0] == key:
                 return seen[1]
             head = Head.decoded(path.read_bytes(), self._signer)
         except FileNotFoundError:
@@ -83,7 +85,7 @@ class Evidence:
             data = path.read_bytes() if path.is_file() else None
             if head is None or self._fits(head, relative, _sha256(data)):
                 return data
-            if self.head() is head:  # no writer came between
+            if self.head(fresh=True) == head:  # no writer came between
                 raise IntegrityError(_wrong(relative, data is None, self.recorded(relative)))
 
     def recorded(self, relative: str) -> str:
@@ -103,9 +105,7 @@ class Evidence:
         with self._guard:
             head = self.head()
             size, lines, last = self._read
-            with (self.root / LOG).open("rb") as log:
-                log.seek(size)
-                data = log.read(head.settled_bytes - size)
+            data = self._log(size, head.settled_bytes)
             for entry, digest in followed(data, previous=last, number=lines):
                 last = digest
                 lines += 1
@@ -150,7 +150,7 @@ class Evidence:
                 return NEW
             if wanted is not None and path.exists() and self._closed(path) == wanted:
                 return CLOSED
-            if self.head() is head:
+            if self.head(fresh=True) == head:
                 raise IntegrityError(_wrong(name, not path.exists(), wanted or ""))
         return OPEN
 
@@ -200,7 +200,7 @@ class Evidence:
             yield NEW
             return
         with locked(self.root / "evidence" / ".lock", wait=True):
-            head = self._recovered(self.head())
+            head = self._recovered(self.head(fresh=True))
             state = self.database(database) if database else CLOSED
             left = dict(files or {})
             line = line_of(head, act, left, {"by": by, **details})
@@ -224,6 +224,13 @@ class Evidence:
             return True
         return relative in head.before and found == head.before[relative]
 
+    def _log(self, start: int, stop: int) -> bytes:
+        if stop <= start:
+            return b""
+        with (self.root / LOG).open("rb") as log:
+            log.seek(start)
+            return log.read(stop - start)
+
     def _take(self, entry: Entry) -> None:
         for name, digest in entry.get("files", {}).items():
             if name.startswith("out/"):
@@ -239,10 +246,10 @@ class Evidence:
         size = path.stat().st_size if path.exists() else 0
         if not head.pending and size == head.size:
             return head
-        rest = path.read_bytes()[head.settled_bytes :] if head.pending and size else b""
+        rest = path.read_bytes()[head.settled_bytes :] if size else b""
         if size < head.settled_bytes or not head.pending_bytes.startswith(rest):
             raise IntegrityError(f"{LOG}: not as long as its signed head says; {_FIX}")
-        if rest != head.pending_bytes or not rest:
+        if rest != head.pending_bytes:
             head = self._interrupted(head)
             self._append(head)
         settled = head.settled()
@@ -281,6 +288,7 @@ class Evidence:
         assert self._signer is not None, "a log without a key is for reading"
         with replacing(self.root / HEAD) as draft:
             draft.write_bytes(head.encoded(self._signer))
+        self._seen = None
 
     def _closed(self, path: Path) -> str:
         """Digest of a SQLite file; empty while pages lie beside it in a log or a journal."""
@@ -288,13 +296,7 @@ class Evidence:
             beside = path.with_name(path.name + end)
             if beside.exists() and beside.stat().st_size:
                 return ""
-        if not path.exists():
-            return ""
-        stat = path.stat()
-        key = (path, stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        if key not in self._hashed:
-            self._hashed = {key: sha256_file(path)}
-        return self._hashed[key]
+        return _sha256_of(path)
 
 
 def check_pages(connection: sqlite3.Connection, name: str) -> None:

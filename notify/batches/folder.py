@@ -54,6 +54,7 @@ class Release:
     approvals: Mapping[str, list[str]]
     approved_at: Mapping[str, str]
     config_sha256: str
+    audit_log: Mapping[str, Any] | None = None
 
 
 def done_file(workspace: Workspace, batch: str) -> Path:
@@ -179,6 +180,7 @@ def _manifest(
         "seal_key": workspace.keys.seal_key(batch).hex(),
         "signing_key": fingerprint(workspace),
         "files": listed,
+        **({"audit_log": dict(release.audit_log)} if release.audit_log else {}),
     }
     return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False).encode()
 

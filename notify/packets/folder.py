@@ -45,6 +45,7 @@ class PacketSources:
     uncertain: dict[Any, pl.DataFrame]
     fingerprint: str
     public_key: bytes
+    audit_log: dict[str, Any] | None = None
 
 
 def folder_of(packet: dict[str, Any]) -> str:
@@ -191,7 +192,7 @@ def _files(
     try:
         return packet_files(
             packet, people, held, settings, fingerprint=sources.fingerprint,
-            synthetic=workspace.synthetic,
+            synthetic=workspace.synthetic, audit_log=sources.audit_log,
         )  # fmt: skip
     except GlyphMissingError:
         raise unprintable(packet["entity_id"], _PRINTED) from None

@@ -181,6 +181,7 @@ def _sources(workspace: Workspace, settings: PacketsSettings, basis: Basis | Non
         uncertain={},
         fingerprint=fingerprint(workspace),
         public_key=public_key(workspace),
+        audit_log=dict(basis.audit_log) if basis and basis.audit_log else None,
     )
 
 

@@ -328,11 +328,12 @@ def test_what_is_being_sent_is_not_sent_twice_at_once(call: Call, done: HandMade
 
 def spoil_key(done: HandMade, change: Callable[[Path], object]) -> Path:
     """Give the workspace its own key file and change that."""
-    path = done.folder / "ws" / "workspace.json"
-    identity = json.loads(path.read_text())
+    opened = Workspace.open(done.folder / "ws")
+    identity = opened.identity
     own = done.folder / "key.json"
     own.write_bytes(Path(identity["key_file"]).read_bytes())
-    path.write_text(json.dumps({**identity, "key_file": str(own)}))
+    named = json.dumps({**identity, "key_file": str(own)}).encode()
+    opened.evidence.put("workspace", {"workspace.json": named})
     change(own)
     return done.folder / "ws"
 
