@@ -57,7 +57,7 @@ def release_all(folder: Path, root: Path, by: str) -> None:
     for batch in batches:
         gates.approve(workspace, current, f"send:{batch}", by=by)
     export_batches(root)
-    write_letters(root, batch=batches[0])
+    write_letters(root, piece=workspace.read("pieces")["mailpiece_id"][0])
     served = Served(folder)
     try:
         email = {**current.config["email"], "host": "127.0.0.1", "port": served.port, "tls": "tls",

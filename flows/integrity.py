@@ -68,9 +68,10 @@ def look(
     entries: list[Entry] = found.try_(workspace.evidence.entries) or []
     missing = frozenset(gone) | _dropped(entries)
     _files(workspace, found, missing)
+    complete = Workspace(workspace.root, workspace.identity, workspace.keys, complete=True)
     for name in TABLES:
         if name not in missing:
-            _parts(workspace, name, found)
+            _parts(workspace, complete, name, found)
     if entries:
         _outputs(workspace, found)
         _journal(workspace, entries, found)
@@ -115,14 +116,12 @@ def _files(workspace: Workspace, found: Findings, gone: Collection[str]) -> None
             found.try_(workspace.evidence.read, name)
 
 
-def _parts(workspace: Workspace, name: str, found: Findings) -> None:
+def _parts(workspace: Workspace, complete: Workspace, name: str, found: Findings) -> None:
     """Parts of the table as it is and as readers see it, and the notes beside them."""
     parts: dict[str, Part] = {}
-    for complete in (False, True):
+    for seen in (workspace, complete):
         try:
-            manifest = Workspace(
-                workspace.root, workspace.identity, workspace.keys, complete
-            ).manifest(name)
+            manifest = seen.manifest(name)
         except IntegrityError:
             continue  # told among the files
         parts |= {part.file: part for part in (manifest.parts if manifest else ())}
@@ -150,12 +149,8 @@ def _journal(workspace: Workspace, entries: list[Entry], found: Findings) -> Non
     if rows is None:
         return
     wanted: dict[str, list[str]] = {}
-    doubtful = {entry["interrupted"] for entry in entries if entry["act"] == INTERRUPTED}
-    for entry in entries:
-        if "row" not in entry:
-            continue
-        unsure = entry["pending"] or entry["line"] in doubtful
-        before = wanted.get(entry["row"], [""]) if unsure else []
+    for entry in _acts_on_rows(entries):
+        before = wanted.get(entry["row"], [""]) if entry["unsure"] else []
         wanted[entry["row"]] = [*before, entry["content"]]
     for name in sorted({*rows, *wanted}):
         if rows.get(name, "") not in wanted.get(name, [""]):
@@ -165,6 +160,16 @@ def _journal(workspace: Workspace, entries: list[Entry], found: Findings) -> Non
             )
 
 
+def _acts_on_rows(entries: list[Entry]) -> list[Entry]:
+    """Acts on rows of the journal; `unsure`: killed, so that nobody knows whether the row was written."""
+    killed = {entry["interrupted"] for entry in entries if entry["act"] == INTERRUPTED}
+    return [
+        {**entry, "unsure": entry["pending"] or entry["line"] in killed}
+        for entry in entries
+        if "row" in entry
+    ]
+
+
 def _steps(
     workspace: Workspace, entries: list[Entry], found: Findings, gone: Collection[str]
 ) -> None:
@@ -172,6 +177,7 @@ def _steps(
     last: dict[str, int] = {}
     for entry in entries:
         last |= dict.fromkeys(entry.get("files", {}), entry["line"])
+    unsure = {entry["row"]: entry["unsure"] for entry in _acts_on_rows(entries)}
     journal = Journal(workspace)
     for step in STEPS:
         name = step_manifest(step.name)
@@ -181,6 +187,8 @@ def _steps(
             continue  # told among the files
         if data is None:
             continue
+        if unsure.get(f"steps/{step.name}"):
+            done = None
         ended = last.get(name, 0)
         tables = [each for each in step.writes if each not in gone]
         again = [

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,10 +90,12 @@ class Head:
             stored = json.loads(data)
             body = stored["body"]
             head = cls(**{**body, "pending": tuple(body["pending"])})
-            same = _written(body, stored["signature"]) == data and _body(head) == body
+            same = data == (
+                _written(body, stored["signature"]) if signer is None else head.encoded(signer)
+            )
         except (ValueError, KeyError, TypeError):
             same = False
-        if not same or (signer is not None and head.encoded(signer) != data):
+        if not same:
             raise IntegrityError(
                 f"{HEAD}: damaged, or not signed with this incident's key; restore it from a copy"
             )
@@ -143,7 +145,8 @@ def _in_head(name: str) -> bool:
 
 
 def _body(head: Head) -> dict[str, Any]:
-    return {**asdict(head), "pending": list(head.pending)}
+    names = ("incident", "lines", "size", "hash", "files", "databases", "before")
+    return {name: getattr(head, name) for name in names} | {"pending": list(head.pending)}
 
 
 def _canonical(body: Mapping[str, Any]) -> bytes:
@@ -151,8 +154,7 @@ def _canonical(body: Mapping[str, Any]) -> bytes:
 
 
 def _written(body: Mapping[str, Any], signature: str) -> bytes:
-    document = {"body": body, "signature": signature}
-    return (json.dumps(document, sort_keys=True, indent=1) + "\n").encode()
+    return b'{"body":%b,"signature":"%b"}\n' % (_canonical(body), signature.encode())
 
 
 def _hash(line: str) -> str:

@@ -91,7 +91,8 @@ def test_a_log_chained_anew_is_found_also_with_its_head(written: Workspace) -> N
     assert "audit.jsonl" in damaged(written)[0]
     head = json.loads((written.root / HEAD).read_text())
     head["body"] |= {"hash": last, "size": (written.root / LOG).stat().st_size}
-    (written.root / HEAD).write_text(json.dumps(head, sort_keys=True, indent=1) + "\n")
+    text = json.dumps(head, sort_keys=True, separators=(",", ":")) + "\n"
+    (written.root / HEAD).write_text(text)
     with pytest.raises(IntegrityError, match="not signed with this incident's key"):
         Workspace.open(written.root)
 
