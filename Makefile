@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
-.PHONY: install demo test check fix bench docs clean
+.PHONY: install demo test check fix bench docs flips clean
 
 install: $(STAMP)
 
@@ -40,6 +40,10 @@ bench: install
 	$(BIN)/python -m benchmarks.difficulty
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.pipeline
+
+# one random bit of a workspace at a time: found by verify and by who reads the file next?
+flips: install
+	$(BIN)/python -m benchmarks.flips
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo

@@ -178,7 +178,7 @@ def files(made: Made, settings: BatchesSettings) -> Callable[[], int]:
         return rows.height
 
     def run() -> int:
-        shutil.rmtree(workspace.out / "batches", ignore_errors=True)
+        workspace.drop_outputs("batches")
         with ThreadPoolExecutor(IN_HAND) as pool:
             return sum(pool.map(one, batches))
 
@@ -205,8 +205,8 @@ def commands(made: Made, settings: BatchesSettings) -> dict[str, Callable[[], in
         return workspace.rows("pieces")
 
     def export() -> int:
-        shutil.rmtree(workspace.out / "batches", ignore_errors=True)
-        shutil.rmtree(workspace.root / "inbox" / "events", ignore_errors=True)
+        workspace.drop_outputs("batches")
+        workspace.drop("events")
         planned = workspace.read("batches", ["batch_id"])["batch_id"]
         notify.batches.export(workspace, settings, batches=planned, recorded_at=NOW)
         return workspace.rows("pieces")

@@ -68,8 +68,5 @@ def linked_copy(source: Workspace, root: Path) -> Workspace:
         shutil.copy2(source.root / name, root / name)
     workspace = Workspace.open(root)
     for name in STANDARDISED:
-        target = root / "tables" / name
-        target.mkdir(mode=0o700)
-        for path in (source.root / "tables" / name).iterdir():
-            os.link(path, target / path.name)
+        source.lend(name, workspace)
     return workspace

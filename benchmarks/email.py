@@ -152,12 +152,18 @@ def sent(root: Path) -> dict[str, Any]:
 
 def forget(root: Path) -> None:
     """Take away what was sent, so that it can be sent again."""
-    import shutil
+    import sqlite3
 
-    for path in root.glob("outbox.sqlite*"):
-        path.unlink()
+    workspace = Workspace.open(root)
+    with (
+        workspace.database("outbox.sqlite"),
+        closing(sqlite3.connect(root / "outbox.sqlite")) as db,
+    ):
+        for table in ("outbox", "runs", "days", "canaries"):
+            db.execute(f"delete from {table}")
+        db.commit()
     for name in ("events", "registry"):
-        shutil.rmtree(root / "inbox" / name, ignore_errors=True)
+        workspace.drop(name)
 
 
 # --- kills ----------------------------------------------------------------------------------------------

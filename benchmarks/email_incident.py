@@ -76,7 +76,7 @@ def build(folder: Path, people: int, *, port: int, ca_file: Path, connections: i
             workspace.append(name, full)
         else:
             workspace.write(name, full)
-    save(root, Round(1, str(file), incident.dump(), incident.digest, {}, state="finished"))
+    save(workspace, Round(1, str(file), incident.dump(), incident.digest, {}, state="finished"))
     notify.notices.run(workspace, step_settings.notices(incident))
     notify.batches.run(workspace, step_settings.batches(incident))
     assert workspace.rows("outbox") == people, workspace.rows("outbox")

@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -75,12 +73,14 @@ def spawn(*arguments: str) -> int:
 
 def forget(workspace: Path, step: str) -> None:
     """Take a step and its tables away, so that the next run writes them anew."""
+    from flows.journal import Journal
     from flows.steps import step_named
+    from matching.store import Workspace
 
+    opened = Workspace.open(workspace)
     for name in step_named(step).writes:
-        shutil.rmtree(workspace / "tables" / name, ignore_errors=True)
-    with sqlite3.connect(workspace / "journal.sqlite") as connection:
-        connection.execute("delete from steps where step = ?", (step,))
+        opened.drop(name)
+    Journal(opened).forget(step)
 
 
 def digests(workspace: Path, step: str) -> dict[str, str | None]:

@@ -23,7 +23,6 @@ theirs that are there are dropped first. Rows are people at an entity. Goes to `
 from __future__ import annotations
 
 import argparse
-import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -301,7 +300,7 @@ def time_steps(root: Path) -> dict[str, Any]:
     for name in ("owners", "counts", "duties"):
         step = step_named(name)
         for table in step.writes:
-            shutil.rmtree(workspace.root / "tables" / table, ignore_errors=True)
+            workspace.drop(table)
 
         def run(step: Any = step) -> int:
             step.run(workspace, step.settings(current.incident))

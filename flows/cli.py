@@ -277,6 +277,14 @@ def verify(
         Path | None,
         typer.Option(help="Another workspace that must hold the same.", show_default=False),
     ] = None,
+    printed: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HEAD",
+            help="Head of the audit log as printed, 16 digits or more; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the figures that must hold; 0 clean, 4, 6 or 7.
@@ -287,7 +295,7 @@ def verify(
     from flows.verify import exit_code
     from flows.verify import verify as measure
 
-    document = measure(workspace, against=against)
+    document = measure(workspace, against=against, printed=printed or ())
     _show(document, as_json=as_json, text=verify_text)
     if code := exit_code(document):
         raise typer.Exit(code)

@@ -66,7 +66,7 @@ def approve(workspace: Workspace, current: Round, gate: str, *, by: str, note: s
         raise OperatorError(f"gate '{gate}': no such batch or wave; `affected status` names them")
     if digest is None:
         raise OperatorError(f"gate '{gate}': nothing to approve yet; run `affected run` first")
-    Journal(workspace.root).approve(gate, digest, by=by, note=note, at=datetime.now(UTC))
+    Journal(workspace).approve(gate, digest, by=by, note=note, at=datetime.now(UTC))
     audit(workspace, "approve", by=by, gate=gate, subject=digest)
     return digest
 
@@ -92,7 +92,7 @@ def require(workspace: Workspace, current: Round, gate: str) -> None:
         f"{state.by[0]} approved, somebody else must too:"
         if state.by
         else "its subject changed since; look again, then"
-        if Journal(workspace.root).approvals(gate)
+        if Journal(workspace).approvals(gate)
         else "look at the report, then"
     )
     raise ApprovalMissing(gate, f"{changed} `affected approve {workspace.root} {gate} --by NAME`")
@@ -139,7 +139,7 @@ def gate_states(workspace: Workspace, current: Round) -> list[GateState]:
 def gate_state(workspace: Workspace, current: Round, gate: str) -> GateState:
     """One gate as it stands."""
     digest = subject(workspace, current, gate)
-    approvals = Journal(workspace.root).approvals(gate) if digest is not None else []
+    approvals = Journal(workspace).approvals(gate) if digest is not None else []
     by = tuple(a.by for a in approvals if a.subject == digest)
     right = _right_for(gate)
     people = current.incident.people

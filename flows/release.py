@@ -96,9 +96,10 @@ def export_batches(root: Path) -> dict[str, Any]:
             step_settings.batches(current.incident),
             batches=list(names),
             approvals=names,
-            approved_at=_approved_at(root, list(names), {g.gate: g.subject for g in gates}),
+            approved_at=_approved_at(workspace, list(names), {g.gate: g.subject for g in gates}),
             config_sha256=current.config_digest,
-            journal=Journal(root),
+            audit_log=workspace.printed_head(),
+            journal=Journal(workspace),
             recorded_at=datetime.now(UTC),
         )
         audit(workspace, "export", batches=len(names), pieces=exported.pieces)
@@ -122,7 +123,7 @@ def recall_batch(root: Path, batch: str, *, by: str, note: str = "") -> dict[str
         check_right(current.incident, by, "send")
         now = datetime.now(UTC)
         settings = step_settings.batches(current.incident)
-        notify.batches.settle(workspace, settings, recorded_at=now, journal=Journal(root))
+        notify.batches.settle(workspace, settings, recorded_at=now, journal=Journal(workspace))
         today = max(current.incident.as_of, now.date())
         recalled = notify.batches.recall(
             workspace, batch, by=by, note=note, as_of=today, recorded_at=now
@@ -137,9 +138,11 @@ def recall_batch(root: Path, batch: str, *, by: str, note: str = "") -> dict[str
     }
 
 
-def _approved_at(root: Path, batches: list[str], subjects: dict[str, str]) -> dict[str, str]:
+def _approved_at(
+    workspace: Workspace, batches: list[str], subjects: dict[str, str]
+) -> dict[str, str]:
     """When each batch as it stands was approved, the last of several people counting."""
-    given = Journal(root).approvals()
+    given = Journal(workspace).approvals()
     times = {a.gate: a.approved_at for a in given if a.subject == subjects.get(a.gate)}
     return {batch: times[f"send:{batch}"] for batch in batches}
 
@@ -204,6 +207,7 @@ def _basis(workspace: Workspace, current: Round) -> Basis:
         configuration_sha256=current.config_digest,
         rules_sha256=load_rules(folder).digest,
         approvals=tuple(Approved(gate.gate, gate.subject, gate.by) for gate in gates),
+        audit_log=workspace.printed_head(),
     )
 
 

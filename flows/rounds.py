@@ -18,7 +18,7 @@ from typing import Any
 from flows.settings import IncidentFile
 from matching.errors import IntegrityError, OperatorError
 from matching.intake import register_files
-from matching.store import Workspace, locked, replacing
+from matching.store import Evidence, Workspace, locked
 from matching.tables import INBOX
 
 __all__ = [
@@ -79,7 +79,7 @@ def begin(
             "security": now["security"],
         }  # no matter of it
         resumed = replace(last, state=RUNNING, stopped_at=None, config=config)
-        save(workspace.root, resumed)
+        save(workspace, resumed)
         return resumed
     number = last.number + 1 if last else 1
     started = Round(
@@ -90,7 +90,7 @@ def begin(
         inbox,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    save(workspace.root, started)
+    save(workspace, started)
     return started
 
 
@@ -114,26 +114,33 @@ def _parts(workspace: Workspace, name: str) -> int:
 def latest(root: Path) -> Round | None:
     """The last round begun; None before the first."""
     files = _files(root)
-    return _load(files[-1]) if files else None
+    return _load(root, files[-1]) if files else None
 
 
 def profiled_before(root: Path, number: int) -> Round | None:
     """The last round before this one that came as far as a profile."""
-    earlier = (_load(path) for path in reversed(_files(root)) if int(path.stem) < number)
+    numbers = reversed(_files(root))
+    earlier = (_load(root, each) for each in numbers if each < number)
     return next((each for each in earlier if each.profile), None)
 
 
-def _files(root: Path) -> list[Path]:
-    return sorted((root / "runs").glob("*.json"), key=lambda path: int(path.stem))
+def _files(root: Path) -> list[int]:
+    """Numbers of the rounds that are there or were recorded, in order."""
+    if not (root / "runs").is_dir():
+        return []
+    there = {path.stem for path in (root / "runs").glob("*.json")}
+    recorded = {Path(name).stem for name in Evidence(root).head().files if name.startswith("runs/")}
+    return sorted(int(number) for number in there | recorded if number.isdecimal())
 
 
-def _load(path: Path) -> Round:
+def _load(root: Path, number: int) -> Round:
+    name = f"runs/{number}.json"
     try:
-        stored = json.loads(path.read_text())
+        stored = json.loads(Evidence(root).read(name) or b"")
         stored.pop("schema")
         return Round(**stored)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise IntegrityError(f"runs/{path.name}: damaged; restore it from a copy") from None
+        raise IntegrityError(f"{name}: damaged; restore it from a copy") from None
 
 
 def open_workspace(root: Path, *, complete: bool = False) -> Workspace:
@@ -141,7 +148,10 @@ def open_workspace(root: Path, *, complete: bool = False) -> Workspace:
     if root.exists() and not root.is_dir():
         raise OperatorError(f"workspace {root}: no folder; name the one that `affected run` made")
     try:
-        return Workspace.open(root, complete=complete)
+        opened = Workspace.open(root, complete=complete)
+        if opened.evidence.kept:
+            return opened
+        raise OperatorError(f"workspace {root}: a worker's folder; name the incident's own")
     except (KeyError, TypeError, AttributeError):
         raise IntegrityError(
             f"workspace {root}: workspace.json is damaged; restore it from a copy"
@@ -177,11 +187,14 @@ def refuse_purged(workspace: Workspace) -> None:
         )
 
 
-def save(root: Path, current: Round) -> None:
-    """Write `runs/<n>.json` atomically."""
+def save(workspace: Workspace, current: Round) -> None:
+    """Write `runs/<n>.json` atomically, and say in the audit log under which configuration."""
     fields = {name: getattr(current, name) for name in Round.__slots__}
-    with replacing(root / "runs" / f"{current.number}.json") as draft:
-        draft.write_text(json.dumps({"schema": "affected.round/1", **fields}, indent=1))
+    data = json.dumps({"schema": "affected.round/1", **fields}, indent=1).encode()
+    workspace.evidence.put(
+        "round", {f"runs/{current.number}.json": data}, round=current.number, state=current.state,
+        configuration=current.config_digest,
+    )  # fmt: skip
 
 
 def today() -> date:

@@ -33,6 +33,7 @@ from flows.rounds import (
 from flows.settings import IncidentFile, load_incident
 from flows.signals import ending_in_order
 from flows.steps import STEPS, Step, run_steps, step_named
+from matching.chain import HEAD
 from matching.errors import OperatorError, UsageError
 from matching.keyfile import KeyFile
 from matching.log import warn_once
@@ -119,8 +120,9 @@ def _check_workspace(root: Path, incident: IncidentFile) -> None:
     if not root.exists():
         return
     if not (root / "workspace.json").exists():
+        begun = (root / HEAD).exists()  # killed in its first moment, or robbed of its identity
         left = [entry for entry in root.iterdir() if not unfinished(entry)]
-        if any(entry.is_file() or any(entry.iterdir()) for entry in left):
+        if not begun and any(entry.is_file() or any(entry.iterdir()) for entry in left):
             raise OperatorError(
                 f"workspace {root}: not empty and no workspace; name another --workspace"
             )
@@ -185,7 +187,7 @@ def _settle_releases(workspace: Workspace) -> None:
             workspace,
             settings,
             recorded_at=datetime.now(UTC),
-            journal=Journal(workspace.root),
+            journal=Journal(workspace),
         )
 
 
@@ -237,7 +239,7 @@ def _measured(
         "needs": outcome["needs"],
     }
     save(
-        opened.root,
+        opened,
         replace(
             current,
             state=state,

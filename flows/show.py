@@ -107,7 +107,12 @@ def verify_text(document: Document) -> str:
     order = ("R", "P", "L", "C", "D", "U", "I", "T", "ledger_identities")
     names = [name for name in order if name in document]
     lines = [f"  {name} {document[name]}" for name in names]
-    return "\n".join(lines + [f"  {name}" for name in document["damaged"]])
+    log = document["audit_log"]
+    lines += [f"  {line}" for line in (*document["damaged"], *document["told"])]
+    if document["unrecorded"]:
+        lines.append(f"  {len(document['unrecorded'])} files that no command recorded, see --json")
+    said = f"audit log: {log['lines']} lines, head {log['head'][:16]}, signed by {log['signed_by']}"
+    return "\n".join([*lines, f"  {said}"])
 
 
 def evaluate_text(document: Document) -> str:

@@ -24,7 +24,7 @@ __all__ = ["status"]
 def status(root: Path) -> dict[str, Any]:
     """The document of `affected status` (`affected.status/1`)."""
     workspace, current = open_round(root)
-    journal = Journal(workspace.root)
+    journal = Journal(workspace)
     steps = []
     for step in STEPS:
         done = journal.done(step.name)

@@ -11,7 +11,7 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from flows.journal import Done, Journal
 from flows.measure import PeakMemory
 from flows.rounds import open_round
 from flows.settings import IncidentFile
+from flows.step_manifest import step_manifest_of
 from flows.system import told_by_system
 from matching.errors import (
     ApprovalMissing,
@@ -189,27 +190,46 @@ def run_one(workspace: str, step_name: str) -> Result:
     opened, current = open_round(Path(workspace))
     step = step_named(step_name)
     settings = step.settings(current.incident)
-    journal = Journal(opened.root)
+    journal = Journal(opened)
     inputs = inputs_digest(step, opened, settings)
-    if is_done(step, opened, journal, inputs) and _undamaged(step, opened):
+    if _stands(step, opened, journal, inputs):
         return _result(step, opened, skipped=True)
     started = time.perf_counter()
     with PeakMemory() as memory:
-        failure = _attempt(step, opened, settings)
+        failure = _attempt(step, opened, _told(step, opened, settings))
     if failure is not None:
         raise failure
     seconds = round(time.perf_counter() - started, 3)
     outputs = {name: opened.digest(name) or "" for name in step.writes}
-    journal.commit(Done(step.name, step.version, inputs, outputs, seconds, current.number))
+    done = Done(step.name, step.version, inputs, outputs, seconds, current.number)
+    said = step_manifest_of(opened, done, settings=settings_digest(settings))
+    journal.commit(replace(done, manifest=said))
     return _result(step, opened, skipped=False, seconds=seconds, gib=memory.gib)
+
+
+def _told(step: Step, workspace: Workspace, settings: BaseModel) -> BaseModel:
+    """The report says where the audit log ends; that is no input of it."""
+    if step is not REPORT:
+        return settings
+    return settings.model_copy(update={"audit_log": workspace.printed_head()})
 
 
 def inputs_digest(step: Step, workspace: Workspace, settings: BaseModel) -> str:
     """Digest of a step's version, settings and inputs: what its outputs depend on."""
-    dumped = settings.model_dump(mode="json", exclude=set(NOT_IN_DIGEST))
+    dumped = _dumped(settings)
     tables = {name: workspace.digest(name) for name in step.reads}
     text = json.dumps([step.name, step.version, dumped, tables], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def settings_digest(settings: BaseModel) -> str:
+    """Digest of what a step was told, as far as its outputs depend on it."""
+    text = json.dumps(_dumped(settings), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _dumped(settings: BaseModel) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude=set(NOT_IN_DIGEST))
 
 
 def is_done(step: Step, workspace: Workspace, journal: Journal, inputs: str) -> bool:
@@ -220,9 +240,11 @@ def is_done(step: Step, workspace: Workspace, journal: Journal, inputs: str) -> 
     return all(workspace.digest(name) == done.outputs.get(name) for name in step.writes)
 
 
-def _undamaged(step: Step, workspace: Workspace) -> bool:
-    """Every part of the step's outputs is there, byte for byte; if not, they are made again."""
+def _stands(step: Step, workspace: Workspace, journal: Journal, inputs: str) -> bool:
+    """The step is done and its outputs are there, byte for byte; if not, they are made again."""
     try:
+        if not is_done(step, workspace, journal, inputs):
+            return False
         for name in step.writes:
             manifest = workspace.manifest(name)
             for part in manifest.parts if manifest else ():

@@ -6,23 +6,21 @@ U uncertain sends; I bytes as written; T (with another workspace) equal content.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from cryptography.exceptions import InvalidTag
 
 import notify.email
 import notify.ledger
-from flows.audit import broken_links
+from flows.integrity import look
 from flows.journal import Journal
 from flows.rounds import Round, open_round
 from flows.steps import STEPS, inputs_digest, is_done
-from matching.errors import IntegrityError, OperatorError
 from matching.schema import Kind
-from matching.store import Workspace, sha256_file
-from matching.tables import STEP_TABLES, TABLES
+from matching.store import Workspace
+from matching.tables import STEP_TABLES
 
 __all__ = ["exit_code", "verify"]
 
@@ -31,16 +29,28 @@ NO_LEDGER = {"gaps": 0, "overlaps": 0}
 """Before the step that gives states has run, nobody lacks one: figures are of what exists."""
 
 
-def verify(root: Path, *, against: Path | None = None) -> dict[str, Any]:
-    """The document of `affected verify` (`affected.verify/1`); 0 everywhere means clean."""
+def verify(
+    root: Path,
+    *,
+    against: Path | None = None,
+    printed: Collection[str] = (),
+    gone: Collection[str] = (),
+) -> dict[str, Any]:
+    """The document of `affected verify` (`affected.verify/1`); 0 everywhere means clean.
+
+    `printed` and `gone` as in `flows.integrity.look`.
+    """
     workspace, current = open_round(root)
-    damaged = integrity(workspace)
+    found = look(workspace, gone=gone, printed=printed)
     document: dict[str, Any] = {
         "schema": "affected.verify/1",
-        "I": len(damaged),
-        "damaged": damaged,
+        "I": len(found.damaged),
+        "damaged": found.damaged,
+        "told": found.told,
+        "unrecorded": found.unrecorded,
+        "audit_log": workspace.printed_head(),
     }
-    if damaged:
+    if found.damaged:
         return document
     document |= {
         "R": conservation(workspace),
@@ -62,7 +72,7 @@ def ledger_figure(workspace: Workspace, current: Round) -> dict[str, int]:
         return dict(NO_LEDGER)
     step = next(step for step in STEPS if step.name == "notices")
     digest = inputs_digest(step, workspace, step.settings(current.incident))
-    read = is_done(step, workspace, Journal(workspace.root), digest)
+    read = is_done(step, workspace, Journal(workspace), digest)
     return notify.ledger.figure_l(workspace, events_read=read)
 
 
@@ -76,73 +86,6 @@ def exit_code(document: dict[str, Any]) -> int:
     if any(figures):
         return 4
     return 6 if document["U"] else 0
-
-
-def integrity(workspace: Workspace) -> list[str]:
-    """Names of durable files that are missing or changed, and of a broken audit log."""
-    damaged = []
-    for name in TABLES:
-        damaged += damaged_parts(workspace, name)
-    try:
-        broken = broken_links(workspace)
-    except (IntegrityError, ValueError, KeyError):
-        broken = 1
-    damaged += released_files(workspace)
-    try:
-        damaged += torn_exports(workspace)
-    except OperatorError as error:
-        damaged.append(str(error))
-    return damaged + ([f"evidence/audit.jsonl: {broken} broken links"] if broken else [])
-
-
-def damaged_parts(workspace: Workspace, name: str) -> list[str]:
-    """What is missing or changed of one table, its manifest included."""
-    found = []
-    try:
-        manifest = workspace.manifest(name)
-    except IntegrityError as error:
-        return [str(error)]
-    for part in manifest.parts if manifest else ():
-        try:
-            workspace.check_part(name, part)
-        except IntegrityError as error:
-            found.append(str(error))
-    return found
-
-
-def released_files(workspace: Workspace) -> list[str]:
-    """Files of released batches and packets that are missing or not as their manifest says."""
-    damaged = []
-    listings = [
-        *workspace.out.glob("*/*/**/manifest.json*"),
-        *workspace.out.glob("packets/*/*/delivery.json"),
-    ]
-    for path in sorted(listings):
-        if path.parts[-3] == "batches" and not (path.parent / ".done").exists():
-            continue  # the draft of an export that was killed; the next one rebuilds it
-        inside = path.relative_to(workspace.out).as_posix().removesuffix(".enc")
-        try:
-            files = json.loads(workspace.get_output(inside))["files"]
-            names = [(f.get("stored_as") or f["file"], f["stored_sha256"]) for f in files]
-            wrong = [name for name, digest in names if not _is(path.parent / name, digest)]
-        except (ValueError, KeyError, TypeError, InvalidTag):
-            wrong = [path.name]
-        damaged += [f"out/{Path(inside).parent}/{name}: changed since released" for name in wrong]
-    return damaged
-
-
-def torn_exports(workspace: Workspace) -> list[str]:
-    """What the journal saw in exported batches beside their manifests' lists: missing or changed."""
-    damaged = []
-    for batch, (_, files) in Journal(workspace.root).exports().items():
-        folder = workspace.out / "batches" / batch
-        wrong = [name for name, digest in files.items() if not _is(folder / name, digest)]
-        damaged += [f"out/batches/{batch}/{name}: changed since released" for name in wrong]
-    return damaged
-
-
-def _is(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256_file(path) == digest
 
 
 def _covered_bytes() -> pl.Expr:

@@ -4,23 +4,30 @@ A part appears whole (temp file, fsync, rename) and a table changes as a whole, 
 replaced. Every read checks the parts' SHA-256 first: one flipped byte in Parquet gives wrong values
 silently. `content_digest` is over the logical rows and the same for any split into parts;
 `file_sha256` is over the bytes as stored. Each part has its own key, so a part put in another's
-place does not open. Longer than most modules: one class owns one directory.
+place does not open. What a table holds now, and every other durable file, is named by the audit log
+(`evidence`): a manifest that is not the one named last is refused. Longer than most modules: one class owns
+one directory.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from secrets import token_hex
+from sqlite3 import DatabaseError
+from threading import Lock
 from typing import Any
 
 import polars as pl
+from cryptography.exceptions import InvalidTag
 
+from matching.chain import HEAD
 from matching.errors import (
     ApprovalMissing,
     CheckFailed,
@@ -29,6 +36,7 @@ from matching.errors import (
     TryAgainLater,
     UsageError,
 )
+from matching.evidence import CLOSED, Evidence, check_pages
 from matching.files import digest_of, locked, placed, replacing, rows_hash, sha256_file
 from matching.guarded import refuse_unsafe, warn_of_parents
 from matching.keyfile import KeyFile, default_key_file, holding_key_file, load_or_make
@@ -43,17 +51,21 @@ from matching.opening import (
     key_file_of,
     open_keys,
     unfinished,
-    write_identity,
 )
 from matching.purged import purged
 from matching.schema import Keep, Kind, Table
 from matching.scratch import empty, entries_of, scratch_folder
+from matching.signing import fingerprint, public_key, signature
 from matching.tables import KEEP, TABLES
 
 __all__ = [
+    "CLOSED",
+    "COMPLETE",
+    "NOTE",
     "ROWS_PER_PART",
     "ApprovalMissing",
     "CheckFailed",
+    "Evidence",
     "IntegrityError",
     "Manifest",
     "OperatorError",
@@ -62,11 +74,15 @@ __all__ = [
     "UsageError",
     "Workspace",
     "Writer",
+    "check_pages",
     "digest_of",
+    "fingerprint",
     "locked",
     "log_counts",
+    "public_key",
     "replacing",
     "sha256_file",
+    "signature",
 ]
 
 ROWS_PER_PART = 1_000_000
@@ -78,6 +94,11 @@ _EXPOSED = (
 )  # fmt: skip
 _HOLDING = ("tables", "inbox", "reference", "runs")
 """What is in these was closed with the keys of a workspace.json that is missing."""
+NOTE = ".note"
+"""End of the name of what lies beside a finished part: sealed, so that a run believes no other."""
+COMPLETE = "tables/complete.json"
+_FILES_PER_LINE = 1000
+"""Files that one line of the audit log names: 100 kB."""
 _FOLDERS = ("tables", "inbox", "reference", "runs", "logs", "scratch", "prefect", "out", "evidence")
 
 
@@ -95,6 +116,14 @@ class Workspace:
     inbox_parts: Mapping[str, int] | None = None
     scratch_in: str = "disk"
     _checked: set[tuple[str, int, int]] = field(default_factory=set, repr=False)
+    evidence: Evidence = field(init=False, repr=False)
+    """The audit log, and which durable file is which."""
+    _outputs: _Unrecorded = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        kept = not self.identity.get("branch")
+        self.evidence = Evidence(self.root, self.keys.signing_key(), kept=kept)
+        self._outputs = _Unrecorded()
 
     # --- opening ----------------------------------------------------------------------------
 
@@ -127,9 +156,10 @@ class Workspace:
                 )
                 if not (root / "workspace.json").exists():  # another process may have been first
                     _make_folders(root)
+                    _refuse_robbed(root)
                     identity = _new_identity(path, incident_id, synthetic, encryption)
-                    founded, _ = found_store(root, identity, KeyFile.read(path))
-                    write_identity(root, founded)
+                    founded, keys = found_store(root, identity, KeyFile.read(path))
+                    cls(root, founded, keys)._begin()
         _make_folders(root)
         return cls.open(root), made
 
@@ -137,15 +167,9 @@ class Workspace:
     def open(cls, root: Path, *, complete: bool = False) -> Workspace:
         """Raises OperatorError where it is no workspace or its key does not fit."""
         os.umask(_NOBODY_ELSE)
-        try:
+        with suppress(FileNotFoundError):
             refuse_unsafe(root, what="workspace")
-            identity = json.loads((root / "workspace.json").read_text())
-        except FileNotFoundError:
-            raise OperatorError(
-                f"workspace {root}: no workspace.json; run `affected run` first"
-            ) from None
-        except ValueError:
-            raise IntegrityError(f"workspace {root}: workspace.json is damaged") from None
+        identity = _identity(root)
         _refuse_exposed(root)
         newer = [
             n
@@ -161,7 +185,19 @@ class Workspace:
             warn_once(
                 f"affected: WITHOUT ENCRYPTION: whoever reads {root} reads every row; made-up people only"
             )
-        return cls(root, identity, keys, complete)
+        opened = cls(root, identity, keys, complete)
+        if opened.evidence.kept:
+            opened.evidence.head()  # signed with this incident's key
+        return opened
+
+    def _begin(self) -> None:
+        """Write workspace.json, last of all: with it this is a workspace."""
+        self.evidence.begin(self.incident_id)
+        said = {
+            "workspace.json": json.dumps(self.identity, indent=1).encode(),
+            "evidence/signing_key.pem": public_key(self),
+        }
+        self.evidence.put("workspace", said, incident=self.incident_id)
 
     @property
     def synthetic(self) -> bool:
@@ -203,19 +239,15 @@ class Workspace:
     def manifest(self, name: str) -> Manifest | None:
         """The table's manifest; None where it was never written. Raises IntegrityError if damaged."""
         of_set = self.complete and TABLES[name].kind is Kind.STEP
-        path = (
-            self.root / "tables" / "complete.json"
-            if of_set
-            else self._folder(name) / "manifest.json"
-        )
-        if not path.exists():
+        shown = COMPLETE if of_set else self._manifest_name(name)
+        data = self.evidence.read(shown)
+        if data is None:
             return None
         try:
-            stored = json.loads(path.read_text())
+            stored = json.loads(data)
             stored = stored.get(name) if of_set else stored
             return Manifest.from_json(stored) if stored else None
         except (ValueError, TypeError, KeyError, AttributeError):
-            shown = path.relative_to(self.root)
             raise IntegrityError(f"{shown}: damaged; restore it from a copy") from None
 
     def has(self, name: str) -> bool:
@@ -299,6 +331,15 @@ class Workspace:
         key = self._part_key(name, part.file, part.data_key)
         return pl.scan_parquet(path, decryption=pl.ParquetDecryptionProperties(footer_key=key))
 
+    def read_note(self, name: str, note: Path) -> tuple[Part, dict[str, Any] | None]:
+        """What was noted beside a finished part of a table. Raises IntegrityError where a bit changed."""
+        try:
+            stored = json.loads(self.keys.decrypt(_sealed_as(note), note.read_bytes()))
+            return Part(**stored["part"]), stored["noted"]
+        except (OSError, InvalidTag, ValueError, KeyError, TypeError):
+            shown = f"{TABLES[name].kind}/{name}/{note.name}"
+            raise IntegrityError(f"{shown}: damaged; run again, the part is made anew") from None
+
     def check_part(self, name: str, part: Part) -> None:
         """Raise IntegrityError where a part is missing or its bytes are not the manifest's."""
         path = self._folder(name) / part.file
@@ -362,12 +403,12 @@ class Workspace:
             manifest = self.manifest(name) if table.kind is Kind.STEP else None
             if manifest is not None:
                 current[name] = asdict(manifest)
-        with replacing(self.root / "tables" / "complete.json") as draft:
-            draft.write_text(json.dumps(current))
+        data = json.dumps(current).encode()
+        self.evidence.put("complete", {COMPLETE: data}, tables=len(current))
         for name, stored in current.items():
             wanted = {part["file"] for part in stored["parts"]}
             for path in self._folder(name).glob("part-*"):
-                if path.name.removesuffix(".json") not in wanted:
+                if path.name.removesuffix(NOTE) not in wanted:
                     path.unlink(missing_ok=True)
 
     def put_part(self, name: str, file: str, rows: pl.DataFrame) -> Part:
@@ -389,8 +430,19 @@ class Workspace:
         folder = self._folder(name)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         manifest = Manifest(name, TABLES[name].schema_version, parts)
-        with replacing(folder / "manifest.json") as draft:
-            draft.write_text(json.dumps(asdict(manifest)))
+        data = json.dumps(asdict(manifest)).encode()
+        said = {self._manifest_name(name): data}
+        self.evidence.put("table", said, table=name, rows=manifest.rows)
+
+    def drop(self, name: str, *, act: str = "drop", by: str = "") -> None:
+        """Take a table away for good, and say so in the audit log: then it is not missing."""
+        manifest = self._manifest_name(name)
+        with self.evidence.recording(act, files={manifest: ""}, by=by, table=name):
+            (self.root / manifest).unlink(missing_ok=True)
+        shutil.rmtree(self._folder(name), ignore_errors=True)
+
+    def _manifest_name(self, name: str) -> str:
+        return f"{TABLES[name].kind}/{name}/manifest.json"
 
     def _folder(self, name: str) -> Path:
         return self.root / TABLES[name].kind / name
@@ -403,7 +455,7 @@ class Workspace:
     def branch(self, root: Path) -> Workspace:
         """A directory of the same store for workers elsewhere; whoever opens it brings the key."""
         root.mkdir(exist_ok=True, mode=0o700)
-        identity = {**self.identity, "key_file": ""}
+        identity = {**self.identity, "key_file": "", "branch": True}
         self.keys.ring.save(root, self.keys.store_key)
         with replacing(root / "workspace.json") as draft:
             draft.write_text(json.dumps(identity, indent=1))
@@ -433,21 +485,98 @@ class Workspace:
         """
         sealed = personal and not self.synthetic
         target = self.out / (relative + ".enc" if sealed else relative)
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with replacing(target, synced=synced) as draft:
-            keep = keep_of_output(relative)
-            closed = self.keys.encrypt(f"out/{relative}", data, keep=keep) if sealed else data
-            draft.write_bytes(closed)
+        keep = keep_of_output(relative)
+        stored = self.keys.encrypt(f"out/{relative}", data, keep=keep) if sealed else data
+        name = f"out/{target.relative_to(self.out).as_posix()}"
+        digest = hashlib.sha256(stored).hexdigest()
+        if self._outputs.collecting and self.evidence.recorded(name) in ("", digest):
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with replacing(target, synced=synced) as draft:
+                draft.write_bytes(stored)
+            self._outputs.add(name, digest)
+        else:
+            self.evidence.put("file", {name: stored})
         return target
 
     def get_output(self, relative: str) -> bytes:
         """Read back what `put_output` wrote, plain or not."""
-        plain = self.out / relative
-        if plain.exists():
-            return plain.read_bytes()
-        return self.keys.decrypt(
-            f"out/{relative}", plain.with_name(plain.name + ".enc").read_bytes()
+        plain = self.evidence.read(f"out/{relative}") if (self.out / relative).exists() else None
+        if plain is not None:
+            return plain
+        sealed = self.evidence.read(f"out/{relative}.enc")
+        if sealed is None:
+            self.evidence.read(f"out/{relative}")  # says so where it should be there
+            raise FileNotFoundError(f"out/{relative}")
+        return self.keys.decrypt(f"out/{relative}", sealed)
+
+    @contextmanager
+    def recording_outputs(self) -> Iterator[None]:
+        """Files that `put_output` writes in this block are recorded together at its end: for folders of many.
+
+        Killed in the block they are unrecorded: who finds a folder so must write it anew (`is_recorded`).
+        """
+        self._outputs.enter()
+        try:
+            yield
+        finally:
+            written = sorted(self._outputs.leave().items())
+            for start in range(0, len(written), _FILES_PER_LINE):
+                some = dict(written[start : start + _FILES_PER_LINE])
+                with self.evidence.recording("files", files=some):
+                    pass  # they stand already
+
+    def is_recorded(self, relative: str) -> bool:
+        """A file below `out/` is there as it was recorded, plain or sealed."""
+        return any(self.evidence.intact(f"out/{relative}{end}") for end in ("", ".enc"))
+
+    def was_recorded(self, relative: str) -> bool:
+        """A file below `out/` was written whole and recorded, whatever became of it."""
+        names = (f"out/{relative}", f"out/{relative}.enc")
+        return not self.evidence.kept or any(self.evidence.recorded(name) for name in names)
+
+    def drop_outputs(self, relative: str) -> None:
+        """Remove a file or folder below `out/`, and say so in the audit log."""
+        path, name = self.out / relative, f"out/{relative}"
+        gone = (
+            {
+                file: ""
+                for file, digest in self.evidence.outputs().items()
+                if digest and (file == name or file.startswith(f"{name}/"))
+            }
+            if self.evidence.kept
+            else {}
         )
+        with self.evidence.recording("removed", files=gone) if gone else nullcontext():
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def printed_head(self) -> dict[str, Any]:
+        """Where the audit log ends now, and whose signature its head bears: to be printed in what leaves."""
+        head = self.evidence.head()
+        return {"lines": head.lines, "head": head.hash, "signed_by": fingerprint(self)}
+
+    @contextmanager
+    def database(self, name: str) -> Iterator[str]:
+        """Write to a SQLite file of the workspace for a while; gives its state before: new, open or closed.
+
+        Open: whoever wrote to it last was killed; look whether it is whole. Raises IntegrityError where it is
+        closed and another than it was left. One writer at a time: the caller holds a lock. A block that
+        raises something else than damage has closed the file, too; one that is killed has not.
+        """
+        state = self.evidence.database(name)
+        with self.evidence.recording(f"{name} opened", database=name, leave_open=True):
+            pass
+        try:
+            yield state
+        except (IntegrityError, DatabaseError):
+            raise
+        except Exception:
+            self._close(name)
+            raise
+        self._close(name)
+
+    def _close(self, name: str) -> None:
+        with self.evidence.recording(f"{name} closed", database=name):
+            pass
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -490,6 +619,12 @@ def _make_folders(root: Path) -> None:
         (root / folder).mkdir(exist_ok=True, mode=0o700)
 
 
+def _refuse_robbed(root: Path) -> None:
+    """Raise IntegrityError where the audit log knows of a workspace.json that is not there."""
+    if (root / HEAD).exists():
+        Evidence(root).read("workspace.json")
+
+
 def _new_identity(path: Path, incident_id: str, synthetic: bool, encryption: str) -> dict[str, Any]:
     return {
         "schema": "affected.workspace/1",
@@ -528,7 +663,7 @@ class Writer:
         return f"part-{name}.parquet"
 
     def _note(self, file: str) -> Path:
-        return self.workspace._folder(self.table.name) / f"{file}.json"
+        return self.workspace._folder(self.table.name) / f"{file}{NOTE}"
 
     def has(self, index: int, *, key: str = "") -> bool:
         """A run before finished this part under the same key, and it is whole."""
@@ -537,15 +672,13 @@ class Writer:
         note = self._note(self._file(index, key))
         if not note.exists():
             return False
-        stored = json.loads(note.read_text())
-        sealed = bytes.fromhex(stored.pop("noted", ""))
-        part = Part(**stored)
         try:
+            part, noted = self.workspace.read_note(self.table.name, note)
             self.workspace.check_part(self.table.name, part)
         except IntegrityError:
             return False
-        if sealed:
-            self._noted[index] = json.loads(self.workspace.keys.decrypt(note.name, sealed))
+        if noted is not None:
+            self._noted[index] = noted
         self._parts[index] = part
         return True
 
@@ -567,14 +700,13 @@ class Writer:
             raise AssertionError(f"table '{self.table.name}': nulls in {nulls}")
         file = self._file(index, key)
         part = self.workspace.put_part(self.table.name, file, checked)
-        note, stored = self._note(file), asdict(part)
-        if noted is not None:
-            text, keep = json.dumps(noted).encode(), KEEP[self.table.name]
-            sealed = self.workspace.keys.encrypt(note.name, text, keep=keep)
-            stored["noted"] = sealed.hex()
-            self._noted[index] = dict(noted)
+        text = json.dumps({"part": asdict(part), "noted": None if noted is None else dict(noted)})
+        note, keep = self._note(file), KEEP[self.table.name]
+        sealed = self.workspace.keys.encrypt(_sealed_as(note), text.encode(), keep=keep)
         with replacing(note) as draft:
-            draft.write_text(json.dumps(stored))
+            draft.write_bytes(sealed)
+        if noted is not None:
+            self._noted[index] = dict(noted)
         self._parts[index] = part
 
     def take(self, index: int, other: Writer, *, key: str = "") -> bool:
@@ -585,7 +717,7 @@ class Writer:
             return False
         file = self._file(index, key)
         self._note(file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in (file, f"{file}.json"):
+        for name in (file, f"{file}{NOTE}"):
             placed(other._note(file).with_name(name), self._note(file).with_name(name))
         return self.has(index, key=key)
 
@@ -605,3 +737,51 @@ class Writer:
     def finished(self) -> tuple[Part, ...]:
         """Non-empty parts in order."""
         return tuple(part for _, part in sorted(self._parts.items()) if part.rows)
+
+
+@dataclass(slots=True)
+class _Unrecorded:
+    """Files below `out/` that threads wrote within `recording_outputs` and nobody recorded yet."""
+
+    blocks: int = 0
+    files: dict[str, str] = field(default_factory=dict)
+    guard: Lock = field(default_factory=Lock)
+
+    @property
+    def collecting(self) -> bool:
+        return self.blocks > 0
+
+    def enter(self) -> None:
+        with self.guard:
+            self.blocks += 1
+
+    def add(self, name: str, digest: str) -> None:
+        with self.guard:
+            self.files[name] = digest
+
+    def leave(self) -> dict[str, str]:
+        with self.guard:
+            self.blocks -= 1
+            written, self.files = self.files, {}
+        return written
+
+
+def _sealed_as(note: Path) -> str:
+    """What a note is encrypted for: its name, which is unique among parts of one content."""
+    return f"note/{note.parent.name}/{note.name}"
+
+
+def _identity(root: Path) -> dict[str, Any]:
+    """The workspace's identity, as the audit log has it; a worker's folder has no log."""
+    path = root / "workspace.json"
+    if not path.exists() and not (root / HEAD).exists():
+        raise OperatorError(f"workspace {root}: no workspace.json; run `affected run` first")
+    try:
+        identity = dict(json.loads(path.read_bytes())) if path.exists() else {}
+        if not identity.get("branch"):
+            identity = json.loads(Evidence(root).read(path.name) or b"")
+        return {**identity, "schema_versions": dict(identity["schema_versions"])}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise IntegrityError(
+            f"workspace {root}: workspace.json is damaged; restore it from a copy"
+        ) from None

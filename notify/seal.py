@@ -7,7 +7,7 @@ them travels in the clear. Who keeps a manifest can show later which state of th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ class Basis:
     configuration_sha256: str
     rules_sha256: str
     approvals: tuple[Approved, ...]
+    audit_log: Mapping[str, Any] | None = None
+    """Lines, head and signer of the audit log when the release began: a log cut off later lacks that head."""
 
 
 def made_from(
@@ -46,8 +48,8 @@ def made_from(
 ) -> dict[str, Any]:
     """`tables` (content digests by name; null: never written), `settings_sha256`, the digests of `texts`.
 
-    With a `basis` also `configuration_sha256`, `rules_sha256` and `approvals`. JSON-ready; the same for
-    the same evidence, whenever it is asked.
+    With a `basis` also `configuration_sha256`, `rules_sha256`, `approvals` and `audit_log`. JSON-ready; the same
+    for the same evidence, whenever it is asked, but for the log.
     """
     sealed: dict[str, Any] = {
         "tables": {name: workspace.digest(name) for name in sorted(tables)},
@@ -62,4 +64,5 @@ def made_from(
         "configuration_sha256": basis.configuration_sha256,
         "rules_sha256": basis.rules_sha256,
         "approvals": [{**approval, "by": list(approval["by"])} for approval in approvals],
+        **({"audit_log": dict(basis.audit_log)} if basis.audit_log else {}),
     }

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +20,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from matching.store import CheckFailed, Workspace, replacing, sha256_file
+from matching.store import CheckFailed, Workspace, sha256_file
 from notify.batches.layout import LAYOUT_FILE, file_name, layout_csv, mail_file
 from notify.batches.manifest import body, content_digest, elements_csv
 from notify.batches.settings import BatchesSettings
@@ -55,6 +54,7 @@ class Release:
     approvals: Mapping[str, list[str]]
     approved_at: Mapping[str, str]
     config_sha256: str
+    audit_log: Mapping[str, Any] | None = None
 
 
 def done_file(workspace: Workspace, batch: str) -> Path:
@@ -85,11 +85,14 @@ def write_rows(release: Release, planned: dict[str, Any], rows: pl.DataFrame) ->
         raise CheckFailed(
             f"batch {batch}: texts or profile changed since it was planned; run again"
         )
-    shutil.rmtree(workspace.out / "batches" / batch, ignore_errors=True)
-    listed = _put_mail(release, batch, mail)
-    for name, (data, personal) in sorted(_files(release, rows).items()):
-        listed.append(_put(workspace, batch, name, data, personal=personal))
-    _finish(release, planned, _manifest(release, planned, {**said, "content": content}, listed))
+    workspace.drop_outputs(f"batches/{batch}")
+    with workspace.recording_outputs():
+        listed = _put_mail(release, batch, mail)
+        for name, (data, personal) in sorted(_files(release, rows).items()):
+            listed.append(_put(workspace, batch, name, data, personal=personal))
+        manifest = _manifest(release, planned, {**said, "content": content}, listed)
+        _finish(release, planned, manifest)
+    workspace.put_output(f"batches/{batch}/.done", b"", personal=False)
 
 
 def unlisted(workspace: Workspace, batch: str) -> dict[str, str]:
@@ -177,12 +180,13 @@ def _manifest(
         "seal_key": workspace.keys.seal_key(batch).hex(),
         "signing_key": fingerprint(workspace),
         "files": listed,
+        **({"audit_log": dict(release.audit_log)} if release.audit_log else {}),
     }
     return json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False).encode()
 
 
 def _finish(release: Release, planned: dict[str, Any], manifest: bytes) -> None:
-    """Manifest, its signature, its encrypted twin, the vendor's done file; `.done` last of all."""
+    """Manifest, its signature, its encrypted twin, the vendor's done file."""
     workspace, batch = release.workspace, planned["batch_id"]
     folder = f"batches/{batch}"
     workspace.put_output(f"{folder}/manifest.json", manifest, personal=True)
@@ -193,8 +197,6 @@ def _finish(release: Release, planned: dict[str, Any], manifest: bytes) -> None:
         closed = closed_to(release.vendor.openpgp, manifest)
         workspace.put_output(f"{stem}_manifest.json.pgp", closed, personal=False)
         workspace.put_output(f"{stem}.done", b"", personal=False)
-    with replacing(done_file(workspace, batch)) as draft:
-        draft.touch()
 
 
 def _put(

@@ -66,11 +66,13 @@ def export(
     approvals: Mapping[str, list[str]] | None = None,
     approved_at: Mapping[str, str] | None = None,
     config_sha256: str = "",
+    audit_log: Mapping[str, Any] | None = None,
     journal: Phases | None = None,
 ) -> Exported:
     """Write `out/batches/<id>/` for each named batch and note pieces, people and codes.
 
-    `approvals` and `approved_at`: who approved each batch, and when the last of them did.
+    `approvals` and `approved_at`: who approved each batch, and when the last of them did. `audit_log`: where it
+    ends now.
     Idempotent: a batch with `.done` keeps its files, and what is in `events` already adds nothing.
     Raises OperatorError for a batch that is not planned, CheckFailed where texts or profile changed
     or a hold was recorded since it was planned.
@@ -87,6 +89,7 @@ def export(
             approvals=approvals or {},
             approved_at=approved_at or {},
             config_sha256=config_sha256,
+            audit_log=audit_log,
         )
         _write(release, missing, journal)
     _say_exported(workspace, [planned[batch] for batch in wanted], recorded_at, journal)

@@ -3,23 +3,32 @@
 `outbox` (what the `batches` step planned) comes in; what a run of the sender did goes out as rows with a
 state of `notify.email.states`. WAL with synchronous FULL: what is committed survives a power cut. One
 sender at a time holds `send.lock`, so a row that an earlier run left `claimed` is free again, and one it
-left `sending` is `uncertain`: at most one a connection and crash.
+left `sending` is `uncertain`: at most one a connection and crash. `opened` notes the file's digest when the
+sender lets go of it: whoever opens it next finds it as it was left, or does not open it.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from matching.store import IntegrityError, OperatorError, TryAgainLater
+from matching.store import (
+    CLOSED,
+    Evidence,
+    IntegrityError,
+    OperatorError,
+    TryAgainLater,
+    Workspace,
+    check_pages,
+)
 from notify.email.states import EVENT_OF, MAY_BECOME, SendState
 
-__all__ = ["Change", "Due", "Outbox", "outbox_counts", "uncertain_waiting"]
+__all__ = ["Change", "Due", "Outbox", "opened", "outbox_counts", "read", "uncertain_waiting"]
 
 FILE = "outbox.sqlite"
 SCHEMA = """
@@ -125,8 +134,15 @@ class Outbox:
                 self._db.execute("rollback")
                 raise
 
+    def check(self) -> None:
+        """Raise IntegrityError where pages do not fit together: after a sender was killed."""
+        with self._told():
+            check_pages(self._db, self._name)
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, with everything in it and nothing beside it."""
+        with suppress(sqlite3.DatabaseError):  # what is committed is safe beside it, too
+            self._db.execute("pragma wal_checkpoint(truncate)")
         self._db.close()
 
     # --- a run ----------------------------------------------------------------------------------
@@ -351,6 +367,34 @@ class Outbox:
         return bool(found[0])
 
 
+@contextmanager
+def opened(workspace: Workspace) -> Iterator[Outbox]:
+    """The workspace's outbox, to be written to; the caller holds `send.lock`.
+
+    Raises IntegrityError where the file is not as the last sender left it.
+    """
+    with workspace.database(FILE) as state:
+        outbox = Outbox(workspace.root / FILE)
+        try:
+            if state != CLOSED:
+                outbox.check()
+            yield outbox
+        finally:
+            outbox.close()
+
+
+@contextmanager
+def read(root: Path) -> Iterator[Outbox | None]:
+    """The outbox to look at, also while a sender writes to it; None where there is none."""
+    Evidence(root).database(FILE)
+    outbox = Outbox(root / FILE) if (root / FILE).exists() else None
+    try:
+        yield outbox
+    finally:
+        if outbox is not None:
+            outbox.close()
+
+
 def uncertain_waiting(root: Path) -> int:
     """Figure U: uncertain sends that still wait, for news or for the letter; 0 without an outbox."""
     return outbox_counts(root).get(SendState.UNCERTAIN, 0)
@@ -358,14 +402,8 @@ def uncertain_waiting(root: Path) -> int:
 
 def outbox_counts(root: Path) -> dict[str, int]:
     """Rows a state; empty without an outbox."""
-    path = root / FILE
-    if not path.exists():
-        return {}
-    outbox = Outbox(path)
-    try:
-        return outbox.counts()
-    finally:
-        outbox.close()
+    with read(root) as outbox:
+        return outbox.counts() if outbox is not None else {}
 
 
 def _changes() -> dict[SendState, tuple[str, tuple[str, ...]]]:

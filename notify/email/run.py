@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -23,7 +24,7 @@ from notify.email import events
 from notify.email.content import Content
 from notify.email.eligible import Checks
 from notify.email.limits import Limits, allowance
-from notify.email.outbox import FILE, Change, Due, Outbox
+from notify.email.outbox import Change, Due, Outbox, opened
 from notify.email.policy import paused_domains
 from notify.email.relay import Relay, relay
 from notify.email.sender import Letter, Patience, Sender, Sent
@@ -108,12 +109,11 @@ def send(
     `through` another relay than `[email]` names: a dry run, which leaves no trace in the workspace.
     Raises CheckFailed for unsound texts, OperatorError where the relay refuses us.
     """
-    run = _Run(workspace, settings, hooks or Hooks(), dry=through is not None)
     to = through or relay(settings)
-    try:
+    dry = through is not None
+    with closing(Outbox(None)) if dry else opened(workspace) as outbox:
+        run = _Run(workspace, settings, hooks or Hooks(), dry=dry, outbox=outbox)
         return run.all(sorted(set(waves)), to)
-    finally:
-        run.outbox.close()
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class _Run:
     settings: EmailSettings
     hooks: Hooks
     dry: bool
-    outbox: Outbox = field(init=False)
+    outbox: Outbox
     content: Content = field(init=False)
     checks: Checks = field(init=False)
     planned: pl.DataFrame = field(init=False)
@@ -132,9 +132,6 @@ class _Run:
     appended: int = 0
     plan: str | None = None
     looked: int = 1
-
-    def __post_init__(self) -> None:
-        self.outbox = Outbox(None if self.dry else self.workspace.root / FILE)
 
     @property
     def now(self) -> datetime:

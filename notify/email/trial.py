@@ -25,7 +25,7 @@ from matching.store import CheckFailed, OperatorError, Workspace
 from notify.email.content import Content
 from notify.email.events import wave_id
 from notify.email.message import Refused, mailbox, message
-from notify.email.outbox import FILE, Outbox
+from notify.email.outbox import opened, read
 from notify.email.relay import Answer, Connection, Envelope, Fate, Relay, relay
 from notify.email.run import Hooks, Report, send
 from notify.email.settings import EmailSettings, domain_of
@@ -63,19 +63,15 @@ def canary(
             f"canary of {wave_id(wave)}: {len(refused)} of {len(codes)} not taken ({refused[0]});"
             " correct email.canary or the relay"
         )
-    outbox = Outbox(workspace.root / FILE)
-    outbox.note_canary(wave_id(wave), digest, accepted=len(codes), now=hooks.now())
-    outbox.close()
+    with opened(workspace) as outbox:
+        outbox.note_canary(wave_id(wave), digest, accepted=len(codes), now=hooks.now())
     return len(codes)
 
 
 def canary_accepted(workspace: Workspace, wave: int, digest: str) -> bool:
     """A canary of exactly this wave went out."""
-    outbox = Outbox(workspace.root / FILE)
-    try:
-        return outbox.canary_accepted(wave_id(wave), digest)
-    finally:
-        outbox.close()
+    with read(workspace.root) as outbox:
+        return outbox is not None and outbox.canary_accepted(wave_id(wave), digest)
 
 
 def _canaries(
@@ -152,7 +148,7 @@ def dry_run(
         del mail, rcpt
         _look(workspace, found, text)
 
-    with _serving(taken) as through:
+    with workspace.recording_outputs(), _serving(taken) as through:
         report = send(workspace, settings, waves, hooks=hooks, through=through)
     return report, found
 

@@ -62,7 +62,7 @@ def release(
         workspace, FROM_TABLES, settings, basis=basis, texts_sha256=sources.words.digest,
         layout_sha256=_sha256(sources.words.template.read_bytes()),
     )  # fmt: skip
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    with workspace.recording_outputs(), ThreadPoolExecutor(AT_ONCE) as threads:
         paths = threads.map(lambda draft: _write(workspace, settings, draft, sealed), ready)
         written = [path for path in paths if path]
     log_counts("filings", released=len(written), unchanged=len(ready) - len(written))
@@ -92,7 +92,7 @@ def _write(
     workspace: Workspace, settings: FilingsSettings, draft: Draft, sealed: dict[str, Any]
 ) -> Path | None:
     """Write the next version; None where the last one says the same."""
-    version, last = _last(workspace.out / "filings" / draft.folder)
+    version, last = _last(workspace, f"filings/{draft.folder}")
     if last is not None and last["content"] == draft.content:
         return None
     folder = f"filings/{draft.folder}/v{version + 1}"
@@ -122,13 +122,15 @@ def _write(
     return workspace.out / folder
 
 
-def _last(folder: Path) -> tuple[int, dict[str, Any] | None]:
+def _last(workspace: Workspace, folder: str) -> tuple[int, dict[str, Any] | None]:
     """Number and manifest of the last whole version; 0 and None before the first."""
-    whole = [int(path.parent.name[1:]) for path in folder.glob("v*/manifest.json")]
-    if not whole:
-        return 0, None
-    number = max(whole)
-    return number, json.loads((folder / f"v{number}" / "manifest.json").read_text())
+    there = (workspace.out / folder).glob("v*/manifest.json")
+    numbers = sorted((int(path.parent.name[1:]) for path in there), reverse=True)
+    for number in numbers:
+        name = f"{folder}/v{number}/manifest.json"
+        if workspace.was_recorded(name):  # else its release was killed: it is written anew
+            return number, json.loads(workspace.get_output(name))
+    return 0, None
 
 
 def _sha256(data: bytes) -> str:

@@ -249,12 +249,13 @@ def _clear(workspace: Workspace, batch: str, jobs: list[Job]) -> None:
     names = {job.name for job in jobs}
     for path in (workspace.out / "letters" / batch).glob("*.*"):
         if path.name.split(".")[0] not in names:
-            path.unlink()
+            workspace.drop_outputs(f"letters/{batch}/{path.name}")
 
 
 def _note(workspace: Workspace, batch: str, name: str) -> dict[str, Any]:
-    path = workspace.out / "letters" / batch / f"{name}.json"
-    note: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    name = f"letters/{batch}/{name}.json"
+    there = (workspace.out / name).exists()
+    note: dict[str, Any] = json.loads(workspace.get_output(name)) if there else {}
     return note
 
 

@@ -54,6 +54,7 @@ def packet_files(
     *,
     fingerprint: str,
     synthetic: bool,
+    audit_log: dict[str, Any] | None = None,
 ) -> dict[str, bytes]:
     """Every file but manifest and signature. `people` are the listed rows of this entity alone, in order."""
     elements = _elements(people)
@@ -75,7 +76,7 @@ def packet_files(
         packet, settings, duties=held.duties, delegation=held.delegation,
         elements=_labelled(elements, settings), enclosures=[n for n in enclosed if n != "notice_letter.pdf"],
         changes=None if changed is None else _changes(changed),
-        fingerprint=fingerprint, synthetic=synthetic,
+        fingerprint=fingerprint, synthetic=synthetic, audit_log=audit_log,
     )  # fmt: skip
     files["notice_letter.pdf"] = render(settings.template, letter, document_date=settings.as_of)
     files["README.txt"] = _readme(packet, letter, enclosed).encode()
@@ -210,7 +211,15 @@ def _readme(packet: dict[str, Any], letter: dict[str, Any], enclosed: list[str])
         if letter["undecided"]
         else ""
     )
+    log = letter["audit_log"]
+    ended = (
+        f"Our audit log of this incident had {log['lines']} lines when this packet was made; the last of them\n"
+        f"has the SHA-256\n  {log['head']}\n"
+        if log
+        else ""
+    )
     return README.format(
+        audit_log=ended,
         made_up=made_up, unlisted=unlisted, undecided=undecided, entity=packet["held_as"],
         reference=letter["reference"], reply_by=letter["reply_by"], fingerprint=letter["fingerprint"],
         files="\n".join(f"{name:<20}{_FILES[name]}" for name in enclosed),
@@ -272,7 +281,7 @@ To check that the packet is ours and whole: the fingerprint of our key is
 shows it at the beginning, and
   openssl pkeyutl -verify -pubin -inkey signing_key.pem -rawin -in manifest.json -sigfile manifest.sig
 checks the signature. manifest.json then gives the SHA-256 of every other file.
-
+{audit_log}
 Dates are YYYY-MM-DD. In CSV files a cell that begins with = + - @ has an apostrophe put in front, so that no
 spreadsheet takes it for a formula; take it off before matching. The numbers in counts.json can be lower
 than the rows listed: there, records that may be one person's are counted once.

@@ -45,6 +45,7 @@ class PacketSources:
     uncertain: dict[Any, pl.DataFrame]
     fingerprint: str
     public_key: bytes
+    audit_log: dict[str, Any] | None = None
 
 
 def folder_of(packet: dict[str, Any]) -> str:
@@ -95,6 +96,8 @@ def write_folder(
 
 def _whole(workspace: Workspace, folder: str) -> str | None:
     """Content of the packet in a folder; None where a file of it is missing or not as it was written."""
+    if not workspace.is_recorded(f"{folder}/manifest.json"):
+        return None  # its release was killed, or its disk failed
     try:
         manifest = json.loads((workspace.out / folder / "manifest.json").read_text())
         delivery = json.loads((workspace.out / folder / DELIVERY).read_text())
@@ -189,7 +192,7 @@ def _files(
     try:
         return packet_files(
             packet, people, held, settings, fingerprint=sources.fingerprint,
-            synthetic=workspace.synthetic,
+            synthetic=workspace.synthetic, audit_log=sources.audit_log,
         )  # fmt: skip
     except GlyphMissingError:
         raise unprintable(packet["entity_id"], _PRINTED) from None

@@ -49,6 +49,7 @@ def letter_data(
     changes: dict[str, int] | None,
     fingerprint: str,
     synthetic: bool,
+    audit_log: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything the template prints, dates and numbers already in words. JSON-ready."""
     reply_by = settings.as_of + timedelta(days=settings.reply_days)
@@ -61,6 +62,7 @@ def letter_data(
         "version": packet["version"],
         "changes": changes and {name: f"{count:,}" for name, count in changes.items()},
         "fingerprint": fingerprint,
+        "audit_log": audit_log and {"lines": f"{audit_log['lines']:,}", "head": audit_log["head"]},
         "date": long_date(settings.as_of),
         "addressee": addressee(packet),
         "recipient": packet["role"],

@@ -101,25 +101,26 @@ def _release_groups(
     people_of = pl.sum_horizontal("confirmed", "possible", "possible_unlisted")
     sent: list[dict[str, Any]] = []
     named: list[pl.DataFrame] = []
-    for ids in groups(planned.select("entity_id", people=people_of)):
-        people = individuals(workspace, ids, as_of=settings.as_of, references=references)
-        group = planned.filter(pl.col("entity_id").is_in(ids))
-        _same_as_planned(workspace, settings, group, people)
-        people = as_answered(workspace, people.filter("listed"))
-        of_entity = replace(sources, uncertain=_by_entity(uncertain(workspace, people)))
-        listed = _by_entity(people)
-        named.append(people.select("person_id").unique())
+    with workspace.recording_outputs():
+        for ids in groups(planned.select("entity_id", people=people_of)):
+            people = individuals(workspace, ids, as_of=settings.as_of, references=references)
+            group = planned.filter(pl.col("entity_id").is_in(ids))
+            _same_as_planned(workspace, settings, group, people)
+            people = as_answered(workspace, people.filter("listed"))
+            of_entity = replace(sources, uncertain=_by_entity(uncertain(workspace, people)))
+            listed = _by_entity(people)
+            named.append(people.select("person_id").unique())
 
-        def write(
-            packet: dict[str, Any], own: PacketSources = of_entity, rows: Any = listed
-        ) -> Any:
-            return write_folder(
-                workspace, settings, packet, rows.get(packet["entity_id"], rows[None]), own
-            )
+            def write(
+                packet: dict[str, Any], own: PacketSources = of_entity, rows: Any = listed
+            ) -> Any:
+                return write_folder(
+                    workspace, settings, packet, rows.get(packet["entity_id"], rows[None]), own
+                )
 
-        sent += writers.map(write, group.to_dicts())
-        del people, listed, write
-    os.sync()  # the files were written without waiting for the disk; the record follows them
+            sent += writers.map(write, group.to_dicts())
+            del people, listed, write
+        os.sync()  # the files were written without waiting for the disk; the record follows them
     release_ids(workspace, pl.concat(named), recorded_at=recorded_at)
     workspace.append("events", _events(sent, settings, recorded_at))
     return sent
@@ -180,6 +181,7 @@ def _sources(workspace: Workspace, settings: PacketsSettings, basis: Basis | Non
         uncertain={},
         fingerprint=fingerprint(workspace),
         public_key=public_key(workspace),
+        audit_log=dict(basis.audit_log) if basis and basis.audit_log else None,
     )
 
 

@@ -27,6 +27,9 @@ class ReportSettings(BaseModel):
     incident: Incident = Field(description="Title, dates and whether the data is made up.")
     business_associate_name: str = Field(description="Legal name of who lost the data.")
     as_of: date = Field(description="The round's day: ages, clocks and days left count from it.")
+    audit_log: dict[str, str | int] | None = Field(
+        default=None, description="Lines, head and signer of the audit log when the page was made."
+    )
     gates: tuple[str, ...] = Field(default=(), description="Gates that are closed, in order.")
     include_at_bits: float | None = Field(
         default=None, description="Lower end of the review band; none: read off the pairs."
@@ -37,7 +40,7 @@ class ReportSettings(BaseModel):
 
 
 def run(workspace: Workspace, settings: ReportSettings) -> None:
-    """Write the report; equal tables and settings give equal bytes."""
+    """Write the report; equal tables and settings, which hold the audit log's head, give equal bytes."""
     # altair takes a second to import; commands that draw nothing should not wait for it
     from notify.report.page import report_html  # noqa: PLC0415
 

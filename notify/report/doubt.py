@@ -219,7 +219,7 @@ def method(workspace: Workspace, *, as_of: date) -> Section:
         if workspace.has(table.name)
     )
     caption = "Tables this page was made from; equal fingerprints are equal content."
-    lead = f"Ages, clocks and days left count from {as_of.isoformat()}. Equal inputs give this page byte for byte."
+    lead = f"Ages, clocks and days left count from {as_of.isoformat()}. Equal inputs give this page byte for byte, but for the head of the audit log at its end."
     grid = Grid(("table", "rows", "fingerprint"), rows, caption)
     return Section(
         anchor="method", title="Method", lead=lead, notes=METHOD, grids=(grid,) if rows else ()

@@ -44,6 +44,7 @@ def report_html(workspace: Workspace, settings: ReportSettings) -> str:
         as_of=settings.as_of,
         synthetic=workspace.synthetic or settings.incident.synthetic,
         sections=sections(workspace, settings),
+        audit_log=settings.audit_log,
         style=style,
         style_digest=digest,
     )

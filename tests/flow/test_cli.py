@@ -328,11 +328,12 @@ def test_what_is_being_sent_is_not_sent_twice_at_once(call: Call, done: HandMade
 
 def spoil_key(done: HandMade, change: Callable[[Path], object]) -> Path:
     """Give the workspace its own key file and change that."""
-    path = done.folder / "ws" / "workspace.json"
-    identity = json.loads(path.read_text())
+    opened = Workspace.open(done.folder / "ws")
+    identity = opened.identity
     own = done.folder / "key.json"
     own.write_bytes(Path(identity["key_file"]).read_bytes())
-    path.write_text(json.dumps({**identity, "key_file": str(own)}))
+    named = json.dumps({**identity, "key_file": str(own)}).encode()
+    opened.evidence.put("workspace", {"workspace.json": named})
     change(own)
     return done.folder / "ws"
 
@@ -416,8 +417,9 @@ def test_a_damaged_table_is_made_again(call: Call, done: HandMade) -> None:
 
 
 def test_before_the_first_round_there_is_nothing_to_show(call: Call, done: HandMade) -> None:
-    for path in (done.folder / "ws" / "runs").iterdir():
-        path.unlink()
+    opened = Workspace.open(done.folder / "ws")
+    with opened.evidence.recording("as before", files={"runs/1.json": ""}):
+        (opened.root / "runs" / "1.json").unlink()
     for command in ("status", "verify", "packets", "export", "letters"):
         one_line(call(command, done.folder / "ws"), 3, "no round yet; run `affected run` first")
 

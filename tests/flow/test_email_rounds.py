@@ -57,10 +57,10 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 def through(root: Path, served: Served) -> None:
     """The incident's relay is the one of this machine."""
-    _, current = open_round(root)
+    workspace, current = open_round(root)
     email = {**current.config["email"], "host": "127.0.0.1", "port": served.port, "tls": "tls",
              "ca_file": str(served.certificate.pem), "from": "notices@northwind.example"}  # fmt: skip
-    save(root, replace(current, config={**current.config, "email": email}))
+    save(workspace, replace(current, config={**current.config, "email": email}))
 
 
 def mails(folder: Path, root: Path, pieces: list[str], status: str, code: int) -> list[Path]:

@@ -155,9 +155,9 @@ def test_status_tells_steps_gates_and_clocks(ran: Ran) -> None:
 
 def test_the_journal_forgets_nothing_and_counts_an_approval_once(own: Ran, approver: str) -> None:
     workspace, current = open_round(own.workspace)
-    before = Journal(own.workspace).approvals("owners")
+    before = Journal(Workspace.open(own.workspace)).approvals("owners")
     gates.approve(workspace, current, "owners", by=approver)
-    assert Journal(own.workspace).approvals("owners") == before
+    assert Journal(Workspace.open(own.workspace)).approvals("owners") == before
 
 
 def test_scratch_is_empty_afterwards(ran: Ran) -> None:

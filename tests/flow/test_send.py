@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +14,7 @@ import pytest
 from benchmarks.email import kills
 from benchmarks.email_incident import Served, build
 from flows import gates
-from flows.audit import broken_links
+from flows.audit import log_faults
 from flows.release import export_batches
 from flows.rounds import open_round, save
 from flows.send import exit_code, progress, send
@@ -25,6 +23,7 @@ from flows.verify import exit_code as verify_code
 from flows.verify import verify
 from matching.errors import ApprovalMissing
 from matching.store import Workspace
+from notify.email.outbox import opened
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +54,7 @@ def configured(root: Path, **email: object) -> None:
     config = {**current.config, "email": {**current.config["email"], **email}}
     from dataclasses import replace
 
-    save(root, replace(current, config=config))
+    save(Workspace.open(root), replace(current, config=config))
 
 
 def test_an_approved_wave_is_sent_once_and_a_changed_one_waits(
@@ -68,7 +67,7 @@ def test_an_approved_wave_is_sent_once_and_a_changed_one_waits(
     workspace, _ = open_round(planned)
     figures = verify(planned)
     assert (figures["U"], figures["D"], figures["I"]) == (0, 0, 0)
-    assert broken_links(workspace) == 0
+    assert log_faults(workspace) == []
     listed = {gate["gate"]: gate["open"] for gate in status(planned)["gates"]}
     assert listed["send:EMAIL-1"]
     assert {"of": "outbox", "state": "accepted", "people": 200} in status(planned)["waiting"]
@@ -105,9 +104,8 @@ def test_a_canary_opens_the_way(planned: Path, served: Served) -> None:
 
 def test_uncertain_sends_show_in_exit_codes_and_figure_u(planned: Path, served: Served) -> None:
     assert send(planned)["states"]["uncertain"] == 0
-    with closing(sqlite3.connect(planned / "outbox.sqlite")) as db:
-        db.execute("update outbox set state = 'uncertain' where place = 1")
-        db.commit()
+    with opened(Workspace.open(planned)) as outbox:
+        outbox._db.execute("update outbox set state = 'uncertain' where place = 1")
     code, _ = run(planned)
     assert code == 6
     figures = verify(planned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import notify.email.trial
 from matching.store import CheckFailed, IntegrityError, OperatorError, TryAgainLater, Workspace
 from matching.tables import TABLES
 from notify.email import verp
-from notify.email.outbox import Change, Outbox
+from notify.email.outbox import Change, Outbox, opened
 from notify.email.sink import Certificate, certificate
 from notify.email.states import SendState
 from tests.email_relay import QUICK, Clock, Handler, person, plan, serving, settings
@@ -507,14 +508,14 @@ def test_a_crash_leaves_sending_uncertain_and_claimed_free(
 ) -> None:
     plan(workspace, [person(n) for n in range(4)])
     planned = workspace.read("outbox")
-    outbox = Outbox(workspace.root / "outbox.sqlite")
-    outbox.begin(now=clock(), connections=2)
-    outbox.fill(planned, planned["mailpiece_id"], now=clock())
-    places = [due.place for due in outbox.due([1], now=clock())]
-    outbox.claim(places, now=clock())
-    outbox.exchange([], places[:2], now=clock(), day="2026-03-20")
-    outbox.exchange([Change(places[0], SendState.ACCEPTED, "250")], [], now=clock())
-    outbox.close()  # and the process is gone: one answer on disk that no event told, one in the dark
+    with suppress(KeyboardInterrupt), opened(workspace) as outbox:
+        outbox.begin(now=clock(), connections=2)
+        outbox.fill(planned, planned["mailpiece_id"], now=clock())
+        places = [due.place for due in outbox.due([1], now=clock())]
+        outbox.claim(places, now=clock())
+        outbox.exchange([], places[:2], now=clock(), day="2026-03-20")
+        outbox.exchange([Change(places[0], SendState.ACCEPTED, "250")], [], now=clock())
+        raise KeyboardInterrupt  # the process is gone: one answer on disk that no event told, one in the dark
     handler = Handler()
     with serving(handler, made) as port:
         report = notify.email.send(workspace, settings(port, made), [1], hooks=clock.hooks())
@@ -531,9 +532,10 @@ def test_events_are_told_once_though_the_outbox_forgot(
     plan(workspace, [person(n) for n in range(3)])
     with serving(Handler(), made) as port:
         notify.email.send(workspace, settings(port, made), [1], hooks=clock.hooks())
-        outbox = Outbox(workspace.root / "outbox.sqlite")
-        outbox._db.execute("update outbox set noted = 0")  # killed between the event and its note
-        outbox.close()
+        with opened(workspace) as outbox:
+            outbox._db.execute(
+                "update outbox set noted = 0"
+            )  # killed between the event and its note
         report = notify.email.send(workspace, settings(port, made), [1], hooks=clock.hooks())
     assert report.events == 0
     assert len(events(workspace)) == 3

@@ -11,7 +11,7 @@ import pytest
 from matching.errors import OperatorError
 from matching.intake import IntakeSettings, readers, register_files, run, text
 from matching.sources import LeakedSource, MasterSource
-from matching.store import Workspace
+from matching.store import NOTE, Workspace
 from matching.tables import TABLES
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -268,8 +268,10 @@ def test_a_killed_run_goes_on_with_what_it_had(
     made = files_of(workspace, "leaked")
     gone = list(made)[lost]
     folder = workspace.root / "tables" / "leaked"
-    for name in (gone, f"{gone}.json", "manifest.json"):
-        (folder / name).unlink()
+    manifest = "tables/leaked/manifest.json"
+    with workspace.evidence.recording("killed before", files={manifest: ""}):
+        for name in (gone, f"{gone}{NOTE}", "manifest.json"):
+            (folder / name).unlink()
     taken(workspace, tmp_path)
     again = files_of(workspace, "leaked")
     assert list(again) == list(made)
