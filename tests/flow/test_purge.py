@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -23,6 +24,7 @@ from matching.schema import Keep
 from matching.store import Workspace
 from matching.tables import KEEP, TABLES
 from tests.flow.hand_made import Call, HandMade, Said, _ran_once, call, done
+from tests.flow.recorded import own_key_file, rounds_as
 
 __all__ = ["_ran_once", "call", "done"]
 
@@ -39,15 +41,8 @@ def ready(done: HandMade, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ha
     """A finished run with a key file of its own, two people who may purge, and counsel's word."""
     done.edit("[people]\n", '[people]\nSECOND = ["purge"]\n')
     done.add("[counsel]\nworking_data_may_go_on = 2026-03-01\n")
-    root = done.folder / "ws"
-    run = root / "runs" / "1.json"
-    run.write_text(json.dumps({**json.loads(run.read_text()), "incident_file": str(done.file)}))
-    path = root / "workspace.json"
-    identity = json.loads(path.read_text())
-    own = tmp_path / "own" / "key.json"
-    own.parent.mkdir(mode=0o700)
-    shutil.copy2(identity["key_file"], own)
-    path.write_text(json.dumps({**identity, "key_file": str(own)}))
+    rounds_as(monkeypatch, incident_file=str(done.file))
+    own_key_file(monkeypatch, done.folder / "ws", tmp_path)
     return done
 
 
@@ -255,7 +250,7 @@ def test_an_interrupted_purging_goes_on(
         assert (other.code, "--leak was begun here" in other.err) == (3, True)
     identity = json.loads((root / "workspace.json").read_text())
     found = flows.purge.purge(root, scope, by=("LEAD", "SECOND"), leave_untold=True)
-    key_file = Path(identity["key_file"])
+    key_file = Path(os.environ["AFFECTED_KEY_FILE"])
     known = identity["store_id"] in (key_file.read_text() if key_file.exists() else "")
     assert known == (scope == "leak"), "the store's entry goes with all, also after a kill"
     assert found["files"] == found["opened_before"] > 0
