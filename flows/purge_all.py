@@ -33,7 +33,7 @@ def drop_store(workspace: Workspace) -> None:
         file = KeyFile.read(path)
         kept, _ = file.open()
         kept = kept.with_store(workspace.store_id)
-        if kept.stores or kept.old_store_key:
+        if kept.stores:
             write_key_file(path, kept, file.people)
         else:
             drop_key_file(path)

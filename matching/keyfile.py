@@ -33,39 +33,32 @@ __all__ = ["KeyFile", "Secrets", "default_key_file", "holding_key_file", "load_o
 
 SCHEMA = "affected.keys/2"
 _FIRST_FORM = {"store_key", "id_key"}
-"""In clear, one store key for all workspaces: still read, and written anew at the next change."""
+"""In clear, from before workspaces had stores: its id_key still names people, its store_key opens nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What a key file keeps. `old_store_key`: of workspaces that were made before data keys."""
+    """What a key file keeps."""
 
     id_key: bytes = field(repr=False)
     stores: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
-    old_store_key: bytes | None = field(default=None, repr=False)
 
     def with_store(self, store_id: str, *store_keys: bytes) -> Secrets:
         """With these keys for a store, the one in force first; without any it is dropped."""
         others = {name: keys for name, keys in self.stores.items() if name != store_id}
         return replace(self, stores={**others, store_id: store_keys} if store_keys else others)
 
-    def without_old_form(self) -> Secrets:
-        """Without the store key that all workspaces of the first form shared."""
-        return replace(self, old_store_key=None)
-
     def dump(self) -> dict[str, Any]:
         """As JSON."""
         stores = {name: [key.hex() for key in keys] for name, keys in self.stores.items()}
-        old = {"store_key": self.old_store_key.hex()} if self.old_store_key else {}
-        return {"id_key": self.id_key.hex(), "stores": stores, **old}
+        return {"id_key": self.id_key.hex(), "stores": stores}
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> Secrets:
         """From `dump`, or from the first form: `{"store_key", "id_key"}`."""
         found = stored.get("stores", {})
         stores = {name: tuple(map(_key, keys)) for name, keys in found.items()}
-        old = stored.get("store_key")
-        return cls(_key(stored["id_key"]), stores, _key(old) if old is not None else None)
+        return cls(_key(stored["id_key"]), stores)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from matching.keyfile import default_key_file
-from matching.ring import OLD, Ring, derive
+from matching.ring import Ring, derive
 from matching.schema import Keep
 
 __all__ = ["BASE32", "Keys", "default_key_file"]
@@ -30,7 +30,7 @@ BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LETTERS = np.frombuffer(BASE32.encode(), dtype=np.uint8)
 NONCE_BYTES = 12
 _MARK = b"AK2:"
-"""Begins what a data key closed; a file of the first form begins with a random nonce."""
+"""Begins what a data key closed; its id follows."""
 MARK_BYTES = len(_MARK) + 16
 _BLOCK_BYTES = 64
 """Of SHA-256, which HMAC fills with the key."""
@@ -47,7 +47,7 @@ class Keys:
 
     def derived(self, purpose: str) -> bytes:
         """A 256-bit key for one use, the same for ever: of the incident, whatever is rotated."""
-        return self.ring.of_first_form(purpose) or derive(self.id_key, purpose)
+        return derive(self.id_key, purpose)
 
     def seal_key(self, batch_id: str) -> bytes:
         """HKDF-SHA256(id_key, info = "seal:" + batch_id), no salt: travels in the batch manifest."""
@@ -90,11 +90,11 @@ class Keys:
 
     def decrypt(self, purpose: str, data: bytes) -> bytes:
         """The other way; raises cryptography's InvalidTag where a bit changed or its key was purged."""
-        mark = data[:MARK_BYTES] if data.startswith(_MARK) else b""
-        nonce, body = data[len(mark) :][:NONCE_BYTES], data[len(mark) + NONCE_BYTES :]
-        data_key = mark.removeprefix(_MARK).decode("ascii", "replace") if mark else OLD
-        if not self.ring.opens(data_key, purpose) or len(nonce) < NONCE_BYTES:
+        mark, nonce = data[:MARK_BYTES], data[MARK_BYTES:][:NONCE_BYTES]
+        data_key = mark.removeprefix(_MARK).decode("ascii", "replace")
+        if len(nonce) < NONCE_BYTES or not mark.startswith(_MARK) or not self.ring.opens(data_key):
             raise InvalidTag
+        body = data[MARK_BYTES + NONCE_BYTES :]
         closing = AESGCM(self.ring.key_for(data_key, purpose))
         return closing.decrypt(nonce, body, mark + purpose.encode())
 

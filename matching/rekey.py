@@ -84,8 +84,6 @@ def _renew(workspace: Workspace, *, without: str, dropping: Iterable[Keep]) -> N
         ring, old = Ring.load(workspace.root, store_id, kept.stores.get(store_id, ()))
         people = {name: person for name, person in file.people.items() if name != without}
         new = token_bytes(KEY_BYTES)
-        if Keep.WORKING in dropped:
-            kept = kept.without_old_form()
         write_key_file(path, kept.with_store(store_id, new, old), people)
         (ring.without(dropped) if dropped else ring.renewed()).save(workspace.root, new)
         write_key_file(path, kept.with_store(store_id, new), people)

@@ -24,13 +24,10 @@ from matching.errors import IntegrityError, OperatorError
 from matching.schema import Keep
 from matching.shred import replace_shredding
 
-__all__ = ["FILE", "OLD", "DataKey", "Ring", "WrongStoreKey"]
+__all__ = ["FILE", "DataKey", "Ring", "WrongStoreKey"]
 
 FILE = "keys.json"
 SCHEMA = "affected.ring/1"
-OLD = ""
-"""Data key id of what was written before there were data keys: under the store key itself."""
-_OLD_WORKING, _OLD_EVIDENCE = "old-working", "old-evidence"
 _ID_BYTES, _NONCE_BYTES, KEY_BYTES = 8, 12, 32
 
 
@@ -40,7 +37,7 @@ class WrongStoreKey(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class DataKey:
-    """One data key. Generation 0: brought along from the form before data keys."""
+    """One data key."""
 
     id: str
     keep: Keep
@@ -65,62 +62,31 @@ class Ring:
         """The first generation of every class."""
         return cls(store_id, tuple(DataKey.fresh(keep, 1) for keep in Keep))
 
-    @classmethod
-    def of_old_form(cls, store_id: str, old_key: bytes, evidence: Iterable[str]) -> Ring:
-        """A ring for a workspace whose files are closed with the store key itself.
-
-        Working files keep that key; each evidence file gets only the key of its own, by its purpose,
-        so that the old key can be dropped without them.
-        """
-        own = {purpose: derive(old_key, purpose).hex() for purpose in evidence}
-        text = json.dumps(own, sort_keys=True).encode()
-        old = (
-            DataKey(_OLD_WORKING, Keep.WORKING, 0, old_key),
-            DataKey(_OLD_EVIDENCE, Keep.EVIDENCE, 0, text),
-        )
-        return cls(store_id, (*old, *cls.fresh(store_id).keys))
-
     # --- what is closed with what -------------------------------------------------------------
 
     def newest(self, keep: Keep) -> DataKey:
         """The key for what is written now. Raises OperatorError where the class was purged."""
-        found = [key for key in self.keys if key.keep is keep and key.generation]
+        found = [key for key in self.keys if key.keep is keep]
         if not found:
             raise OperatorError(f"{FILE}: the {keep} keys were purged; nothing can be written")
         return max(found, key=lambda key: key.generation)
 
     def key_for(self, data_key: str, purpose: str) -> bytes:
         """The key of one file. Raises OperatorError where its data key was purged."""
-        if data_key == OLD:
-            return self.of_first_form(purpose) or derive(self._secret(_OLD_WORKING), purpose)
         return derive(self._secret(data_key), purpose)
 
-    def opens(self, data_key: str, purpose: str) -> bool:
-        """The key that closed this file is still here."""
-        if data_key == OLD and self.of_first_form(purpose):
-            return True
-        return any(key.id == (data_key or _OLD_WORKING) for key in self.keys)
+    def opens(self, data_key: str) -> bool:
+        """The key of that id is still here."""
+        return any(key.id == data_key for key in self.keys)
 
     def _secret(self, data_key: str) -> bytes:
         for key in self.keys:
             if key.id == data_key:
                 return key.secret
         raise OperatorError(
-            f"{FILE}: data key {data_key or 'of the first form'} is not there: what it closed was"
+            f"{FILE}: data key {data_key} is not there: what it closed was"
             " purged, or keys.json is an old copy"
         )
-
-    def of_first_form(self, purpose: str) -> bytes | None:
-        """The key of one use that the first form made of its store key; None where there is none."""
-        own = self._of_old_evidence().get(purpose)
-        return bytes.fromhex(own) if own else None
-
-    def _of_old_evidence(self) -> Mapping[str, str]:
-        for key in self.keys:
-            if key.id == _OLD_EVIDENCE:
-                found: dict[str, str] = json.loads(key.secret)
-                return found
-        return {}
 
     # --- changes -------------------------------------------------------------------------------
 

@@ -180,7 +180,7 @@ class Workspace:
             raise OperatorError(
                 f"workspace {root}: written by a newer version ({', '.join(newer)}); upgrade"
             )
-        keys, identity = open_keys(root, identity)
+        keys = open_keys(root, identity)
         if identity["encryption"] == PLAIN:
             warn_once(
                 f"affected: WITHOUT ENCRYPTION: whoever reads {root} reads every row; made-up people only"
@@ -778,6 +778,10 @@ def _identity(root: Path) -> dict[str, Any]:
         raise OperatorError(f"workspace {root}: no workspace.json; run `affected run` first")
     try:
         identity = dict(json.loads(path.read_bytes())) if path.exists() else {}
+        if identity and "store_id" not in identity:
+            raise OperatorError(
+                f"workspace {root}: made before stores had keys of their own; run the incident in a new one"
+            )
         if not identity.get("branch"):
             identity = json.loads(Evidence(root).read(path.name) or b"")
         return {**identity, "schema_versions": dict(identity["schema_versions"])}

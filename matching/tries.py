@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from matching.keys import MARK_BYTES, NONCE_BYTES
-from matching.ring import OLD, derive
+from matching.ring import derive
 from matching.store import Workspace
 
 __all__ = ["Tried", "tried"]
@@ -50,8 +50,6 @@ def _keys(workspace: Workspace, purpose: str) -> Iterator[bytes]:
     keys = workspace.keys
     for key in keys.ring.keys:
         yield derive(key.secret, purpose)
-    if keys.ring.opens(OLD, purpose):
-        yield keys.ring.key_for(OLD, purpose)
     yield derive(keys.store_key, purpose)
     yield derive(keys.id_key, purpose)
 
@@ -70,11 +68,8 @@ def _sealed_opens(path: Path, key: bytes | None, purpose: str) -> bool:
         return False
     data = path.read_bytes()
     mark, nonce = data[:MARK_BYTES], data[MARK_BYTES:][:NONCE_BYTES]
-    first_form = (data[:NONCE_BYTES], data[NONCE_BYTES:], b"")
-    for start, body, front in ((nonce, data[MARK_BYTES + NONCE_BYTES :], mark), first_form):
-        try:
-            AESGCM(key).decrypt(start, body, front + purpose.encode())
-        except (InvalidTag, ValueError):
-            continue
-        return True
-    return False
+    try:
+        AESGCM(key).decrypt(nonce, data[MARK_BYTES + NONCE_BYTES :], mark + purpose.encode())
+    except (InvalidTag, ValueError):
+        return False
+    return True

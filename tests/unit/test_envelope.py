@@ -1,11 +1,9 @@
-"""Data keys wrapped by store keys: shared key files, crashes, altered entries, workspaces of the first form."""
+"""Data keys wrapped by store keys: shared key files, crashes, altered entries."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -15,9 +13,9 @@ from hypothesis import strategies as st
 
 from matching.errors import IntegrityError, OperatorError
 from matching.keyfile import KeyFile
-from matching.ring import DataKey, Ring, WrongStoreKey, derive
+from matching.ring import Ring, WrongStoreKey
 from matching.schema import Keep
-from matching.store import Workspace, keep_of_output, sha256_file
+from matching.store import Workspace, keep_of_output
 from matching.tables import KEEP, TABLES
 
 IDENTITIES = pl.DataFrame({"mention_id": [1, 2], "identity_id": [1, 1]})
@@ -177,89 +175,22 @@ def test_purged_classes_are_written_and_opened_no_more(workspace: Workspace) -> 
     assert sealed[4:20].decode() == workspace.keys.ring.newest(Keep.WORKING).id
 
 
-# --- the first form ---------------------------------------------------------------------------
+# --- what was made before ---------------------------------------------------------------------
 
 
-def of_first_form(folder: Path) -> Path:
-    """A workspace as it was written when one store key closed everything."""
-    workspace = created(folder / "ws", folder / "k", synthetic=False)
-    workspace.write("identities", IDENTITIES)
-    workspace.write("overlap", OVERLAP)
-    old = bytes(range(32))
-    for name in ("identities", "overlap"):
-        rows, manifest = workspace.read(name), workspace.manifest(name)
-        assert manifest is not None
-        parts = []
-        for part in manifest.parts:
-            path = workspace.root / "tables" / name / part.file
-            key = derive(old, f"tables/{name}/{part.file}")
-            closing = pl.ParquetEncryptionProperties(footer_key=key)
-            rows.write_parquet(path, encryption=closing, compression="lz4")
-            parts.append({**asdict(part), "file_sha256": sha256_file(path)})
-            parts[-1].pop("data_key")
-            path.with_name(f"{path.name}.json").unlink()
-        stored = {"table": name, "schema_version": 1, "parts": parts}
-        (path.parent / "manifest.json").write_text(json.dumps(stored))
-    output = workspace.out / "packets" / "x.csv.enc"
-    output.parent.mkdir()
-    nonce = bytes(12)
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    closing = AESGCM(derive(old, "out/packets/x.csv"))
-    output.write_bytes(nonce + closing.encrypt(nonce, b"told", b"out/packets/x.csv"))
-    (workspace.root / "keys.json").unlink()
-    identity = {
-        **{k: v for k, v in workspace.identity.items() if k not in {"store_id", "encryption"}},
-        "key_check": hashlib.sha256(derive(old, "key check")).hexdigest(),
-    }
-    (workspace.root / "workspace.json").write_text(json.dumps(identity))
-    first = {"store_key": old.hex(), "id_key": workspace.keys.id_key.hex()}
-    (folder / "k").write_text(json.dumps(first))
-    return workspace.root
+def test_a_key_file_of_the_first_form_still_names_people(tmp_path: Path) -> None:
+    first = {"store_key": bytes(32).hex(), "id_key": bytes(range(32)).hex()}
+    (tmp_path / "k").write_text(json.dumps(first))
+    (tmp_path / "k").chmod(0o600)
+    workspace = created(tmp_path / "ws", tmp_path / "k", synthetic=False)
+    assert workspace.keys.id_key == bytes(range(32))
+    assert workspace.keys.store_key != bytes(32)
 
 
-def test_a_workspace_of_the_first_form_is_migrated_when_it_is_opened(tmp_path: Path) -> None:
-    root = of_first_form(tmp_path)
-    id_key = json.loads((tmp_path / "k").read_text())["id_key"]
-    for _ in range(2):
-        workspace = Workspace.open(root)
-        assert workspace.read("identities").equals(IDENTITIES)
-        assert workspace.read("overlap").rows() == [(1, 5, 6)]
-        assert workspace.get_output("packets/x.csv") == b"told"
-        assert workspace.keys.id_key.hex() == id_key
-    audit_key = derive(bytes(range(32)), "audit head")
-    assert workspace.keys.derived("audit head") == audit_key, "seals made before stay true"
-    second = created(tmp_path / "second", tmp_path / "k", synthetic=False)
-    assert second.keys.id_key == workspace.keys.id_key
-    assert second.keys.derived("audit head") != audit_key
-
-
-def test_evidence_of_the_first_form_outlives_the_old_key(tmp_path: Path) -> None:
-    workspace = Workspace.open(of_first_form(tmp_path))
-    left = workspace.keys.ring.without({Keep.WORKING})
-    assert all(key.secret != bytes(range(32)) for key in left.keys if isinstance(key, DataKey))
-    left.save(workspace.root, workspace.keys.store_key)
-    after = Workspace.open(workspace.root)
-    assert after.read("overlap").rows() == [(1, 5, 6)]
-    assert after.get_output("packets/x.csv") == b"told"
-    with pytest.raises(OperatorError, match="purged"):
-        after.read("identities")
-
-
-def test_a_migration_that_was_killed_is_begun_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = of_first_form(tmp_path)
-
-    class Killed(BaseException):
-        pass
-
-    def killed(*_: object, **__: object) -> None:
-        raise Killed
-
-    for target in ("matching.opening.Ring.save", "matching.opening.replacing"):
-        with monkeypatch.context() as patch:
-            patch.setattr(target, killed)
-            with pytest.raises(Killed):
-                Workspace.open(root)
-    assert Workspace.open(root).read("identities").equals(IDENTITIES)
+def test_a_workspace_of_the_first_form_is_told_in_one_line(tmp_path: Path) -> None:
+    root = created(tmp_path / "ws", tmp_path / "k", synthetic=False).root
+    stored = json.loads((root / "workspace.json").read_text())
+    stored.pop("store_id")
+    (root / "workspace.json").write_text(json.dumps(stored))
+    with pytest.raises(OperatorError, match="run the incident in a new one"):
+        Workspace.open(root)
