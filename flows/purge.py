@@ -95,7 +95,7 @@ def _carried_out(workspace: Workspace, plan: Document, names: Sequence[str]) -> 
     finished = {"finished_by": list(names), "done_at": utc_now()}
     certificate = {**plan, **finished, "left": _left(workspace, plan)}
     write_signed(workspace, CERTIFICATE, certificate)
-    told = {name: certificate[name] for name in ("number", "files", "tries", "failures", "left")}
+    told = {name: certificate[name] for name in ("number", "tries", "failures", "left")}
     audit(workspace, f"purge --{plan['scope']}", by=" and ".join(plan["by"]), **told)
     path_of(workspace, PLAN, plan).unlink(missing_ok=True)
     return certificate

@@ -59,13 +59,10 @@ def certificate_without_keys(root: Path) -> Document | None:
 
 def remove_rest(root: Path) -> None:
     """Remove everything of a workspace but the certificates."""
-    for path in sorted(root.iterdir()):
-        if path.name not in LAST and path.name != "evidence":
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    kept = set((root / "evidence").glob(CERTIFICATES))
-    for path in sorted((root / "evidence").iterdir()):
+    kept = {*(root / "evidence").glob(CERTIFICATES), root / "evidence", *(root / n for n in LAST)}
+    for path in sorted((*root.iterdir(), *(root / "evidence").iterdir())):
         if path not in kept:
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for name in LAST:
         shred(root / name)
     sync_folder(root)

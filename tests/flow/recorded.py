@@ -19,10 +19,10 @@ __all__ = ["as_real", "own_key_file", "rounds_as"]
 
 def rounds_as(patch: pytest.MonkeyPatch, **changes: Any) -> None:
     """Every round is read with these fields instead of its own; a function changes what is recorded."""
-    load: Callable[[Path], Round] = flows.rounds._load
+    load: Callable[..., Round] = flows.rounds._load
 
-    def changed(path: Path) -> Round:
-        found = load(path)
+    def changed(*arguments: Any) -> Round:
+        found = load(*arguments)
         new = {n: c(getattr(found, n)) if callable(c) else c for n, c in changes.items()}
         return replace(found, **new)
 
