@@ -88,11 +88,28 @@ def reader(root: Path, name: str) -> Callable[[], object] | None:
         return None
     if name.endswith(NOTE):
         return lambda: Workspace.open(root).read_note(table, root / name)
+    if name.endswith(".parquet") and not _listed(root, table, Path(name).name):
+        return lambda: _resumed(root, table, root / f"{name}{NOTE}")
     if first in {"tables", "inbox", "reference"} and name != COMPLETE:
         return lambda: write_table(root, table, root.parent / "table.parquet", by="flips")
     if first == "out":
         return lambda: Workspace.open(root).get_output(rest)
     return readers.get(name, lambda: status(root))
+
+
+def _listed(root: Path, table: str, file: str) -> bool:
+    from matching.store import Workspace
+
+    manifest = Workspace.open(root).manifest(table)
+    return any(part.file == file for part in (manifest.parts if manifest else ()))
+
+
+def _resumed(root: Path, table: str, note: Path) -> None:
+    """What a resumed run asks of a part without rows, which no manifest lists."""
+    from matching.store import Workspace
+
+    opened = Workspace.open(root)
+    opened.check_part(table, opened.read_note(table, note)[0])
 
 
 def flip(path: Path, bit: int) -> None:

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from flows.audit import names_head
 from flows.journal import JOURNAL, Journal, step_manifest
 from flows.step_manifest import differences
-from flows.steps import STEPS
+from flows.steps import REPORT, STEPS
 from matching.chain import HEAD, INTERRUPTED, LOG
 from matching.errors import IntegrityError, OperatorError
 from matching.evidence import OPEN, Entry, check_pages
@@ -33,6 +33,8 @@ NOT_DURABLE = frozenset({"logs", "scratch", "prefect"})
 _PASSING = re.compile(r"(^|/)(\.lock|[^/]+\.lock|send\.stop|[^/]+-(wal|shm)|\.[^/]+\.[0-9a-f]{8})$")
 """Locks, the sign to stop, what SQLite has beside a file, drafts of a write that was killed."""
 _OUTBOX = "outbox.sqlite"
+_LOOKS = 5
+"""Times that damage is looked at again while another command writes."""
 _PRINTED = re.compile(rb'data-audit-head="([0-9a-f]{64})"')
 _TABLE_OF = re.compile(r"^(?:tables|inbox|reference)/(\w+)/manifest\.json$")
 
@@ -64,6 +66,15 @@ def look(
 
     `printed`: heads of the audit log as they stand on paper; each must be that of a line.
     """
+    for _ in range(_LOOKS):
+        head = workspace.evidence.head(fresh=True)
+        found = _look(workspace, gone, printed)
+        if not found.damaged or workspace.evidence.head(fresh=True) == head:
+            break  # else another command wrote meanwhile
+    return found
+
+
+def _look(workspace: Workspace, gone: Collection[str], printed: Collection[str]) -> Findings:
     found = Findings()
     entries: list[Entry] = found.try_(workspace.evidence.entries) or []
     missing = frozenset(gone) | _dropped(entries)
@@ -179,7 +190,7 @@ def _steps(
         last |= dict.fromkeys(entry.get("files", {}), entry["line"])
     unsure = {entry["row"]: entry["unsure"] for entry in _acts_on_rows(entries)}
     journal = Journal(workspace)
-    for step in STEPS:
+    for step in (*STEPS, REPORT):
         name = step_manifest(step.name)
         try:
             data, done = workspace.evidence.read(name), journal.done(step.name)

@@ -16,7 +16,7 @@ import notify.email
 import notify.ledger
 from flows.integrity import look
 from flows.journal import Journal
-from flows.rounds import Round, open_round
+from flows.rounds import Round, open_round, open_workspace
 from flows.steps import STEPS, inputs_digest, is_done
 from matching.schema import Kind
 from matching.store import Workspace
@@ -40,7 +40,7 @@ def verify(
 
     `printed` and `gone` as in `flows.integrity.look`.
     """
-    workspace, current = open_round(root)
+    workspace = open_workspace(root)
     found = look(workspace, gone=gone, printed=printed)
     document: dict[str, Any] = {
         "schema": "affected.verify/1",
@@ -52,6 +52,7 @@ def verify(
     }
     if found.damaged:
         return document
+    workspace, current = open_round(root)
     document |= {
         "R": conservation(workspace),
         "P": partition(workspace),

@@ -120,9 +120,14 @@ class Evidence:
 
         Raises IntegrityError where a line is missing, changed or in another's place.
         """
-        head = self.head()
-        path = self.root / LOG
-        data = path.read_bytes() if path.exists() else b""
+        while True:
+            head = self.head(fresh=True)
+            path = self.root / LOG
+            data = path.read_bytes() if path.exists() else b""
+            if self.head(fresh=True) == head:  # no writer came between
+                return self._followed(head, data)
+
+    def _followed(self, head: Head, data: bytes) -> list[Entry]:
         settled, rest = data[: head.settled_bytes], data[head.settled_bytes :]
         if len(settled) != head.settled_bytes or not head.pending_bytes.startswith(rest):
             raise IntegrityError(
