@@ -23,6 +23,9 @@ from flows.steps import REPORT, STEPS
 from matching.chain import HEAD, INTERRUPTED, LOG
 from matching.errors import IntegrityError, OperatorError
 from matching.evidence import OPEN, Entry, check_pages
+from matching.opening import open_keys
+from matching.purged import signed
+from matching.ring import FILE as RING
 from matching.store import COMPLETE, NOTE, Part, Workspace
 from matching.tables import TABLES
 
@@ -32,6 +35,8 @@ NOT_DURABLE = frozenset({"logs", "scratch", "prefect"})
 """Folders of no consequence: emptied, or told by nobody."""
 _PASSING = re.compile(r"(^|/)(\.lock|[^/]+\.lock|send\.stop|[^/]+-(wal|shm)|\.[^/]+\.[0-9a-f]{8})$")
 """Locks, the sign to stop, what SQLite has beside a file, drafts of a write that was killed."""
+_OTHERWISE_KNOWN = ("tables/", "inbox/", "reference/", RING, "evidence/purge-")
+"""Parts by their manifests; what is sealed by itself."""
 _OUTBOX = "outbox.sqlite"
 _LOOKS = 5
 """Times that damage is looked at again while another command writes."""
@@ -77,8 +82,9 @@ def look(
 def _look(workspace: Workspace, gone: Collection[str], printed: Collection[str]) -> Findings:
     found = Findings()
     entries: list[Entry] = found.try_(workspace.evidence.entries) or []
-    missing = frozenset(gone) | _dropped(entries)
+    missing = frozenset(gone) | _dropped(entries) | workspace.purged
     _files(workspace, found, missing)
+    _sealed_by_themselves(workspace, found)
     complete = Workspace(workspace.root, workspace.identity, workspace.keys, complete=True)
     for name in TABLES:
         if name not in missing:
@@ -100,6 +106,16 @@ def durable_files(workspace: Workspace) -> Iterator[str]:
         name = path.relative_to(workspace.root).as_posix()
         if path.is_file() and name.split("/")[0] not in NOT_DURABLE and not _PASSING.search(name):
             yield name
+
+
+def _sealed_by_themselves(workspace: Workspace, found: Findings) -> None:
+    """What the log does not name: the data keys, closed by the store key, and signed certificates of purging."""
+    found.try_(open_keys, workspace.root, workspace.identity)
+    for path in sorted(workspace.root.glob("evidence/purge-*.json")):
+        if signed(workspace.keys, path) is None:
+            found.damaged.append(
+                f"evidence/{path.name}: not as it was signed; restore it from a copy"
+            )
 
 
 def _dropped(entries: list[Entry]) -> frozenset[str]:
@@ -275,7 +291,7 @@ def _told(workspace: Workspace, entries: list[Entry], found: Findings) -> None:
         else set()
     )
     for name in durable_files(workspace):
-        if name not in known and not name.startswith(("tables/", "inbox/", "reference/")):
+        if name not in known and not name.startswith(_OTHERWISE_KNOWN):
             found.unrecorded.append(name)
 
 

@@ -128,8 +128,10 @@ def _unlink(workspace: Workspace, plan: Document) -> None:
             for path in (*folder.glob("part-*"), *folder.glob(".part-*")):
                 path.unlink()
             sync_folder(folder)
-    for output in plan["outputs"]:
-        (workspace.root / output["file"]).unlink(missing_ok=True)
+    outputs = {str(output["file"]): "" for output in plan["outputs"]}
+    with workspace.evidence.recording("purged", files=outputs):
+        for file in outputs:
+            (workspace.root / file).unlink(missing_ok=True)
     workspace.purge_scratch()
 
 

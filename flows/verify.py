@@ -49,13 +49,14 @@ def verify(
         "told": found.told,
         "unrecorded": found.unrecorded,
         "audit_log": workspace.printed_head(),
+        "purged": sorted(workspace.purged),
     }
     if found.damaged:
         return document
     workspace, current = open_round(root)
     document |= {
         "R": conservation(workspace),
-        "P": partition(workspace),
+        "P": None if workspace.purged else partition(workspace),
         "L": ledger_figure(workspace, current),
         "C": notify.ledger.figure_c(workspace) if workspace.has("packets") else 0,
         "D": notify.ledger.figure_d(workspace),
@@ -81,7 +82,13 @@ def exit_code(document: dict[str, Any]) -> int:
     """0 clean, 7 damaged, 6 uncertain sends, 4 any other figure."""
     if document["I"]:
         return 7
-    figures = [document["R"], document["P"], document["C"], document["D"], *document["L"].values()]
+    figures = [
+        document["R"],
+        document["P"] or 0,
+        document["C"],
+        document["D"],
+        *document["L"].values(),
+    ]
     figures.append(document["ledger_identities"])
     figures += [len(document.get("T", []))]
     if any(figures):
