@@ -140,13 +140,14 @@ def test_a_making_that_was_killed_is_begun_anew(
     def killed(*_: object, **__: object) -> None:
         raise Killed
 
-    for number, name in enumerate(("opening.write_key_file", "evidence.replacing")):
+    places = ("opening.write_key_file", "ring.Ring.save", "evidence.replacing", "ring.Ring.load")
+    for number, name in enumerate(places):
         root = tmp_path / f"ws{number}"
         with monkeypatch.context() as patch:
             patch.setattr(f"matching.{name}", killed)
             with pytest.raises(Killed):
                 created(root, tmp_path / "k")
-        (root / ".keys.json.0a0b0c0d").write_text("torn")
+        (root / ".keys.json.0a0b0c0d").touch(mode=0o600)
         workspace = created(root, tmp_path / "k")
         workspace.write("overlap", OVERLAP)
         assert Workspace.open(root).rows("overlap") == 1
