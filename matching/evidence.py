@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -167,6 +167,22 @@ class Evidence:
             if not (self.root / HEAD).exists() and not (self.root / LOG).exists():
                 self._write(Head(incident=incident))
             self.read("workspace.json")  # it may be missing only before it was recorded
+
+    def adopt(self, incident: str, files: Iterable[str], databases: Iterable[str]) -> None:
+        """Take over a workspace of the first form: its log goes on, and names what stands there now."""
+        with locked(self.root / "evidence" / ".lock", wait=True):
+            data = (self.root / LOG).read_bytes()
+            hashes = [digest for _, digest in followed(data, previous=GENESIS, number=0)]
+            there = [name for name in databases if (self.root / name).exists()]
+            head = Head(
+                incident=incident, lines=len(hashes), size=len(data), hash=hashes[-1],
+                databases={name: self._closed(self.root / name) for name in there},
+            )  # fmt: skip
+            now = {name: _sha256_of(self.root / name) for name in files}
+            begun = head.begun(line_of(head, "adopted", now, {"by": ""}), now, {})
+            self._write(begun)
+            self._append(begun)
+            self._write(begun.settled())
 
     def append(self, act: str, *, by: str = "", **details: Any) -> str:
         """Record an act that is about no file (ids, counts, digests; never a person's data); gives the head."""

@@ -37,6 +37,7 @@ from matching.errors import (
 )
 from matching.evidence import CLOSED, Evidence, check_pages
 from matching.files import digest_of, locked, placed, replacing, rows_hash, sha256_file
+from matching.first_form import adopt, of_first_form
 from matching.keys import Keys, default_key_file
 from matching.log import log_counts
 from matching.manifest import Manifest, Part
@@ -163,6 +164,8 @@ class Workspace:
         if hashlib.sha256(keys.derived("key check")).hexdigest() != identity["key_check"]:
             raise OperatorError(f"key file {key_file}: the key of another workspace")
         opened = cls(root, identity, keys, complete)
+        if of_first_form(root):
+            adopt(opened)
         if opened.evidence.kept:
             opened.evidence.head()  # signed with this incident's key
         return opened
@@ -668,7 +671,7 @@ def _identity(root: Path) -> dict[str, Any]:
         raise OperatorError(f"workspace {root}: no workspace.json; run `affected run` first")
     try:
         identity = dict(json.loads(path.read_bytes())) if path.exists() else {}
-        if not identity.get("branch"):
+        if not identity.get("branch") and not of_first_form(root):
             identity = json.loads(Evidence(root).read(path.name) or b"")
         return {**identity, "schema_versions": dict(identity["schema_versions"])}
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import shutil
 import sqlite3
@@ -364,3 +365,30 @@ def test_a_killed_writer_leaves_a_database_open_and_the_next_closes_it(
 def test_a_head_says_nothing_that_it_does_not_hold() -> None:
     with pytest.raises(IntegrityError):
         Head.decoded(b"{}", None)
+
+
+def as_first_form(workspace: Workspace, *, key: bytes) -> None:
+    """The log and head that this workspace would have had before files were named."""
+    chained_anew(workspace, lambda entry: entry.pop("files", None))
+    last = hashlib.sha256(lines(workspace)[-1].encode()).hexdigest()
+    seal = hmac.digest(key, last.encode(), "sha256").hex()
+    said = {"head": last, "lines": len(lines(workspace)), "seal": seal}
+    (workspace.root / HEAD).write_text(json.dumps(said))
+
+
+def test_a_workspace_of_the_first_form_is_taken_over_as_it_is(written: Workspace) -> None:
+    as_first_form(written, key=written.keys.derived("audit head"))
+    before = lines(written)
+    opened = Workspace.open(written.root)
+    assert opened.read("identities").height == 3
+    assert opened.get_output("report.html") == b"<p>12</p>"
+    assert lines(written)[:-1] == before, "its log goes on"
+    assert damaged(written) == []
+    (written.out / "report.html").write_bytes(b"<p>13</p>")
+    assert damaged(written) == ["out/report.html: changed since released"]
+
+
+def test_a_forged_head_of_the_first_form_is_not_taken_over(written: Workspace) -> None:
+    as_first_form(written, key=b"somebody else's")
+    with pytest.raises(IntegrityError, match="does not seal the log"):
+        Workspace.open(written.root)
