@@ -24,6 +24,7 @@ __all__ = ["GENESIS", "HEAD", "INTERRUPTED", "LOG", "Head", "followed", "line_of
 LOG, HEAD = "evidence/audit.jsonl", "evidence/audit.head.json"
 GENESIS = "0" * 64
 """What the first line holds for the hash of the line before."""
+SCHEMA = "affected.audit-head/1"
 INTERRUPTED = "interrupted"
 """Act that says: of the line with this number nobody knows whether it was done."""
 
@@ -89,7 +90,8 @@ class Head:
         try:
             stored = json.loads(data)
             body = stored["body"]
-            head = cls(**{**body, "pending": tuple(body["pending"])})
+            said = {name: value for name, value in body.items() if name != "schema"}
+            head = cls(**{**said, "pending": tuple(said["pending"])})
             same = data == (
                 _written(body, stored["signature"]) if signer is None else head.encoded(signer)
             )
@@ -146,7 +148,8 @@ def _in_head(name: str) -> bool:
 
 def _body(head: Head) -> dict[str, Any]:
     names = ("incident", "lines", "size", "hash", "files", "databases", "before")
-    return {name: getattr(head, name) for name in names} | {"pending": list(head.pending)}
+    said = {name: getattr(head, name) for name in names}
+    return {**said, "pending": list(head.pending), "schema": SCHEMA}
 
 
 def _canonical(body: Mapping[str, Any]) -> bytes:
