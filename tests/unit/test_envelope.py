@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -198,7 +199,8 @@ def of_first_form(folder: Path) -> Path:
             rows.write_parquet(path, encryption=closing, compression="lz4")
             parts.append({**asdict(part), "file_sha256": sha256_file(path)})
             parts[-1].pop("data_key")
-            path.with_name(f"{path.name}.json").unlink()
+            for note in path.parent.glob(f"{path.name}.*"):
+                note.unlink()
         stored = {"table": name, "schema_version": 1, "parts": parts}
         (path.parent / "manifest.json").write_text(json.dumps(stored))
     output = workspace.out / "packets" / "x.csv.enc"
@@ -209,6 +211,13 @@ def of_first_form(folder: Path) -> Path:
     closing = AESGCM(derive(old, "out/packets/x.csv"))
     output.write_bytes(nonce + closing.encrypt(nonce, b"told", b"out/packets/x.csv"))
     (workspace.root / "keys.json").unlink()
+    for path in (workspace.root / "evidence").glob("*"):
+        path.unlink()
+    genesis = "0" * 64
+    seal = hmac.digest(derive(old, "audit head"), genesis.encode(), "sha256").hex()
+    head = {"head": genesis, "lines": 0, "seal": seal}
+    (workspace.root / "evidence" / "audit.head.json").write_text(json.dumps(head))
+    (workspace.root / "evidence" / "audit.jsonl").touch()
     identity = {
         **{k: v for k, v in workspace.identity.items() if k not in {"store_id", "encryption"}},
         "key_check": hashlib.sha256(derive(old, "key check")).hexdigest(),
