@@ -118,12 +118,14 @@ class Ring:
         try:
             text = (root / FILE).read_text(encoding="utf-8")
             stored = json.loads(text)
+            if stored["sha256"] != _digest(stored) or text != _written(stored):
+                raise damaged
             checks = [store_check(store_id, key) for key in store_keys]
             if stored["check"] not in checks:
                 raise WrongStoreKey(f"{FILE}: wrapped by another store key")
             store_key = store_keys[checks.index(stored["check"])]
             ring = cls(store_id, tuple(_unwrapped(store_id, store_key, e) for e in stored["keys"]))
-            mac = _mac(store_key, {**stored, "mac": ""})
+            mac = _mac(store_key, stored)
         except (
             OSError,
             ValueError,
@@ -134,7 +136,7 @@ class Ring:
             InvalidTag,
         ):
             raise damaged from None
-        if not hmac.compare_digest(str(stored.get("mac")), mac) or text != _written(stored):
+        if not hmac.compare_digest(str(stored.get("mac")), mac):
             raise damaged
         return ring, store_key
 
@@ -145,9 +147,9 @@ class Ring:
             "store_id": self.store_id,
             "check": store_check(self.store_id, store_key),
             "keys": entries,
-            "mac": "",
         }
-        return _written({**document, "mac": _mac(store_key, document)})
+        closed = {**document, "mac": _mac(store_key, document)}
+        return _written({**closed, "sha256": _digest(closed)})
 
 
 def derive(key: bytes, purpose: str) -> bytes:
@@ -183,8 +185,14 @@ def _unwrapped(store_id: str, store_key: bytes, entry: Mapping[str, Any]) -> Dat
 
 
 def _mac(store_key: bytes, document: Mapping[str, Any]) -> str:
-    text = _written(document).encode()
-    return hmac.digest(derive(store_key, "ring"), text, "sha256").hex()
+    said = {name: value for name, value in document.items() if name not in {"mac", "sha256"}}
+    return hmac.digest(derive(store_key, "ring"), _written(said).encode(), "sha256").hex()
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    """Tells a slip from another store key without any key; against intent there is the MAC."""
+    said = {name: value for name, value in document.items() if name != "sha256"}
+    return hashlib.sha256(_written(said).encode()).hexdigest()
 
 
 def _written(document: Mapping[str, Any]) -> str:

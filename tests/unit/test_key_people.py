@@ -118,6 +118,21 @@ def test_a_short_passphrase_is_refused_without_being_told() -> None:
     assert "hunter2" not in str(refused.value)
 
 
+def test_a_busy_machine_does_not_lock_anybody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """age reckons how long scrypt would take, and refuses; under load it is wrong by far."""
+    from matching import openers
+
+    answers = ["Excessive work parameter for passphrase.", "Excessive work", ""]
+
+    def decrypt(closed: bytes, _: str) -> bytes:
+        if answer := answers.pop(0):
+            raise pyrage.DecryptError(answer)
+        return closed
+
+    monkeypatch.setattr("pyrage.passphrase.decrypt", decrypt)
+    assert openers._decrypted(b"identity", SECRET) == b"identity"
+
+
 def test_secrets_that_others_can_read_are_refused(wrapped: Workspace, tmp_path: Path) -> None:
     (tmp_path / "ADA.txt").chmod(0o644)
     with pytest.raises(OperatorError, match="others can read it; chmod 600"):
