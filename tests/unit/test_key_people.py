@@ -167,7 +167,7 @@ def test_whoever_is_removed_opens_nothing_any_more(
     after.write("overlap", OVERLAP)
     manifest = Workspace.open(wrapped.root).manifest("overlap")
     assert manifest is not None
-    assert not any(before.ring.opens(part.data_key, "x") for part in manifest.parts)
+    assert not any(before.ring.opens(part.data_key) for part in manifest.parts)
     monkeypatch.setenv(IDENTITY_FILE, str(tmp_path / "BO.txt"))
     with pytest.raises(OperatorError, match="closed to all but ADA"):
         Workspace.open(wrapped.root)
