@@ -213,11 +213,12 @@ def of_first_form(folder: Path) -> Path:
     (workspace.root / "keys.json").unlink()
     for path in (workspace.root / "evidence").glob("*"):
         path.unlink()
-    genesis = "0" * 64
-    seal = hmac.digest(derive(old, "audit head"), genesis.encode(), "sha256").hex()
-    head = {"head": genesis, "lines": 0, "seal": seal}
+    line = json.dumps({"act": "approve", "at": "", "by": "R. Vance", "previous": "0" * 64})
+    last = hashlib.sha256(line.encode()).hexdigest()
+    seal = hmac.digest(derive(old, "audit head"), last.encode(), "sha256").hex()
+    head = {"head": last, "lines": 1, "seal": seal}
     (workspace.root / "evidence" / "audit.head.json").write_text(json.dumps(head))
-    (workspace.root / "evidence" / "audit.jsonl").touch()
+    (workspace.root / "evidence" / "audit.jsonl").write_text(line + "\n")
     identity = {
         **{k: v for k, v in workspace.identity.items() if k not in {"store_id", "encryption"}},
         "key_check": hashlib.sha256(derive(old, "key check")).hexdigest(),
