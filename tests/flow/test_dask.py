@@ -115,7 +115,7 @@ def test_a_killed_worker_changes_nothing(
     killed = []
 
     def kill_midway() -> None:
-        while len(list(shared.glob("t-*/tables/pairs/*.json"))) < 2:
+        while len(list(shared.glob("t-*/tables/pairs/part-*.note"))) < 2:
             time.sleep(0.005)
         victim = next(iter(two_workers.local.workers.values())).pid
         os.kill(victim, signal.SIGKILL)

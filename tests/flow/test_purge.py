@@ -76,6 +76,8 @@ def test_leaked_data_goes_and_evidence_stays(call: Call, ready: HandMade) -> Non
         if after.rows(name):
             with pytest.raises(OperatorError, match=rf"table '{name}': purged"):
                 after.read(name)
+    checked = call("verify", root, "--json")
+    assert (checked.code, json.loads(checked.out)["damaged"]) == (0, [])
     status = call("status", root, "--json")
     assert status.code == 0, status.err
     again = call("run", ready.file, "--workspace", root, "--engine", "local")
