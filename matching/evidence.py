@@ -175,7 +175,7 @@ class Evidence:
             hashes = [digest for _, digest in followed(data, previous=GENESIS, number=0)]
             there = [name for name in databases if (self.root / name).exists()]
             head = Head(
-                incident=incident, lines=len(hashes), size=len(data), hash=hashes[-1],
+                incident=incident, lines=len(hashes), size=len(data), hash=hashes[-1] if hashes else GENESIS,
                 databases={name: self._closed(self.root / name) for name in there},
             )  # fmt: skip
             now = {name: _sha256_of(self.root / name) for name in files}
