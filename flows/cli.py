@@ -74,12 +74,12 @@ def _tell_bug(error: Exception) -> None:
 
 
 def _leave(code: str | int | None) -> NoReturn:
-    """Exit with this code, at once after Prefect ran.
+    """Exit with this code, at once where DuckDB was used.
 
-    Its daemon threads still hold DuckDB's objects when the interpreter shuts down, and DuckDB's
-    binding then prints a page about leaks; exit functions (the embedded server's stop) still run.
+    Its binding prints a page about leaks when the interpreter shuts down while threads or frames still
+    hold its objects; exit functions (the embedded server's stop) still run.
     """
-    if "prefect" in sys.modules and "pytest" not in sys.modules:
+    if "duckdb" in sys.modules and "pytest" not in sys.modules:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
