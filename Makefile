@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
-.PHONY: install demo test check fix bench docs flips clean
+.PHONY: install demo test check fix bench docs flips fuzz clean
 
 install: $(STAMP)
 
@@ -44,6 +44,11 @@ bench: install
 # one random bit of a workspace at a time: found by verify and by who reads the file next?
 flips: install
 	$(BIN)/python -m benchmarks.flips
+
+# a million mutated inputs at each parser: hours; CASES=20000 is a quarter of one
+CASES ?= 1000000
+fuzz: install
+	$(BIN)/python -m benchmarks.fuzz --cases $(CASES)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo

@@ -22,6 +22,7 @@ from matching.intake.settings import SuppressionSource
 from matching.link.settings import Matching
 from matching.openers import Person, sound_recipient
 from matching.sources import LeakedSource, MasterSource
+from matching.typed_files import parse_toml
 from notify.facts import (
     BusinessAssociate,
     Closed,
@@ -241,7 +242,7 @@ _STAND_INS: dict[str, dict[str, Any]] = {
 def _read(path: Path) -> dict[str, Any]:
     """The file as TOML says it, with its folder; a byte order mark at its start is no matter."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        raw = parse_toml(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise OperatorError(
             f"{path}: not found; name an incident file (see configs/example)"

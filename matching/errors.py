@@ -6,6 +6,8 @@ Messages name files, keys, rows and ids; never a person's data.
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "ApprovalMissing",
     "CheckFailed",
@@ -14,13 +16,40 @@ __all__ = [
     "TryAgainLater",
     "UsageError",
     "WorkerFailed",
+    "printable",
 ]
+
+
+_WORD_MAX = 400
+_LINE_MAX = 4_000
+_LONG_WORD = re.compile(rf"(\S{{200}})\S{{{_WORD_MAX - 200},}}")
+"""A name without end is a damaged file's; its beginning is enough to find it."""
 
 
 class OperatorError(Exception):
     """Bad configuration or input: shown as one line with the fix."""
 
     exit_code = 3
+
+    def __init__(self, said: str) -> None:
+        super().__init__(printable(said))
+
+
+def printable(said: str) -> str:
+    r"""The text with signs that a terminal obeys, as a name in a delivered file may have, written as `\x1b`."""
+    if len(said) > _WORD_MAX:
+        said = "\n".join(_bounded(_LONG_WORD.sub(r"\1...", line)) for line in said.split("\n"))
+    if said.replace("\n", "").isprintable():
+        return said
+    return "".join(
+        one if one == "\n" or one.isprintable() else one.encode("unicode_escape").decode()
+        for one in said
+    )
+
+
+def _bounded(line: str) -> str:
+    """What is wrong stands at the beginning, the fix at the end."""
+    return line if len(line) <= _LINE_MAX else f"{line[: _LINE_MAX - 300]} ... {line[-300:]}"
 
 
 class UsageError(OperatorError):

@@ -7,7 +7,6 @@ blank. Without one, columns are taken by their canonical names and by names that
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from matching.fields import CANONICAL_FIELDS, OF_AGE_YEARS
 from matching.sources import ColumnMap
 from matching.standardise.part import CAME, OF_AGE, ORDER, clean_part
 from matching.tables import CLEANED
+from matching.typed_files import parse_toml
 
 __all__ = ["ColumnMaps", "clean_records", "guess_columns", "read_maps", "read_text", "take_columns"]
 
@@ -82,7 +82,7 @@ def read_maps(path: Path | None) -> ColumnMaps | None:
     if path is None:
         return None
     try:
-        stored = tomllib.loads(path.read_text())
+        stored = parse_toml(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise OperatorError(f"{path}: not found") from None
     except ValueError:

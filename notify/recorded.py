@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,6 +20,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from matching.store import OperatorError, Workspace
 from matching.tables import TABLES
+from matching.typed_files import parse_json, parse_toml
 from notify.answers import released_packets
 from notify.facts import Closed, Hold
 
@@ -183,7 +183,7 @@ def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
     try:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")
-        found = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        found = parse_json(text) if path.suffix.lower() == ".json" else parse_toml(text)
     except FileNotFoundError:
         raise OperatorError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError):

@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 
 from matching.store import OperatorError
 from matching.tables import ELEMENT_KINDS
+from matching.typed_files import parse_toml
 from notify.facts import Closed
 
 __all__ = ["INDIVIDUAL_DUTY", "MEDICAL", "Delay", "Rule", "Rules", "load_rules", "relation_levels"]
@@ -227,7 +228,7 @@ def _across(read: _Read) -> Iterator[str]:
 def _load(path: Path, read: _Read) -> None:
     """Add the rows of one file, row by row: a wrong one does not hide what is wrong elsewhere."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = parse_toml(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         read.problems.append(f"{path}: no valid TOML: {error}")
         return
@@ -290,7 +291,8 @@ def _strange_kinds(row: dict[str, Any], key: str) -> Iterator[str]:
 
 def _clock_contradictions(row: dict[str, Any]) -> Iterator[str]:
     given = [key for key in ("days", "days_from") if row.get(key) is not None]
-    anchor = row.get("clock_anchor")
+    said = row.get("clock_anchor")
+    anchor = said if isinstance(said, str) else None
     if len(given) > 1:
         yield "give either days or days_from"
     if anchor == "none" and given:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from matching.store import OperatorError
+from matching.typed_files import parse_toml
 
 __all__ = ["checked", "read_toml"]
 
@@ -18,7 +19,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's tables. Raises OperatorError naming it where it is missing or no TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         folder = f"configs/{path.parent.name}"
         raise OperatorError(f"{path}: not found; restore it from {folder}") from None

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution
 from typing import Any, Final
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from flows.docs import ROOT
 
 __all__ = ["Component", "components", "sbom_page"]
 
@@ -51,7 +54,7 @@ def sbom_page() -> str:
 
 def components() -> Iterator[Component]:
     """Every distribution that `affected` needs, directly or not, once."""
-    waiting, seen = list(_needed(distribution(ROOT_NAME), set())), set[str]()
+    waiting, seen = _own_needs(), set[str]()
     while waiting:
         requirement = waiting.pop()
         name = canonicalize_name(requirement.name)
@@ -64,6 +67,12 @@ def components() -> Iterator[Component]:
         if name not in seen:
             seen.add(name)
             yield _component(found)
+
+
+def _own_needs() -> list[Requirement]:
+    """As the project declares them now; what is installed of it may be older."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return [Requirement(text) for text in declared["project"]["dependencies"]]
 
 
 def _needed(found: Distribution, extras: set[str]) -> Iterator[Requirement]:
@@ -97,7 +106,7 @@ def _own() -> Component:
 
 
 def _root() -> Component:
-    needs = {canonicalize_name(r.name) for r in _needed(distribution(ROOT_NAME), set())}
+    needs = {canonicalize_name(r.name) for r in _own_needs()}
     return {"bom-ref": ROOT_NAME, "needs": needs}
 
 

@@ -85,6 +85,9 @@ def blocks(
         utf8_blocks(content, source.encoding, start=start.offset, size=size)
     ):
         data = np.frombuffer(bytearray(carry + text), np.uint8)
+        if skip > data.size and not final:
+            carry = data.tobytes()  # the header is not whole yet
+            continue
         if skip:
             step = _delivered(data[:skip], widths)
             data, offset, covered, skip = data[skip:], offset + step, covered + step, 0
@@ -107,6 +110,11 @@ def blocks(
             covered = 0
             data = rest
         carry = data.tobytes()
+    if covered:  # a header, or a mark, with nothing behind it
+        nothing = find_lines(np.empty(0, np.uint8), final=True)
+        yield Block(
+            np.empty(0, np.uint8), nothing, nothing.starts, row, covered, Position(offset, row)
+        )
 
 
 def _delivered(data: _Bytes, widths: _Bytes | None) -> int:

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import polars as pl
 
-from matching.errors import OperatorError
+from matching.errors import OperatorError, printable
 from matching.intake import roster, sql
 from matching.intake.content import Content, members
 from matching.intake.delivered import REST, Delivered, contents, matches, resolve, wanted_parts
@@ -54,7 +54,7 @@ def check(settings: IntakeSettings) -> list[str]:
     with suppress(OperatorError):  # a glob that is none was named above
         problems += _twice(settings)
         problems += _unlisted(settings) if not problems else ()
-    return problems
+    return [printable(line).replace("\n", "\\n") for line in problems]
 
 
 def _sides(settings: IntakeSettings) -> Iterator[tuple[str, Sequence[Source]]]:

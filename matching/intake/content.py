@@ -15,9 +15,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from matching.errors import OperatorError
 from matching.intake.packed import archives
 from matching.intake.packed.archives import EncryptedMember
 from matching.intake.packed.streams import Damage, Stream
+from matching.intake.packed.unpack import Damaged
 
 __all__ = [
     "Content",
@@ -94,9 +96,14 @@ def _summary(content: Content, _stamp: tuple[int, ...]) -> _Summary:
     """One pass over the bytes, once in a process."""
     digest, size = hashlib.sha256(), 0
     if archives.is_locked(content.path, content.members):
-        for chunk in archives.stored(content.path, content.members):
-            digest.update(chunk)
-            size += len(chunk)
+        try:
+            for chunk in archives.stored(content.path, content.members):
+                digest.update(chunk)
+                size += len(chunk)
+        except Damaged:
+            raise OperatorError(
+                f"{content.name}: its archive is damaged before its end; deliver it again"
+            ) from None
         return _Summary(size, digest.hexdigest(), None)
     with content.open() as stream:
         while chunk := stream.read(_CHUNK_BYTES):

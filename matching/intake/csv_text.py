@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ csv.field_size_limit(HEADER_BYTES)
 
 
 _LF, _CR, _BACKSLASH = 10, 13, 92
+_MARK = np.frombuffer(codecs.BOM_UTF8, np.uint8)
 _REPEATED = REASONS.index("repeated_header")
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -82,12 +84,13 @@ def csv_dialect(source: Source) -> Dialect:
 
 
 def _mark_repeated(block: Block, header: _Bytes) -> None:
-    """Rows that say what the header says: files set one after the other, or pages of a report."""
+    """Rows that say what the header says: files set one after the other, with their marks, or pages of a report."""
     records = block.records
-    alike = np.flatnonzero((records.ends - records.starts == header.size) & (records.reasons == 0))
-    if header.size and alike.size:
-        places = records.starts[alike, None] + np.arange(header.size)
-        same = (block.data[places] == header).all(axis=1)
+    for written in (header, np.concatenate((_MARK, header))) if header.size else ():
+        sizes = records.ends - records.starts
+        alike = np.flatnonzero((sizes == written.size) & (records.reasons == 0))
+        places = records.starts[alike, None] + np.arange(written.size)
+        same = (block.data[places] == written).all(axis=1)
         records.reasons[alike[same]] = _REPEATED
 
 
@@ -165,8 +168,11 @@ def parsed_csv(block: Block, names: list[str], source: Source) -> pl.DataFrame:
         return pl.DataFrame(schema={**dict.fromkeys(names, pl.String), ROW_NO: pl.Int64})
     blank_out(block.data, records.starts, records.ends, records.reasons)
     _nulls_blank(block.data[: records.consumed], csv_dialect(source).delimiter)
+    data = block.data[: records.consumed]
+    if data[:3].tobytes() == codecs.BOM_UTF8:
+        data = np.concatenate(([np.uint8(_LF)], data))  # here it is text: no file begins
     table = pa_csv.read_csv(
-        pa.BufferReader(pa.py_buffer(block.data[: records.consumed])),
+        pa.BufferReader(pa.py_buffer(data)),
         read_options=pa_csv.ReadOptions(column_names=names, block_size=1 << 21),
         parse_options=pa_csv.ParseOptions(
             delimiter=chr(csv_dialect(source).delimiter),

@@ -47,6 +47,8 @@ _CODE_PAGES = {
     0xC8: "cp1250", 0xC9: "cp1251", 0xCA: "cp1254", 0xCB: "cp1253", 0xCC: "cp1257",
 }  # fmt: skip
 """Language driver byte -> code page (dBase and FoxPro headers)."""
+_DAYS = (1_721_426, 5_373_400)
+"""Julian numbers of the years 1 to 9999: others are no day that anybody wrote."""
 _Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
@@ -218,8 +220,10 @@ def _moments(raw: Any) -> pl.Series:
     parts = raw.view("<i4").astype(np.int64)
     seconds = (parts[:, 1] + 500) // 1000
     stamps = pl.Series((parts[:, 0] - 2_440_588) * 86_400 + seconds) * 1000
-    text = stamps.cast(pl.Datetime("ms")).dt.strftime("%Y-%m-%d %H:%M:%S")
-    return text.str.strip_suffix(" 00:00:00").set(pl.Series(parts[:, 0] <= 0), None)
+    days = pl.Series(parts[:, 0])
+    none = ~days.is_between(*_DAYS)
+    text = stamps.set(none, None).cast(pl.Datetime("ms")).dt.strftime("%Y-%m-%d %H:%M:%S")
+    return text.str.strip_suffix(" 00:00:00")
 
 
 _BINARY: Mapping[tuple[str, int], Callable[[Any], pl.Series]] = {

@@ -213,11 +213,15 @@ def _mark_lengths(data: _Bytes, records: Records, layout: _Layout, *, last: bool
 
 def _without_breaks(data: _Bytes, length: int, *, final: bool) -> Records:
     """Runs of `length` characters; what is left at the end of the file is one, too, unless it is blank."""
-    edges = np.append(np.flatnonzero((data & 0xC0) != 0x80), data.size)[::length]
-    whole = (np.count_nonzero((data & 0xC0) != 0x80)) % length == 0
-    if not whole:
+    begins = (data & 0xC0) != 0x80
+    begins[0] = True  # half a character at the start is somebody's, too
+    characters = np.flatnonzero(begins)
+    if final:
+        characters = np.append(characters, data.size)  # else its last character may go on
+    edges = characters[::length]
+    if final and edges[-1] < data.size:
         rest = data[edges[-1] :].tobytes().decode("utf-8", "replace").strip(_PADDING)
-        edges = np.append(edges, data.size) if final and rest else edges
+        edges = np.append(edges, data.size) if rest else edges
     starts, ends = edges[:-1].astype(np.int64), edges[1:].astype(np.int64)
     consumed = data.size if final else int(edges[-1])
     reasons = np.zeros(starts.size, np.uint8)

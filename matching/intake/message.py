@@ -150,7 +150,7 @@ def _leaves(message: EmailMessage, depth: int = 0) -> Iterator[tuple[EmailMessag
 
 
 def _inside(part: EmailMessage) -> list[EmailMessage]:
-    payload = part.get_payload()
+    payload = _payload(part)
     if not isinstance(payload, list):
         return []
     return [one for one in payload if isinstance(one, EmailMessage)]
@@ -207,7 +207,7 @@ def _forwarded(message: EmailMessage, encoding: str) -> list[str]:
         inside = _inside(part) if level < DEPTH_MAX else []
         if (_tried(part.get_content_type) or "") == "message/rfc822":
             for one in inside:
-                lines = [f"{name}: {_header(one, name, encoding)}" for name in ("from", "to", "cc", "date", "subject") if one.get(name)]  # fmt: skip
+                lines = [f"{name}: {_header(one, name, encoding)}" for name in ("from", "to", "cc", "date", "subject") if name in one]  # fmt: skip
                 found.append("\n".join(lines))
         stack.extend((one, level + 1) for one in reversed(inside))
     return found
@@ -230,7 +230,16 @@ def _bytes(part: EmailMessage) -> bytes:
         return found
     if part.is_multipart():
         return _tried(part.as_bytes) or b""
-    return str(part.get_payload()).encode("utf-8", "surrogateescape")
+    return str(_payload(part)).encode("utf-8", "surrogateescape")
+
+
+def _payload(part: EmailMessage) -> object:
+    """What a part holds, undecoded; a header that the parser cannot bear hides nothing."""
+    found = _tried(lambda: [part.get_payload()])
+    if found is None:
+        del part["content-transfer-encoding"]
+        found = [part.get_payload()]
+    return found[0]
 
 
 def _capped(text: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pa_parquet
@@ -13,6 +15,8 @@ from matching.errors import OperatorError
 from matching.intake.blocks import blanks_null
 from matching.intake.content import Content
 from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, OneTable, Piece, Position
+from matching.intake.records import Records
+from matching.intake.undecodable import with_undecodable
 from matching.sources import Source
 
 __all__ = ["ParquetFile", "as_text"]
@@ -28,11 +32,14 @@ class ParquetFile(OneTable):
         """Names of its schema. Raises OperatorError where it is no Parquet file."""
         with content.open_random() as stream:
             try:
-                return list(pa_parquet.read_schema(stream).names)
-            except (pa.ArrowInvalid, OSError):
+                names = list(pa_parquet.read_schema(stream).names)
+            except (pa.ArrowException, OSError, UnicodeDecodeError):
                 raise OperatorError(
                     f'{content.name}: no Parquet file; correct format = "parquet" or deliver it again'
                 ) from None
+        if len(set(names)) < len(names) or ROW_NO in names:
+            raise OperatorError(f"{content.name}: two columns of one name; deliver it again")
+        return names
 
     def pieces(
         self,
@@ -44,7 +51,7 @@ class ParquetFile(OneTable):
         size: int | None = None,
     ) -> Iterator[Piece]:
         """Runs of rows; with `size` of fewer."""
-        with content.open_random() as stream:
+        with content.open_random() as stream, _damage_told(content):
             rows = int(pa_parquet.read_metadata(stream).num_rows)
         step = PIECE_ROWS if size is None else min(PIECE_ROWS, max(1, size // _ROW_BYTES))
         for first in range(start.row, rows, step):
@@ -56,13 +63,43 @@ _ROW_BYTES = 100
 """Of a row as text: `size` of a sample in rows."""
 
 
+@contextmanager
+def _damage_told(content: Content) -> Iterator[None]:
+    """What the readers raise on damaged files, panics among it, as the operator's line."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError):
+        raise OperatorError(_DAMAGED.format(content.name)) from None
+
+
+_DAMAGED = "{}: a damaged Parquet file; deliver it again"
+
+
 def _batch(content: Content, first: int, end: int) -> Batch:
-    with content.open_random() as stream:
+    with content.open_random() as stream, _damage_told(content):
         scanned = pl.scan_parquet(stream, glob=False, hive_partitioning=False)
         frame = scanned.slice(first, end - first).collect()
+    if frame.height != end - first:
+        raise OperatorError(_DAMAGED.format(content.name))
     numbers = pl.int_range(first, first + frame.height, dtype=pl.Int64).alias(ROW_NO)
-    texts = frame.select(as_text(name, dtype) for name, dtype in frame.schema.items())
+    with _damage_told(content):
+        texts = frame.select(as_text(name, dtype) for name, dtype in frame.schema.items())
     return Batch(texts.with_columns(blanks_null()).with_columns(numbers), NO_REJECTS, 0)
+
+
+def _of_bytes(values: pl.Series) -> pl.Series:
+    """Bytes as text; what is none as 0x and its digits, as dumps have it."""
+    stored = values.rechunk().to_arrow().cast(pa.large_binary())
+    _, edges, data = stored.buffers()
+    places = np.frombuffer(edges, np.int64)[stored.offset :][: len(stored) + 1]
+    none = np.zeros(len(values), np.uint8)
+    whole = np.frombuffer(data, np.uint8) if data is not None and data.size else none[:0]
+    records = Records(places[:-1], places[1:], none.astype(np.int32), none, whole.size, 0)
+    wrong = with_undecodable(whole, records).reasons != 0
+    digits = "0x" + values.filter(pl.Series(wrong)).bin.encode("hex").str.to_uppercase()
+    sound = pl.when(~pl.Series(wrong)).then(pl.first()).otherwise(pl.lit(b""))
+    text = values.to_frame().select(sound).to_series()
+    return text.cast(pl.String).scatter(np.flatnonzero(wrong), digits)
 
 
 def as_text(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -75,7 +112,7 @@ def as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.List | pl.Array):
         return column.cast(pl.List(pl.String)).list.join("|")
     if isinstance(dtype, pl.Struct):
-        return column.struct.json_encode()
+        return pl.when(column.is_not_null()).then(column.struct.json_encode())
     if dtype == pl.Binary:
-        return column.cast(pl.String, strict=False)
+        return column.map_batches(_of_bytes, return_dtype=pl.String)
     return column.cast(pl.String)

@@ -27,7 +27,7 @@ from matching.tables import TABLES
 
 __all__ = ["Reader"]
 
-PARTS_VERSION = 1
+PARTS_VERSION = 2
 """Raised when rows of a part come out otherwise: parts made before are then made again."""
 PORTIONS_MAX = 100_000
 """Portions of one file: the places of its parts lie between those of its neighbours."""

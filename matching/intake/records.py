@@ -119,7 +119,7 @@ def _scan(  # noqa: PLR0917 - compiled code takes arguments by position
 
 
 @compiled
-def _record(  # noqa: C901, PLR0912, PLR0917 - the states of one automaton
+def _record(  # noqa: C901, PLR0911, PLR0912, PLR0917 - the states of one automaton
     block: Any, start: int, delimiter: int, quote: int, escape: int, columns: int, final: bool
 ) -> tuple[int, int, int]:  # fmt: skip
     """End, number of fields and reason of the record at `start`; end -1 where the block cuts it off.
@@ -156,11 +156,11 @@ def _record(  # noqa: C901, PLR0912, PLR0917 - the states of one automaton
         elif state == _AT_START:
             state = _QUOTED if byte == quote else _PLAIN
         elif state == _CLOSED and byte != 32:
-            return (
-                (line_end, found, UNCLOSED)
-                if line_end >= 0
-                else _rest_of_line(block, at, found, BAD_QUOTE)
-            )
+            if line_end >= 0:
+                return line_end, found, UNCLOSED
+            end = _rest_of_line(block, at, found, BAD_QUOTE)[0]
+            cut_off = end == block.size and not final and end - start <= RECORD_BYTES_MAX
+            return (-1 if cut_off else end), found, BAD_QUOTE
         at += 1
     at = min(at, block.size)
     cut = at == block.size

@@ -15,6 +15,7 @@ import polars as pl
 from matching.errors import OperatorError
 from matching.model.definition import BUILTIN, MAX_COMPARISONS, MAX_LEVELS
 from matching.model.frequencies import TF_SCHEMA
+from matching.typed_files import parse_json
 
 __all__ = [
     "BUILTIN_FOLDER",
@@ -52,7 +53,7 @@ def load_model(model: str | Path) -> dict[str, Any]:
     """
     path = BUILTIN_FOLDER / f"{model}.json" if str(model) in BUILTIN else Path(model)
     try:
-        settings = json.loads(path.read_text())
+        settings = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise OperatorError(
             f"model {path}: not found; name dental, clinic or a JSON file"

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from matching.store import OperatorError
 from matching.tables import MAIL_V1
+from matching.typed_files import parse_toml
 from notify.batches.schema import LIMITS, SEALED
 from notify.facts import BusinessAssociate, Closed
 
@@ -199,7 +200,7 @@ def read_profile(path: Path, *, on: date) -> Vendor:
     `on`: the day on which the vendor's key must be usable.
     """
     try:
-        vendor = Vendor.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        vendor = Vendor.model_validate(parse_toml(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.toml")))
         raise OperatorError(f"mailing.vendor: no profile {path.name}; one of {known}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from io import BytesIO
@@ -20,6 +21,7 @@ _ENTITIES_NAMED = 20
 """As many entities as an event names; the list has all."""
 _LINE_OCTETS = 75
 """RFC 5545, 3.1: longer lines are folded."""
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
 
 
 def open_duties(workspace: Workspace, *, as_of: date) -> pl.DataFrame:
@@ -93,7 +95,8 @@ def _event(event: dict[str, object], *, incident: str, stamp: date) -> list[str]
 
 
 def _escaped(text: str) -> str:
-    """Text values escape backslash, semicolon, comma and line break (RFC 5545, 3.3.11)."""
+    """Text values escape backslash, semicolon, comma and line break (RFC 5545, 3.3.11); other controls are blanks."""
+    text = _CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
     for mark in "\\;,":
         text = text.replace(mark, "\\" + mark)
     return text.replace("\n", "\\n")

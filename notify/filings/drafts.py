@@ -233,7 +233,10 @@ def _csv(frame: pl.DataFrame) -> bytes:
     """UTF-8 with a header, CRLF; a cell that would start a formula gets an apostrophe in front."""
     text = pl.col(pl.String)
     safe = frame.with_columns(
-        pl.when(text.str.contains(r"^[=+\-@\t\r]")).then("'" + text).otherwise(text).name.keep()
+        pl.when(text.str.contains(r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"))
+        .then("'" + text)
+        .otherwise(text)
+        .name.keep()
     )
     return safe.write_csv(line_terminator="\r\n").encode()
 

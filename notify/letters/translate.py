@@ -130,7 +130,9 @@ def _filled(table: bytes) -> dict[str, str]:
         raise OperatorError(f"translation: no CSV in UTF-8: {error}") from None
     if not rows or not {"key", "translation"} <= rows[0].keys():
         raise OperatorError("translation: needs the columns key and translation")
-    return {row["key"]: (row["translation"] or "").strip() for row in rows if row["translation"]}
+    return {
+        row["key"] or "": (row["translation"] or "").strip() for row in rows if row["translation"]
+    }
 
 
 def _some(keys: list[str]) -> str:
@@ -154,8 +156,13 @@ def _nested(flat: dict[str, str]) -> dict[str, Any]:
     return whole
 
 
+def _text(value: Any) -> str:
+    """JSON's escapes are TOML's, but for what JSON leaves as it is."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _toml(texts: dict[str, Any]) -> str:
-    """Dotted keys, a string or a list of strings each; JSON's escapes are TOML's."""
+    """Dotted keys, a string or a list of strings each."""
 
     def lines(value: dict[str, Any], where: str) -> Iterator[str]:
         for key, inner in value.items():
@@ -163,7 +170,7 @@ def _toml(texts: dict[str, Any]) -> str:
             if isinstance(inner, dict):
                 yield from lines(inner, name)
             else:
-                yield f"{name} = {json.dumps(inner, ensure_ascii=False)}"
+                yield f"{name} = {_text(inner)}"
 
     return (
         "\n".join(

@@ -31,7 +31,8 @@ PERSONAL = frozenset(
 XLSX_MAX = 100_000
 """Rows: a spreadsheet program opens that many without trouble. Longer lists come as CSV only."""
 
-_FORMULA = r"^[=+\-@\t\r]"
+_FORMULA = r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
+"""Signs with which a spreadsheet begins a formula, the wide ones of Japanese keyboards too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,7 +151,7 @@ class ReturnedFile:
         """Names the first line that has too few or too many fields, where it is one."""
         width, end = len(self.names), -1 if block.endswith(_END) else None
         lines = block.decode("utf-8", errors="replace").split("\n")[:end]
-        for number, row in enumerate(csv.reader(lines), self.rows + 2):
+        for number, row in enumerate(_rows_of(lines), self.rows + 2):
             if len(row) != width:
                 return OperatorError(
                     f"{self.path}: line {number} has {len(row)} of {width} fields: cut or shifted; ask for it again"
@@ -174,7 +175,16 @@ def _header(path: Path) -> list[str]:
         text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise OperatorError(f"{path}: its header is not UTF-8; ask for it as CSV UTF-8") from None
-    return [name.strip().lower() for name in next(csv.reader([text]), [])]
+    names = next(_rows_of([text]), [])
+    if not names:
+        raise OperatorError(f"{path}: a header that is no CSV; ask for it again")
+    return [name.strip().lower() for name in names]
+
+
+def _rows_of(lines: list[str]) -> Iterator[list[str]]:
+    """The lines as rows, up to one that the reader of CSV cannot bear."""
+    with suppress(csv.Error):
+        yield from csv.reader(lines)
 
 
 def _cut(data: bytes) -> tuple[bytes, bytes]:

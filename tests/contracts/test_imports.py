@@ -16,6 +16,7 @@ MAY_IMPORT = {
         "matching.store",
         "matching.person_numbers",
         "matching.compiling",
+        "matching.typed_files",
     },
     "flows": {"flows", "notify", "matching"},
 }

@@ -265,20 +265,21 @@ def _cut_document(own: Beside, state: State) -> tuple[dict[str, Any], Beside]:
 
 
 def _merged(strays: dict[str, Any], own: dict[str, Any], step: Step) -> dict[str, Any]:
-    """Documents and what was wrong between them, in the order in which they end."""
+    """Documents and what stands between them, in the order in which they end: records, and what is wrong."""
     if not own:
         return strays
-    empty = np.zeros(strays["starts"].size, np.int64)
-    both = {
-        "starts": np.concatenate((own["starts"], empty)),
-        "ends": np.concatenate((own["ends"], empty)),
-        "reasons": np.concatenate((own["reasons"], strays["reasons"])),
-        "offsets": np.concatenate((own["offsets"], strays["offsets"])),
-    }
     ends = step.events.own_ends[step.events.own_last]
     cut = np.full(own["starts"].size - ends.size, step.events.consumed)
     order = np.argsort(np.concatenate((ends, cut, strays["starts"])), kind="stable")
-    merged = {name: values[order] for name, values in both.items()}
-    for name in ("starts", "ends"):  # what is wrong between two documents has no place of its own
-        merged[name] = np.maximum.accumulate(merged[name])
-    return {"data": own["data"], **merged}
+    sizes = np.where(strays["reasons"] == 0, strays["ends"] - strays["starts"], 0)
+    sizes = np.concatenate((own["ends"] - own["starts"], sizes))[order]
+    begins = np.concatenate((own["starts"], strays["starts"] + own["data"].size))[order]
+    edges = np.concatenate(([0], np.cumsum(sizes)))
+    at = np.repeat(begins - edges[:-1], sizes) + np.arange(edges[-1])
+    return {
+        "data": np.concatenate((own["data"], strays["data"]))[at],
+        "starts": edges[:-1],
+        "ends": edges[1:],
+        "reasons": np.concatenate((own["reasons"], strays["reasons"]))[order],
+        "offsets": np.concatenate((own["offsets"], strays["offsets"]))[order],
+    }

@@ -44,6 +44,8 @@ def spilling_to(folder: Path) -> Iterator[None]:
         FOLDER = before
 
 
+_PLACE_MAX = 1 << 62
+"""Beyond what any file has; the system takes no place from 2^63 on."""
 KEPT_BYTES = 48 << 20
 """A portion ends up to two blocks of 16 MiB before what was read last, and a record before those."""
 RUNS_KEPT = 3
@@ -275,7 +277,7 @@ def ranged(path: Path, start: int, size: int) -> Iterator[bytes]:
 
 def _stretch(read: Callable[[int, int], bytes], start: int, size: int) -> Iterator[bytes]:
     while size > 0:
-        chunk = read(min(STEP, size), start)
+        chunk = read(min(STEP, size), start) if 0 <= start < _PLACE_MAX else b""
         if not chunk:
             raise Damaged(TRUNCATED)
         start, size = start + len(chunk), size - len(chunk)

@@ -253,7 +253,7 @@ def _value(buf: Any, at: int, n: int, flags: int, start: int) -> tuple[int, int,
         if buf[begin] == 95:  # an introducer: _binary 'text', _utf8mb4 0x41
             while at < n and buf[at] == 32:
                 at += 1
-            if at + 1 >= n:
+            if at >= n or (buf[at] == 48 and at + 1 >= n):
                 return MORE, 0, 0, at
             if buf[at] == 48 and buf[at + 1] == 120:
                 return _value(buf, at, n, flags, start)

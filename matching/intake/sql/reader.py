@@ -200,8 +200,8 @@ def _rows(layout: Layout, bundle: _Bundle, encoding: _Encoding) -> Batch:
     columns = layout.columns[head]
     holds = _held(layout, head)
     buf, n = _lexed(bundle, encoding)
-    most = min(rows, n // max(2 * len(columns), 1) + 1)
-    """Rows that can be whole: a value takes two bytes at least."""
+    most = min(rows, n // max(len(columns), 1) + 1)
+    """Rows that can be whole: an empty value of COPY takes one byte, the tab behind it."""
     kept = scan.Kept(rows, len(columns), Views(len(columns), most, n, holds))
     sound = _is_sound(buf, n, encoding.name)
     if not sound:

@@ -194,7 +194,7 @@ def copy_rows(
             byte = buf[at] if at < n else 10
             if byte == 92:
                 escaped = True
-                at += 2
+                at += 1 if buf[at + 1] == 10 else 2  # a line feed ends a row, as the layout has it
                 continue
             if byte != 9 and byte != 10:
                 at += 1

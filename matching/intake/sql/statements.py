@@ -117,7 +117,10 @@ class _Reader:
         while True:
             if self.now.kind not in {"word", "quoted", "end"}:
                 return None
-            found.append(self.name()[-1])
+            name = self.name()
+            if not name:
+                return None
+            found.append(name[-1])
             if len(found) > COLUMNS_MAX:
                 return None
             if self.go().is_sign(b")"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from xml.parsers.expat import ExpatError, ParserCreate
 
 import numpy as np
 
@@ -53,11 +54,13 @@ def refuse_costly(content: Content, entries: tuple[Entry, ...]) -> None:
 def _refuse_part(content: Content, entry: Entry) -> None:
     name = content.name
     box = np.zeros(4, np.int64)
+    parser = ParserCreate() if entry.name == "content.xml" else None
     for text in _tags(content, entry):
         if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
             raise OperatorError(
                 f"{name}: {entry.name} has a document type, as XML bombs have and no workbook does; {_FIX}"
             )
+        _refuse_malformed(name, parser, text)
         _measure(np.frombuffer(text, np.uint8), box)
         if box[1] > COLUMNS_MAX or box[2] > ROWS_MAX:
             raise OperatorError(
@@ -68,6 +71,18 @@ def _refuse_part(content: Content, entry: Entry) -> None:
             raise OperatorError(
                 f"{name}: {entry.name} spans {int(box[1] * box[2]):,} cells, more than {CELLS_MAX:,}; {_FIX}"
             )
+    _refuse_malformed(name, parser, b"", last=True)
+
+
+def _refuse_malformed(name: str, parser: Any, text: bytes, *, last: bool = False) -> None:
+    """Of an ods: where a table has no end, calamine looks for it for ever."""
+    try:
+        if parser is not None:
+            parser.Parse(text, last)
+    except ExpatError:
+        raise OperatorError(
+            f"{name}: its content.xml is damaged; open and save it again in a spreadsheet program, or {_FIX}"
+        ) from None
 
 
 def _tags(content: Content, entry: Entry) -> Iterator[bytes]:
