@@ -15,7 +15,15 @@ import polars as pl
 from matching.errors import OperatorError, printable
 from matching.intake import roster, sql
 from matching.intake.content import Content, members
-from matching.intake.delivered import REST, Delivered, contents, matches, resolve, wanted_parts
+from matching.intake.delivered import (
+    REST,
+    Delivered,
+    contents,
+    matches,
+    named_part,
+    resolve,
+    wanted_parts,
+)
 from matching.intake.fixed import layout_problems
 from matching.intake.joins import other_table
 from matching.intake.kinds import NO_KIND
@@ -115,7 +123,9 @@ def _file_problems(
             yield f"{where}: has no table or sheet {source.sheet or source.table}; correct it"
         for part in found:
             delivered = Delivered(source, content, part)
-            yield from _part_problems(settings, f"{where}#{part}" if part else where, delivered)
+            yield from _part_problems(
+                settings, f"{where}#{named_part(part)}" if part else where, delivered
+            )
     except OperatorError as error:
         yield f"{where.partition(' ')[0]} {error}"
 

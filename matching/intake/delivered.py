@@ -19,11 +19,30 @@ from matching.sources import SEALED, LeakedSource, MasterSource, Source
 from matching.store import Workspace, digest_of
 from matching.tables import TABLES
 
-__all__ = ["REST", "Delivered", "contents", "matches", "register_files", "resolve", "wanted_parts"]
+__all__ = [
+    "REST",
+    "Delivered",
+    "contents",
+    "matches",
+    "named_part",
+    "register_files",
+    "resolve",
+    "wanted_parts",
+]
 
 REST = "."
 """`table` of what is left of a document beside its tables."""
 _GLOB_SIGNS = frozenset("*?[")
+
+
+NAME_LETTERS_MAX = 128
+"""No database allows a longer name: what is longer, or cannot be printed, is data that a damaged dump takes for one."""
+
+
+def named_part(part: str) -> str:
+    """The name of a table or sheet as it may stand in a message."""
+    sound = len(part) <= NAME_LETTERS_MAX and part.isprintable()
+    return part if sound else f"(a name of {len(part)} signs)"
 
 
 @dataclass(frozen=True)
@@ -51,7 +70,7 @@ class Delivered:
         path = self.content.path
         inside = path.relative_to(root) if path.is_relative_to(root) else path
         whole = "!".join((inside.as_posix(), *self.content.members))
-        named = f"{whole}#{self.part}" if (part or self.text) and self.part else whole
+        named = f"{whole}#{named_part(self.part)}" if (part or self.text) and self.part else whole
         return f"{named}@text" if self.text else named
 
     @property

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import notify.filings.drafts as drafts_module
+import notify.seal
 from flows.release import release_filings, release_packets
 from flows.rounds import open_round
 from flows.run import run_round
@@ -41,6 +42,7 @@ def allowed(workspace: Workspace, incident: Path) -> set[str]:
     roster = entities.select(pl.col(name) for name in OWN_WORDS if name in entities.columns)
     told = [incident.read_text(), *(p.read_text() for p in (CONFIGS / "filings").glob("*.toml"))]
     told += [(CONFIGS / "letters" / "elements.toml").read_text()]
+    told += [Path(str(notify.seal.__file__)).read_text()]
     told += [Path(str(drafts_module.__file__)).with_name(f"{name}.py").read_text()
              for name in ("hhs", "risk", "roster", "sheet", "settings", "drafts", "fields", "numbers", "owed")]  # fmt: skip
     cells = [str(cell) for row in roster.iter_rows() for cell in row if cell]
