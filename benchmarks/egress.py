@@ -41,16 +41,7 @@ echo "$code $before $(left)" > "$ANSWER"
 """192.0.2.0/24 is TEST-NET-1 (RFC 5737): addresses of nobody. The resolver is there, too."""
 
 
-def possible() -> bool:
-    """Whether this user may make network namespaces here."""
-    command = ["unshare", "--net", "--mount", "ip", "link", "add", "out", "type", "veth"]
-    try:
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-def watched(command: list[str], *, quiet: bool = True) -> tuple[int, int]:
+def watched(command: list[str]) -> tuple[int, int]:
     """The command's exit code, and how many packets tried to leave."""
     with tempfile.TemporaryDirectory() as name:
         answer, resolver = Path(name) / "answer", Path(name) / "resolv.conf"
@@ -58,7 +49,7 @@ def watched(command: list[str], *, quiet: bool = True) -> tuple[int, int]:
         environment = {**os.environ, "ANSWER": str(answer), "RESOLVER": str(resolver)}
         subprocess.run(
             ["unshare", "--net", "--mount", "--fork", "sh", "-c", SET_UP, "sh", *command],
-            cwd=ROOT, env=environment, check=True, capture_output=quiet,
+            cwd=ROOT, env=environment, check=True,
         )  # fmt: skip
         code, before, after = map(int, answer.read_text().split())
     return code, after - before
@@ -77,7 +68,7 @@ def main() -> int:
     for command in commands:
         began = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            code, packets = watched([part.format(folder=folder) for part in command], quiet=False)
+            code, packets = watched([part.format(folder=folder) for part in command])
         shown = ["python", *command[1:]] if command[0] == sys.executable else command
         told = {"command": " ".join(shown), "exit_code": code, "packets_out": packets, "seconds": round(time.perf_counter() - began)}  # fmt: skip
         print(told, flush=True)

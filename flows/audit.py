@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from matching.errors import IntegrityError
+from collections.abc import Collection
+
 from matching.store import Workspace
 
-__all__ = ["audit", "audit_head", "log_faults", "names_head"]
+__all__ = ["audit", "audit_head", "is_head"]
 
 SHOWN = 16
 """Hex digits of a head that people may read out: 64 bits, which nobody meets by chance."""
@@ -25,20 +26,7 @@ def audit_head(workspace: Workspace) -> str:
     return workspace.evidence.head().hash
 
 
-def log_faults(workspace: Workspace) -> list[str]:
-    """What is wrong with the log: a line missing, changed or moved, or a head that another signed."""
-    try:
-        workspace.evidence.entries()
-    except IntegrityError as error:
-        return [str(error)]
-    return []
-
-
-def names_head(workspace: Workspace, printed: str) -> bool:
-    """A head as it was printed, whole or its first digits, is that of a line of this log.
-
-    Blanks do not count. A log that was cut off, or put back whole to an older state, lacks later heads.
-    """
+def is_head(printed: str, heads: Collection[str]) -> bool:
+    """A head as it was printed, whole or its first digits, is one of these; blanks do not count."""
     wanted = "".join(printed.split()).lower()
-    lines = workspace.evidence.entries()
-    return len(wanted) >= SHOWN and any(line["hash"].startswith(wanted) for line in lines)
+    return len(wanted) >= SHOWN and any(head.startswith(wanted) for head in heads)

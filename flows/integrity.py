@@ -11,12 +11,11 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
-from flows.audit import names_head
+from flows.audit import is_head
 from flows.journal import JOURNAL, Journal, step_manifest
 from flows.step_manifest import differences
 from flows.steps import REPORT, STEPS
@@ -93,7 +92,7 @@ def _look(workspace: Workspace, gone: Collection[str], printed: Collection[str])
         _outputs(workspace, found)
         _journal(workspace, entries, found)
         _steps(workspace, entries, found, missing)
-        _heads(workspace, found, printed)
+        _heads(workspace, entries, found, printed)
     _outbox(workspace, found)
     _told(workspace, entries, found)
     found.damaged = list(dict.fromkeys(found.damaged))
@@ -230,14 +229,16 @@ def _steps(
         found.damaged += [f"{name}: {each}; restore it from a copy" for each in wrong]
 
 
-def _heads(workspace: Workspace, found: Findings, printed: Collection[str]) -> None:
+def _heads(
+    workspace: Workspace, entries: list[Entry], found: Findings, printed: Collection[str]
+) -> None:
     """Heads on paper and in what was released: a log cut off, or put back to an older state, lacks them."""
+    known = {entry["hash"] for entry in entries}
     for head in printed:
-        if not names_head(workspace, head):
+        if not is_head(head, known):
             found.damaged.append(
                 f"{LOG}: has no line with the printed head {head}; cut off or put back"
             )
-    known = {entry["hash"] for entry in workspace.evidence.entries()}
     for name, head in _released_heads(workspace):
         if head not in known:
             found.damaged.append(f"{LOG}: lacks the head that {name} bears; cut off or put back")
@@ -293,11 +294,3 @@ def _told(workspace: Workspace, entries: list[Entry], found: Findings) -> None:
     for name in durable_files(workspace):
         if name not in known and not name.startswith(_OTHERWISE_KNOWN):
             found.unrecorded.append(name)
-
-
-def damaged_names(root: Path) -> list[str]:
-    """For measurements: what `look` calls damaged, with what already opening the workspace finds."""
-    try:
-        return look(Workspace.open(root)).damaged
-    except IntegrityError as error:
-        return [str(error)]

@@ -52,8 +52,8 @@ def two_people(by: Sequence[str]) -> tuple[str, str]:
 
 def check_may_purge(
     workspace: Workspace, scope: Scope, by: Sequence[str], *, leave_untold: bool
-) -> None:
-    """Raise OperatorError with every reason why this may not go, one a line.
+) -> dict[str, int]:
+    """Who waits to be told and never will be. Raises OperatorError with every reason why this may not go, one a line.
 
     `leave_untold`: those asking know that whoever waits to be told cannot be told afterwards.
     """
@@ -69,6 +69,7 @@ def check_may_purge(
         )
     if lines:
         raise OperatorError("\n".join(lines))
+    return waiting
 
 
 def check_names(workspace: Workspace, by: Sequence[str]) -> None:

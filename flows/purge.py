@@ -18,12 +18,11 @@ from flows.purge_all import certificate_without_keys, drop_store, remove_rest
 from flows.purge_plan import closed_files, path_of, planned, utc_now, write_signed
 from flows.rounds import holding, open_workspace
 from matching.errors import CheckFailed, OperatorError
-from matching.files import locked
+from matching.files import locked, sync
 from matching.opening import PLAIN
 from matching.purged import CERTIFICATE, PLAN, certificates, signed
 from matching.rekey import drop_classes, interrupted, tidy
 from matching.schema import Keep
-from matching.shred import sync_folder
 from matching.store import Workspace
 from matching.tables import TABLES
 from matching.tries import tried
@@ -127,7 +126,7 @@ def _unlink(workspace: Workspace, plan: Document) -> None:
         if folder.is_dir():
             for path in (*folder.glob("part-*"), *folder.glob(".part-*")):
                 path.unlink()
-            sync_folder(folder)
+            sync(folder)
     outputs = {str(output["file"]): "" for output in plan["outputs"]}
     with workspace.evidence.recording("purged", files=outputs):
         for file in outputs:

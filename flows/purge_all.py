@@ -10,10 +10,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from matching.files import sync
 from matching.keyfile import KeyFile, drop_key_file, holding_key_file, write_key_file
 from matching.opening import key_file_of
 from matching.ring import FILE as RING
-from matching.shred import shred, sync_folder
+from matching.shred import shred
 from matching.store import Workspace
 
 __all__ = ["certificate_without_keys", "drop_store", "remove_rest"]
@@ -65,7 +66,7 @@ def remove_rest(root: Path) -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for name in LAST:
         shred(root / name)
-    sync_folder(root)
+    sync(root)
 
 
 def _store_is_gone(root: Path) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.audit import audit, audit_head
-from flows.may_purge import Scope, check_may_purge, untold
+from flows.may_purge import Scope, check_may_purge
 from flows.rounds import latest
 from matching.errors import OperatorError
 from matching.purged import PLAN, signed_text
@@ -30,7 +30,7 @@ def planned(
     leave_untold: bool,
 ) -> Document:
     """What goes, said and signed before anything does. Raises OperatorError where it may not."""
-    check_may_purge(workspace, scope, names, leave_untold=leave_untold)
+    left_untold = check_may_purge(workspace, scope, names, leave_untold=leave_untold)
     if scope == "leak" and not any(k.keep is Keep.WORKING for k in workspace.keys.ring.keys):
         raise OperatorError(f"workspace {workspace.root}: its working data was purged before")
     current = latest(workspace.root)
@@ -50,7 +50,7 @@ def planned(
         "round": current.number if current else 0,
         "audit_head": audit_head(workspace),
         "encryption": workspace.identity["encryption"],
-        "left_untold": untold(workspace),
+        "left_untold": left_untold,
         "tables": tables,
         "outputs": [_listed(workspace, path) for path in _outputs(workspace, scope)],
         "to_be_destroyed_elsewhere": _delivered(workspace),
@@ -111,7 +111,7 @@ def path_of(workspace: Workspace, form: str, plan: Document) -> Path:
 def write_signed(workspace: Workspace, form: str, said: Document) -> None:
     """Write a plan or a certificate, signed."""
     with replacing(path_of(workspace, form, said)) as draft:
-        draft.write_text(signed_text(workspace.keys, said))
+        draft.write_text(signed_text(workspace, said))
 
 
 def utc_now() -> str:

@@ -41,7 +41,7 @@ def verify(
     `printed` and `gone` as in `flows.integrity.look`.
     """
     workspace = open_workspace(root)
-    found = look(workspace, gone=gone, printed=printed)
+    found, purged = look(workspace, gone=gone, printed=printed), workspace.purged
     document: dict[str, Any] = {
         "schema": "affected.verify/1",
         "I": len(found.damaged),
@@ -49,14 +49,14 @@ def verify(
         "told": found.told,
         "unrecorded": found.unrecorded,
         "audit_log": workspace.printed_head(),
-        "purged": sorted(workspace.purged),
+        "purged": sorted(purged),
     }
     if found.damaged:
         return document
     workspace, current = open_round(root)
     document |= {
         "R": conservation(workspace),
-        "P": None if workspace.purged else partition(workspace),
+        "P": None if purged else partition(workspace),
         "L": ledger_figure(workspace, current),
         "C": notify.ledger.figure_c(workspace) if workspace.has("packets") else 0,
         "D": notify.ledger.figure_d(workspace),

@@ -18,7 +18,16 @@ import polars as pl
 
 from matching.errors import TryAgainLater
 
-__all__ = ["digest_of", "locked", "placed", "replacing", "rows_hash", "sha256_file", "total_hash"]
+__all__ = [
+    "digest_of",
+    "locked",
+    "placed",
+    "replacing",
+    "rows_hash",
+    "sha256_file",
+    "sync",
+    "total_hash",
+]
 
 HASH_BASE = 1 << 64
 """Row hashes have 64 bits and are summed modulo this."""
@@ -35,10 +44,10 @@ def replacing(target: Path, *, synced: bool = True) -> Iterator[Path]:
     try:
         yield draft
         if synced:
-            _sync(draft)
+            sync(draft)
         draft.replace(target)
         if synced:
-            _sync(target.parent)
+            sync(target.parent)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -106,7 +115,8 @@ def _remixed(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return mixed
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """What was written to a file, or made and unlinked in a folder, outlives a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

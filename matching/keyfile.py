@@ -23,11 +23,11 @@ from typing import Any
 import pyrage
 
 from matching.errors import OperatorError
-from matching.files import locked
+from matching.files import locked, sync
 from matching.guarded import refuse_unsafe, warn_of_parents
 from matching.openers import Person, identity_of
 from matching.ring import KEY_BYTES
-from matching.shred import replace_shredding, settle, shred, sync_folder
+from matching.shred import replace_shredding, settle, shred
 
 __all__ = ["KeyFile", "Secrets", "default_key_file", "holding_key_file", "load_or_make"]
 
@@ -163,7 +163,7 @@ def load_or_make(
         return False
     finally:
         draft.unlink()
-    sync_folder(path.parent)
+    sync(path.parent)
     return True
 
 

@@ -1,14 +1,22 @@
-"""How a workspace finds its keys: the key file's store key opens keys.json, whose keys open the rest."""
+"""How a folder becomes a workspace, is found to be one, and finds its keys.
+
+The key file's store key opens keys.json, whose keys open the rest.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_bytes, token_hex
 from typing import Any
 
-from matching.errors import OperatorError
+from matching.chain import HEAD
+from matching.errors import IntegrityError, OperatorError
+from matching.evidence import Evidence
+from matching.guarded import refuse_unsafe, warn_of_parents
 from matching.keyfile import (
     KeyFile,
     default_key_file,
@@ -16,14 +24,22 @@ from matching.keyfile import (
 )
 from matching.keys import Keys
 from matching.ring import FILE, KEY_BYTES, Ring, WrongStoreKey, derive
+from matching.tables import TABLES
 
 __all__ = [
-    "ENCRYPTED", "PLAIN", "found_store", "key_file_of", "open_keys", "unfinished",
+    "ENCRYPTED", "PLAIN", "found_store", "key_file_of", "make_folders", "new_identity", "open_keys", "read_identity",
+    "refuse_exposed", "refuse_robbed", "unfinished",
 ]  # fmt: skip
 
 ENCRYPTED, PLAIN = "aes-256", "none"
 Identity = dict[str, Any]
 _STORE_ID_BYTES = 8
+_FOLDERS = ("tables", "inbox", "reference", "runs", "logs", "scratch", "prefect", "out", "evidence")
+_EXPOSED = (
+    "keys.json", "workspace.json", "journal.sqlite", "journal.sqlite-wal", "outbox.sqlite", "outbox.sqlite-wal",
+)  # fmt: skip
+_HOLDING = ("tables", "inbox", "reference", "runs")
+"""What is in these was closed with the keys of a workspace.json that is missing."""
 
 
 def key_file_of(identity: Identity) -> Path:
@@ -75,6 +91,66 @@ def unfinished(path: Path) -> bool:
     """What a killed `found_store` leaves behind in a folder that is no workspace yet."""
     names = (FILE, f".{FILE}", ".workspace.json")
     return path.is_file() and any(path.name == n or path.name.startswith(f"{n}.") for n in names)
+
+
+def make_folders(root: Path) -> None:
+    """Raise OperatorError where the folder holds something and is no workspace: its keys would be replaced."""
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (root / "workspace.json").exists():
+        others = [p for p in root.iterdir() if p.name not in _FOLDERS and not unfinished(p)]
+        held = [name for name in _HOLDING if any((root / name).glob("*"))]
+        if others or held:
+            raise OperatorError(
+                f"workspace {root}: not empty and no workspace; name another --workspace"
+            )
+    for folder in _FOLDERS:
+        (root / folder).mkdir(exist_ok=True, mode=0o700)
+
+
+def refuse_robbed(root: Path) -> None:
+    """Raise IntegrityError where the audit log knows of a workspace.json that is not there."""
+    if (root / HEAD).exists():
+        Evidence(root).read("workspace.json")
+
+
+def new_identity(path: Path, incident_id: str, synthetic: bool, encryption: str) -> Identity:
+    """What workspace.json says of a new workspace, but for its store."""
+    return {
+        "schema": "affected.workspace/1",
+        "incident_id": incident_id,
+        "synthetic": synthetic,
+        "key_file": str(path),
+        "encryption": encryption,
+        "schema_versions": {name: table.schema_version for name, table in TABLES.items()},
+    }
+
+
+def refuse_exposed(root: Path) -> None:
+    """Raise where a file of the frame is another user's or others can read it."""
+    for name in _EXPOSED:
+        with suppress(FileNotFoundError):
+            refuse_unsafe(root / name, what="file")
+    warn_of_parents(root, what="workspace")
+
+
+def read_identity(root: Path) -> Identity:
+    """The workspace's identity, as the audit log has it; a worker's folder has no log."""
+    path = root / "workspace.json"
+    if not path.exists() and not (root / HEAD).exists():
+        raise OperatorError(f"workspace {root}: no workspace.json; run `affected run` first")
+    try:
+        identity = dict(json.loads(path.read_bytes())) if path.exists() else {}
+        if identity and "store_id" not in identity:
+            raise OperatorError(
+                f"workspace {root}: made before stores had keys of their own; run the incident in a new one"
+            )
+        if not identity.get("branch"):
+            identity = json.loads(Evidence(root).read(path.name) or b"")
+        return {**identity, "schema_versions": dict(identity["schema_versions"])}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise IntegrityError(
+            f"workspace {root}: workspace.json is damaged; restore it from a copy"
+        ) from None
 
 
 def _key_check_of(store_id: str) -> str:

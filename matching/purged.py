@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from matching.keys import Keys
+from matching.signing import public_key, signature
 
 __all__ = ["CERTIFICATE", "PLAN", "certificates", "purged", "signed", "signed_text"]
 
@@ -48,21 +48,19 @@ def signed(keys: Keys, path: Path) -> dict[str, Any] | None:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         said: dict[str, Any] = stored["said"]
-        signature = bytes.fromhex(stored["signature"])
-        keys.signing_key().public_key().verify(signature, _canonical(said))
+        sealed = bytes.fromhex(stored["signature"])
+        keys.signing_key().public_key().verify(sealed, _canonical(said))
     except (OSError, ValueError, KeyError, TypeError, InvalidSignature):
         return None
     return said
 
 
-def signed_text(keys: Keys, said: Mapping[str, Any]) -> str:
+def signed_text(workspace: _Opened, said: Mapping[str, Any]) -> str:
     """A document with its Ed25519 signature and the key that checks it, as a file's text."""
-    key = keys.signing_key()
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     document = {
         "said": said,
-        "signature": key.sign(_canonical(said)).hex(),
-        "public_key": public.decode(),
+        "signature": signature(workspace, _canonical(said)).hex(),
+        "public_key": public_key(workspace).decode(),
     }
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 

@@ -12,9 +12,9 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from matching.files import replacing
+from matching.files import replacing, sync
 
-__all__ = ["replace_shredding", "settle", "shred", "sync_folder"]
+__all__ = ["replace_shredding", "settle", "shred"]
 
 _OWNER_ONLY = 0o600
 
@@ -45,16 +45,7 @@ def shred(path: Path) -> None:
     except FileNotFoundError:
         return
     path.unlink()
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """What was unlinked in a folder stays so after a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(path.parent)
 
 
 def settle(old: Path, target: Path) -> None:

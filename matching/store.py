@@ -27,7 +27,6 @@ from typing import Any
 import polars as pl
 from cryptography.exceptions import InvalidTag
 
-from matching.chain import HEAD
 from matching.errors import (
     ApprovalMissing,
     CheckFailed,
@@ -38,7 +37,7 @@ from matching.errors import (
 )
 from matching.evidence import CLOSED, Evidence, check_pages
 from matching.files import digest_of, locked, placed, replacing, rows_hash, sha256_file
-from matching.guarded import refuse_unsafe, warn_of_parents
+from matching.guarded import refuse_unsafe
 from matching.keyfile import KeyFile, default_key_file, holding_key_file, load_or_make
 from matching.keys import Keys
 from matching.log import log_counts, warn_once
@@ -49,8 +48,12 @@ from matching.opening import (
     PLAIN,
     found_store,
     key_file_of,
+    make_folders,
+    new_identity,
     open_keys,
-    unfinished,
+    read_identity,
+    refuse_exposed,
+    refuse_robbed,
 )
 from matching.purged import purged
 from matching.schema import Keep, Kind, Table
@@ -89,17 +92,11 @@ ROWS_PER_PART = 1_000_000
 """About 100 MB of the widest table a part: small enough to hold, large enough to compress."""
 _NOBODY_ELSE = 0o077
 """Mask of whoever opens a workspace: what SQLite, DuckDB and Prefect make is its owner's alone, too."""
-_EXPOSED = (
-    "keys.json", "workspace.json", "journal.sqlite", "journal.sqlite-wal", "outbox.sqlite", "outbox.sqlite-wal",
-)  # fmt: skip
-_HOLDING = ("tables", "inbox", "reference", "runs")
-"""What is in these was closed with the keys of a workspace.json that is missing."""
 NOTE = ".note"
 """End of the name of what lies beside a finished part: sealed, so that a run believes no other."""
 COMPLETE = "tables/complete.json"
 _FILES_PER_LINE = 1000
 """Files that one line of the audit log names: 100 kB."""
-_FOLDERS = ("tables", "inbox", "reference", "runs", "logs", "scratch", "prefect", "out", "evidence")
 
 
 @dataclass(slots=True)
@@ -155,12 +152,12 @@ class Workspace:
                     path, incident_id=incident_id, synthetic=synthetic, people=people
                 )
                 if not (root / "workspace.json").exists():  # another process may have been first
-                    _make_folders(root)
-                    _refuse_robbed(root)
-                    identity = _new_identity(path, incident_id, synthetic, encryption)
+                    make_folders(root)
+                    refuse_robbed(root)
+                    identity = new_identity(path, incident_id, synthetic, encryption)
                     founded, keys = found_store(root, identity, KeyFile.read(path))
                     cls(root, founded, keys)._begin()
-        _make_folders(root)
+        make_folders(root)
         return cls.open(root), made
 
     @classmethod
@@ -169,8 +166,8 @@ class Workspace:
         os.umask(_NOBODY_ELSE)
         with suppress(FileNotFoundError):
             refuse_unsafe(root, what="workspace")
-        identity = _identity(root)
-        _refuse_exposed(root)
+        identity = read_identity(root)
+        refuse_exposed(root)
         newer = [
             n
             for n, v in identity["schema_versions"].items()
@@ -605,45 +602,6 @@ def keep_of_output(relative: str) -> Keep:
     return Keep.WORKING if drafts else Keep.EVIDENCE
 
 
-def _make_folders(root: Path) -> None:
-    """Raise OperatorError where the folder holds something and is no workspace: its keys would be replaced."""
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not (root / "workspace.json").exists():
-        others = [p for p in root.iterdir() if p.name not in _FOLDERS and not unfinished(p)]
-        held = [name for name in _HOLDING if any((root / name).glob("*"))]
-        if others or held:
-            raise OperatorError(
-                f"workspace {root}: not empty and no workspace; name another --workspace"
-            )
-    for folder in _FOLDERS:
-        (root / folder).mkdir(exist_ok=True, mode=0o700)
-
-
-def _refuse_robbed(root: Path) -> None:
-    """Raise IntegrityError where the audit log knows of a workspace.json that is not there."""
-    if (root / HEAD).exists():
-        Evidence(root).read("workspace.json")
-
-
-def _new_identity(path: Path, incident_id: str, synthetic: bool, encryption: str) -> dict[str, Any]:
-    return {
-        "schema": "affected.workspace/1",
-        "incident_id": incident_id,
-        "synthetic": synthetic,
-        "key_file": str(path),
-        "encryption": encryption,
-        "schema_versions": {name: table.schema_version for name, table in TABLES.items()},
-    }
-
-
-def _refuse_exposed(root: Path) -> None:
-    """Raise where a file of the frame is another user's or others can read it."""
-    for name in _EXPOSED:
-        with suppress(FileNotFoundError):
-            refuse_unsafe(root / name, what="file")
-    warn_of_parents(root, what="workspace")
-
-
 @dataclass(slots=True)
 class Writer:
     """Parts of one table in the making. `put` the same index twice and the later one counts.
@@ -769,23 +727,3 @@ class _Unrecorded:
 def _sealed_as(note: Path) -> str:
     """What a note is encrypted for: its name, which is unique among parts of one content."""
     return f"note/{note.parent.name}/{note.name}"
-
-
-def _identity(root: Path) -> dict[str, Any]:
-    """The workspace's identity, as the audit log has it; a worker's folder has no log."""
-    path = root / "workspace.json"
-    if not path.exists() and not (root / HEAD).exists():
-        raise OperatorError(f"workspace {root}: no workspace.json; run `affected run` first")
-    try:
-        identity = dict(json.loads(path.read_bytes())) if path.exists() else {}
-        if identity and "store_id" not in identity:
-            raise OperatorError(
-                f"workspace {root}: made before stores had keys of their own; run the incident in a new one"
-            )
-        if not identity.get("branch"):
-            identity = json.loads(Evidence(root).read(path.name) or b"")
-        return {**identity, "schema_versions": dict(identity["schema_versions"])}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise IntegrityError(
-            f"workspace {root}: workspace.json is damaged; restore it from a copy"
-        ) from None

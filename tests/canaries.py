@@ -31,7 +31,7 @@ def canaries(side: str) -> dict[str, str]:
     """A value for each canonical field that occurs nowhere else; `side`: one letter."""
     digit = str(1 + ord(side) % 7)
     return {
-        field: _SHAPED.get(field, "ZQ{1}" + field.replace("_", "").upper()).format(digit, side.lower())
+        field: _SHAPED[field].format(digit, side.lower())
         if field in _SHAPED
         else f"ZQ{side}{field.replace('_', '').upper()}"
         for field in CANONICAL_FIELDS

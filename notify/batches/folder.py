@@ -20,14 +20,13 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from matching.store import CheckFailed, Workspace, sha256_file
+from matching.store import CheckFailed, Workspace, fingerprint, public_key, sha256_file, signature
 from notify.batches.layout import LAYOUT_FILE, file_name, layout_csv, mail_file
 from notify.batches.manifest import body, content_digest, elements_csv
 from notify.batches.settings import BatchesSettings
 from notify.batches.vendors import Vendor, closed_to
 from notify.facts import Hold
 from notify.letters.texts import Wording
-from notify.packets.signing import fingerprint, public_key, signature
 
 __all__ = ["Release", "done_file", "unlisted", "write_folder", "write_rows"]
 

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import polars as pl
 
-from matching.store import OperatorError, Workspace, log_counts
+from matching.store import OperatorError, Workspace, log_counts, public_key, signature
 from matching.tables import TABLES
 from notify.batches.noting import event_ids
 from notify.ledger.fold import pieces
 from notify.ledger.states import MAY_BECOME, PieceState
-from notify.packets.signing import public_key, signature
 
 __all__ = ["SCHEMA", "Recalled", "recall"]
 

@@ -14,13 +14,12 @@ from typing import Any
 import polars as pl
 from cryptography.exceptions import InvalidTag
 
-from matching.store import IntegrityError, Workspace, sha256_file
+from matching.store import IntegrityError, Workspace, sha256_file, signature
 from notify.outgoing import put_listed, unprintable
 from notify.packets.container import WAYS, closed, passphrase, way_of
 from notify.packets.files import PERSONAL, Held, packet_files
 from notify.packets.letter import passphrase_data
 from notify.packets.settings import PacketsSettings
-from notify.packets.signing import signature
 from notify.typeset import GlyphMissingError, render
 
 __all__ = ["PacketSources", "folder_of", "write_folder"]

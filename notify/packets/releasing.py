@@ -21,7 +21,9 @@ from matching.store import (
     OperatorError,
     TryAgainLater,
     Workspace,
+    fingerprint,
     log_counts,
+    public_key,
 )
 from matching.tables import TABLES
 from notify.answers import current_holds, delegations
@@ -32,7 +34,6 @@ from notify.packets.folder import PacketSources, folder_of, write_folder
 from notify.packets.individuals import as_answered, groups, individuals
 from notify.packets.plan import content_digests, held_today, recipients, released, summary
 from notify.packets.settings import PacketsSettings
-from notify.packets.signing import fingerprint, public_key
 from notify.packets.uncertain import uncertain
 from notify.registry import release_ids
 from notify.seal import Basis, made_from

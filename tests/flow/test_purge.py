@@ -14,26 +14,22 @@ import polars as pl
 import pytest
 
 import flows.purge
-import matching.rekey
 from flows.may_purge import six_years_after
 from matching.errors import OperatorError
 from matching.purged import purged
 from matching.ring import FILE as RING
-from matching.ring import Ring, derive
+from matching.ring import derive
 from matching.schema import Keep
 from matching.store import Workspace
 from matching.tables import KEEP, TABLES
 from tests.flow.hand_made import Call, HandMade, Said, _ran_once, call, done
 from tests.flow.recorded import own_key_file, rounds_as
+from tests.killed_writes import Killed, kill_after
 
 __all__ = ["_ran_once", "call", "done"]
 
 WORKING = {name for name, keep in KEEP.items() if keep is Keep.WORKING}
 TWO = ("--by", "LEAD", "--by", "SECOND")
-
-
-class Killed(BaseException):
-    pass
 
 
 @pytest.fixture
@@ -228,7 +224,7 @@ PLACES = [
     ("_proved", 0),
     ("_unlink", 0),
     ("_left", 0),
-    ("sync_folder", 3),
+    ("sync", 3),
     ("audit", 0),
 ]
 
@@ -268,22 +264,12 @@ def test_no_older_store_key_outlives_an_interrupted_purging(
     ready: HandMade, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     """Killed while keys.json was being replaced, or just before the old key left the key file."""
-    root, left = ready.folder / "ws", [writes]
+    root = ready.folder / "ws"
     shutil.copytree(root, ready.folder / "backup")
     before = Workspace.open(root)
 
-    def counted(write: Any) -> Any:
-        def called(*arguments: Any, **options: Any) -> None:
-            if not left[0]:
-                raise Killed
-            left[0] -= 1
-            write(*arguments, **options)
-
-        return called
-
     with monkeypatch.context() as patch:
-        patch.setattr(matching.rekey, "write_key_file", counted(matching.rekey.write_key_file))
-        patch.setattr(Ring, "save", counted(Ring.save))
+        kill_after(patch, writes)
         with pytest.raises(Killed):
             flows.purge.purge(root, "leak", by=("LEAD", "SECOND"), leave_untold=True)
     old = before.key_file.with_name(f".{before.key_file.name}.old")

@@ -5,27 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pyrage
 import pytest
 
-import matching.rekey
 from matching.errors import OperatorError
 from matching.keyfile import KeyFile
 from matching.openers import IDENTITY_FILE, PASSPHRASE_FILE, Person, with_passphrase
 from matching.rekey import add_person, interrupted, remove_person, rotate
-from matching.ring import Ring
 from matching.schema import Keep
 from matching.store import Workspace
+from tests.killed_writes import Killed, kill_after
 
 OVERLAP = pl.DataFrame({"entities": [1], "confirmed": [5], "upper": [6]})
 SECRET = "correct horse battery"
-
-
-class Killed(BaseException):
-    pass
 
 
 @pytest.fixture
@@ -197,20 +191,10 @@ def test_one_name_and_one_key_are_one_person(wrapped: Workspace, key_file: Path)
 def test_a_kill_between_any_two_writes_loses_nothing(
     wrapped: Workspace, monkeypatch: pytest.MonkeyPatch, writes: int, removing: bool
 ) -> None:
-    before, left = wrapped.keys, [writes]
-
-    def counted(write: Any) -> Any:
-        def called(*arguments: Any, **options: Any) -> None:
-            if not left[0]:
-                raise Killed
-            left[0] -= 1
-            write(*arguments, **options)
-
-        return called
+    before = wrapped.keys
 
     with monkeypatch.context() as patch:
-        patch.setattr(matching.rekey, "write_key_file", counted(matching.rekey.write_key_file))
-        patch.setattr(Ring, "save", counted(Ring.save))
+        kill_after(patch, writes)
         with pytest.raises(Killed):
             remove_person(wrapped, "BO") if removing else rotate(wrapped)
     opened = Workspace.open(wrapped.root)

@@ -25,7 +25,7 @@ import notify.packets.files as files_module
 import notify.packets.folder as folder_module
 import notify.packets.releasing as releasing_module
 from matching.errors import IntegrityError, OperatorError, TryAgainLater
-from matching.store import Workspace
+from matching.store import Workspace, fingerprint
 from matching.tables import TABLES
 from notify.facts import Hold
 from notify.notices.references import reference_numbers
@@ -33,7 +33,6 @@ from notify.packets import release, run
 from notify.packets.container import passphrase
 from notify.packets.individuals import groups, individuals
 from notify.packets.plan import summary
-from notify.packets.signing import fingerprint
 from notify.typeset import preview
 from tests import packet_tables as made
 from tests.aes_zip import opened

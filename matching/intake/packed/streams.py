@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from matching.errors import OperatorError, TryAgainLater
 from matching.intake.packed.unpack import (
+    PLACE_MAX,
     STEP,
     TRUNCATED,
     WINDOW_BYTES_MAX,
@@ -44,8 +45,6 @@ def spilling_to(folder: Path) -> Iterator[None]:
         FOLDER = before
 
 
-_PLACE_MAX = 1 << 62
-"""Beyond what any file has; the system takes no place from 2^63 on."""
 KEPT_BYTES = 48 << 20
 """A portion ends up to two blocks of 16 MiB before what was read last, and a record before those."""
 RUNS_KEPT = 3
@@ -277,7 +276,7 @@ def ranged(path: Path, start: int, size: int) -> Iterator[bytes]:
 
 def _stretch(read: Callable[[int, int], bytes], start: int, size: int) -> Iterator[bytes]:
     while size > 0:
-        chunk = read(min(STEP, size), start) if 0 <= start < _PLACE_MAX else b""
+        chunk = read(min(STEP, size), start) if 0 <= start < PLACE_MAX else b""
         if not chunk:
             raise Damaged(TRUNCATED)
         start, size = start + len(chunk), size - len(chunk)

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 __all__ = [
     "DAMAGED",
+    "PLACE_MAX",
     "STEP",
     "TRUNCATED",
     "WINDOW_BYTES_MAX",
@@ -36,6 +37,8 @@ Chunks = Callable[[], Iterator[bytes]]
 
 STEP = 1 << 20
 """Most bytes of one chunk: what one call of a decoder may give."""
+PLACE_MAX = 1 << 62
+"""Beyond what any file has; the system takes no place from 2^63 on."""
 PACKED_BYTES = 1 << 16
 """Read at once. A file of tiny gzip members is copied once a member from here: more would be quadratic."""
 WINDOW_BYTES_MAX = 256 << 20

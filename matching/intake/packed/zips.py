@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import BinaryIO
 
-from matching.intake.packed.unpack import STEP, TRUNCATED
+from matching.intake.packed.unpack import PLACE_MAX, STEP, TRUNCATED
 
 __all__ = [
     "Directory",
@@ -33,8 +33,6 @@ NAME_MAX = 4096
 """Characters: a path on Linux is no longer."""
 TABLE_BYTES_MAX = MEMBERS_MAX * 512
 """A zip's table of contents of MEMBERS_MAX entries, long names and extra fields included."""
-_PLACE_MAX = 1 << 62
-"""Beyond what any file has; the system takes no place from 2^63 on."""
 _LOCAL = struct.Struct("<4s5H3L2H")
 _END = struct.Struct("<4s4H2LH")
 _COMMENT_MAX = 1 << 16
@@ -126,7 +124,7 @@ def is_document(directory: Directory) -> bool:
 
 def place_of(file: BinaryIO, entry: Entry) -> int:
     """Where a zip's member begins; its local header says how long that is. -1 where there is none."""
-    if not 0 <= entry.start < _PLACE_MAX:
+    if not 0 <= entry.start < PLACE_MAX:
         return -1
     file.seek(entry.start)
     head = file.read(_LOCAL.size)
