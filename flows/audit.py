@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from matching.errors import IntegrityError
-from matching.store import Workspace, locked, replacing
+from matching.store import Workspace, drop_drafts, locked, replacing
 
 __all__ = ["audit", "audit_head", "broken_links"]
 
@@ -23,6 +23,7 @@ def audit(workspace: Workspace, act: str, *, by: str = "", **details: str | int)
     """Append one act (ids, counts, digests; never a person's data); gives the new head."""
     folder = workspace.root / "evidence"
     with locked(folder / ".lock", wait=True):
+        drop_drafts(folder)
         path = folder / "audit.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
         previous = _hash(lines[-1]) if lines else GENESIS

@@ -18,7 +18,7 @@ from typing import Any
 from flows.settings import IncidentFile
 from matching.errors import IntegrityError, OperatorError
 from matching.intake import register_files
-from matching.store import Workspace, locked, replacing
+from matching.store import Workspace, drop_drafts, locked, replacing
 from matching.tables import INBOX
 
 __all__ = [
@@ -147,6 +147,7 @@ def holding(root: Path, lock: str) -> Iterator[None]:
     """Hold `run.lock` or `send.lock` of a workspace; nothing is made in a folder that is none."""
     open_workspace(root)
     with locked(root / lock):
+        drop_drafts(root, below=True)
         yield
 
 

@@ -30,7 +30,7 @@ from matching.errors import (
     TryAgainLater,
     UsageError,
 )
-from matching.files import digest_of, locked, placed, replacing, rows_hash, sha256_file
+from matching.files import digest_of, drop_drafts, locked, placed, replacing, rows_hash, sha256_file
 from matching.keys import Keys, default_key_file
 from matching.log import log_counts
 from matching.manifest import Manifest, Part
@@ -50,6 +50,7 @@ __all__ = [
     "Workspace",
     "Writer",
     "digest_of",
+    "drop_drafts",
     "locked",
     "log_counts",
     "replacing",
@@ -298,6 +299,7 @@ class Workspace:
             raise UsageError(f"{name} is no inbox table")
         rows = table.conform(frame.lazy()).sort(table.key).collect()
         with locked(self._folder(name) / ".lock", wait=True):
+            drop_drafts(self._folder(name))
             old = self.manifest(name)
             parts = old.parts if old else ()
             if rows.is_empty():
@@ -404,7 +406,8 @@ class Workspace:
             shutil.rmtree(folder, ignore_errors=True)
 
     def purge_scratch(self) -> int:
-        """Empty `scratch/`; gives the number of entries removed."""
+        """Empty `scratch/`, and drop drafts that killed commands left; gives the entries removed there."""
+        drop_drafts(self.root, below=True)
         entries = list((self.root / "scratch").iterdir())
         for entry in entries:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
