@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
-.PHONY: install demo test check fix bench docs clean
+.PHONY: install demo test check fix bench faults docs clean
 
 install: $(STAMP)
 
@@ -40,6 +40,10 @@ bench: install
 	$(BIN)/python -m benchmarks.difficulty
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.pipeline
+
+# every operation of a whole run fails in each way, 200 kills, every named case; many hours: `--share 1/8` is an eighth
+faults: install
+	$(BIN)/python -m benchmarks.faults
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo

@@ -52,8 +52,10 @@ def replacing(target: Path, *, synced: bool = True) -> Iterator[Path]:
         if synced:
             _sync(target.parent)
     finally:
-        draft.unlink(missing_ok=True)
-        os.close(handle)
+        try:
+            draft.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
 
 
 def _begun(target: Path) -> tuple[Path, int]:

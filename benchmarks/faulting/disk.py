@@ -94,7 +94,7 @@ class _Watch:
             return None
         try:
             text = os.fsdecode(
-                os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else path
+                Path(f"/proc/self/fd/{path}").readlink() if isinstance(path, int) else path
             )
         except (TypeError, OSError):
             return None

@@ -126,8 +126,8 @@ def commands(incident: Incident, batches: list[str]) -> list[tuple[str, list[str
     ws = str(incident.workspace)
     gates = [*(f"send:{batch}" for batch in batches), "send:EMAIL-1"]
     return [
-        ("packets", ["packets", ws]),
-        ("filings", ["filings", ws]),
+        ("release packets", ["packets", ws]),
+        ("release filings", ["filings", ws]),
         ("letters", ["letters", ws]),
         *(
             (f"approve {n}", ["approve", ws, gate, "--by", APPROVER])

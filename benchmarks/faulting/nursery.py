@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -143,8 +144,8 @@ def _called(asked: dict[str, Any]) -> int:
 
     worst = 0
     for call in asked["calls"]:
-        if number := call.get("sleep_s"):
-            time.sleep(number)
+        if most := call.get("file_bytes"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
             continue
         done = called(call["arguments"], stop=call.get("stop", ""))
         os.write(2, done.said.encode())

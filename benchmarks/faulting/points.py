@@ -44,6 +44,11 @@ class Phase:
     expected: dict[str, Any] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
 
+    @property
+    def before(self) -> str:
+        """What a second call says that has nothing to do, where it refuses then."""
+        return {"recall": "recalled before"}.get(self.name, "nothing says this")
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -128,7 +133,9 @@ class Undisturbed:
         """Call a phase again after something went wrong; gives what is not as it should be."""
         phase = self.phases[number]
         ended = called(phase.arguments, stop=phase.stop)
-        if not ended.well:
+        if not phase.stop:
+            called(["purge", str(self.incident.workspace), "--scratch"])
+        if not ended.well and phase.before not in ended.said:
             return [f"again: ended with {ended.code}: {ended.said.strip()}"]
         return self.unlike(number)
 
