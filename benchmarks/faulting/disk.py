@@ -25,7 +25,7 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["KINDS", "Operation", "Refused", "half_written", "refusal", "watched"]
+__all__ = ["KINDS", "Operation", "Refused", "refusal", "watched"]
 
 KINDS = (
     "open", "write", "rename", "link", "unlink", "mkdir", "rmdir", "fsync", "lock", "commit", "spawn",
@@ -238,7 +238,7 @@ def _frame_writer(watch: _Watch, real: Callable[..., Any]) -> Callable[..., Any]
         def written() -> Any:
             made = real(frame, target, *rest, **named)
             if watch.after_half is not None:
-                watch.after_half(Operation("write", path))
+                _shown_half(Path(path), watch.after_half)
             return made
 
         return watch.told("write", path, written)
@@ -303,6 +303,9 @@ def _wrap_starts(watch: _Watch, put: Put) -> None:
     )
 
 
-def half_written(path: Path) -> None:
-    """Cut a file to its first half: what a process leaves that dies within a write."""
-    os.truncate(path, path.stat().st_size // 2)
+def _shown_half(path: Path, after_half: Watcher) -> None:
+    """The file as it was when half of it was written."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    after_half(Operation("write", str(path)))
+    path.write_bytes(whole)

@@ -16,7 +16,7 @@ from benchmarks.faulting import surroundings
 from benchmarks.faulting.disk import KINDS, Operation, refusal, watched
 from benchmarks.faulting.killing import killed_in_phases
 from benchmarks.faulting.points import Undisturbed, tried
-from benchmarks.faults import sample, summary, world_of
+from benchmarks.faults import fast_folder, sample, summary, world_of
 
 PEOPLE = 300
 """A run writes as many files for 500 people, and takes a third longer."""
@@ -26,11 +26,11 @@ SEED = 7
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Undisturbed]:
-    with pytest.MonkeyPatch.context() as patch:
+def world() -> Iterator[Undisturbed]:
+    with pytest.MonkeyPatch.context() as patch, fast_folder() as folder:
         for name in ("AFFECTED_KEYS", "TMPDIR", "AFFECTED_WORKERS", "AFFECTED_MEMORY_GIB"):
             patch.setenv(name, os.environ.get(name, ""))  # put back afterwards
-        yield world_of(tmp_path_factory.mktemp("faults"), PEOPLE)
+        yield world_of(folder, PEOPLE)
 
 
 def test_every_kind_of_operation_is_met(world: Undisturbed) -> None:
