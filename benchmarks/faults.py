@@ -1,7 +1,7 @@
 """Everything made to fail on purpose, and the run called again: equal tables, nobody lost, nothing twice.
 
-    python -m benchmarks.faults [--every K] [--points N] [--kills N] [--seed S] [--ways EIO,ENOSPC,dies]
-                                [--share I/N] [--no-cases] [--people 300] [--json]
+    python -m benchmarks.faults [--only points|killed|cases] [--every K] [--points N] [--ways EIO,ENOSPC,dies]
+                                [--kills N] [--case WORDS] [--share I/N] [--seed S] [--people 300] [--json]
 
 Every operation of a whole run (files, syncs, renames, commits, locks, processes) fails in each way; kills fall at
 random moments; named cases are the surroundings. `--every K` takes each K-th operation, from the seed on, and one
@@ -14,12 +14,13 @@ from __future__ import annotations
 import argparse
 import gc
 import itertools
+import json
 import os
 import random
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,14 @@ def world_of(folder: Path, people: int) -> Undisturbed:
     return Undisturbed.ran(made(folder, people))
 
 
-def cases(world: Undisturbed) -> dict[str, Any]:
+def cases(world: Undisturbed, some: str = "") -> dict[str, Any]:
     """Every named case: seconds, and what was wrong."""
     from benchmarks.faulting import cluster, processes, surroundings
 
     told = {}
     for name, case in {**surroundings.CASES, **processes.CASES, **cluster.CASES}.items():
+        if some not in name:
+            continue
         began = time.perf_counter()
         try:
             found = case(world)
@@ -112,43 +115,67 @@ def chosen_points(world: Undisturbed, options: argparse.Namespace) -> list[tuple
     return every[part - 1 :: parts]
 
 
+def points_of(world: Undisturbed, options: argparse.Namespace) -> dict[str, Any]:
+    """The operations that the command line names, each failed."""
+    from benchmarks.faulting.points import tried
+
+    found = list(tried(world, chosen_points(world, options), follow_every=FOLLOW_EVERY))
+    asked = {"seed": options.seed, "every": options.every, "share": options.share}
+    return {**asked, **summary(found)}
+
+
+def kills_of(world: Undisturbed, options: argparse.Namespace) -> dict[str, Any]:
+    """Half of them several in each whole run, half each in a phase of its own."""
+    from benchmarks.faulting.killing import killed_in_phases, killed_on_the_way
+
+    whole = killed_on_the_way(world, options.kills - options.kills // 2, options.seed)
+    phases = killed_in_phases(world, options.kills // 2, options.seed)
+    return {"kills": whole["kills"] + phases["kills"], "whole_runs": whole, "phases": phases}
+
+
+def cases_of(world: Undisturbed, options: argparse.Namespace) -> dict[str, Any]:
+    """Every named case, or those with `--case` in their names."""
+    return {"named": cases(world, options.case)}
+
+
+PARTS: dict[str, Callable[[Undisturbed, argparse.Namespace], dict[str, Any]]] = {
+    "points": points_of,
+    "killed": kills_of,
+    "cases": cases_of,
+}
+
+
 def main() -> None:
-    """Parse the command line, break everything, write the result."""
+    """Parse the command line, break everything, write the result: of each part the one that was measured last."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
+    parser.add_argument("--only", choices=tuple(PARTS), default="")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--points", type=int, default=0)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--case", default="")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--share", default="1/1")
     parser.add_argument("--people", type=int, default=300)
-    parser.add_argument("--no-cases", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    from benchmarks.faulting.killing import killed_on_the_way
-    from benchmarks.faulting.points import tried
-    from benchmarks.results import record
+    from benchmarks.results import FOLDER, record
 
-    with fast_folder() as folder:
-        began = time.perf_counter()
-        world = world_of(folder, options.people)
-        points = list(tried(world, chosen_points(world, options), follow_every=FOLLOW_EVERY))
-        found = {
-            "people": options.people,
-            "operations": sum(len(phase.operations) for phase in world.phases),
-            "seed": options.seed,
-            "every": options.every,
-            **summary(points),
-            "seconds_of_points": round(time.perf_counter() - began, 1),
-            "killed": killed_on_the_way(world, options.kills, options.seed)
-            if options.kills
-            else {},
-            "cases": {} if options.no_cases else cases(world),
-        }
     name = "faults" if options.share == "1/1" else f"faults-{options.share.replace('/', '-of-')}"
-    record(name, found, show=options.json)
+    kept = FOLDER / f"{name}.json"
+    before = json.loads(kept.read_text()) if kept.exists() else {}
+    found: dict[str, Any] = {part: before[part] for part in PARTS if part in before}
+    with fast_folder() as folder:
+        world = world_of(folder, options.people)
+        about = {"people": options.people, "operations": sum(len(p.operations) for p in world.phases)}  # fmt: skip
+        for part, measure in PARTS.items():
+            if options.only in {"", part}:
+                began = time.perf_counter()
+                measured = measure(world, options)
+                found[part] = {**measured, "seconds": round(time.perf_counter() - began, 1)}
+    record(name, {**about, **found}, show=options.json)
     gc.collect()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -113,6 +114,7 @@ def _disturbed(
         ended = called(made.arguments(world, shared))
         over.set()
         killer.join(10)
+    shutil.rmtree(world.incident.live / "tmp" / "dask-scratch-space", ignore_errors=True)  # empty
     again = called(world.phases[0].arguments)
     found = [] if again.well else [f"again: {again.code}: {again.said[:300]}"]
     return ended, found + world.unlike(last), last

@@ -6,9 +6,11 @@ import errno
 import os
 
 import duckdb
+import httpx
 import polars as pl
 import pytest
 
+from flows.prefect_home import told_by_prefect
 from flows.system import told_by_system
 from matching.errors import OperatorError, TryAgainLater
 
@@ -55,3 +57,14 @@ def test_a_right_names_the_file() -> None:
     told = told_by_system(PermissionError(errno.EACCES, "Permission denied", "/ws/journal.sqlite"))
     assert isinstance(told, OperatorError)
     assert str(told).startswith("/ws/journal.sqlite: Permission denied; give")
+
+
+def test_a_server_of_prefect_that_went_away_is_told_and_our_bugs_are_not() -> None:
+    gone = httpx.ConnectError("All connection attempts failed")
+    late = RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server.")
+    for error in (gone, late):
+        told = told_by_prefect(error)
+        assert isinstance(told, TryAgainLater)
+        assert "--engine local" in str(told)
+    assert told_by_prefect(RuntimeError("ours")) is None
+    assert told_by_prefect(OperatorError("said already")) is None
