@@ -34,7 +34,7 @@ def killed_in_phases(world: Undisturbed, kills: int, seed: int) -> dict[str, Any
             number += 1
             world.restore(which)
             child = nursery.begin([{"arguments": phase.arguments, "stop": phase.stop}])
-            if _killed(child, lasts + chance.uniform(0.0, 1.0)):
+            if _killed(child, lasts + chance.uniform(0.0, phase.seconds)):
                 where[phase.name] += 1
             found += [f"{phase.name}: {each}" for each in world.again(which)]
     return {"kills": sum(where.values()), "in": dict(sorted(where.items())), "wrong": found}

@@ -12,6 +12,7 @@ functions of tables that were found equal. Some are followed to the end of the w
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -43,6 +44,7 @@ class Phase:
     operations: list[Operation] = field(default_factory=list)
     expected: dict[str, Any] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def before(self) -> str:
@@ -102,7 +104,9 @@ class Undisturbed:
         self.phases.append(phase)
         phase.taken = list(self.incident.relay.taken)
         copied(self.incident.live, self.start(len(self.phases) - 1))
+        began = time.perf_counter()
         ended = self.through(phase, phase.operations.append)
+        phase.seconds = time.perf_counter() - began
         if not ended.well:
             raise SystemExit(f"undisturbed, {phase.name} ended with {ended.code}: {ended.said}")
         if found := wrong(self.incident):
