@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
-.PHONY: install demo test check fix bench docs flips fuzz clean
+.PHONY: install demo test check fix bench flips fuzz faults docs clean
 
 install: $(STAMP)
 
@@ -49,6 +49,9 @@ flips: install
 CASES ?= 1000000
 fuzz: install
 	$(BIN)/python -m benchmarks.fuzz --cases $(CASES)
+# every operation of a whole run fails in each way, 200 kills, every named case; many hours: `--share 1/8` is an eighth
+faults: install
+	$(BIN)/python -m benchmarks.faults
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo

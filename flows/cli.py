@@ -24,7 +24,7 @@ from flows.system import told_by_system
 from matching.errors import CheckFailed, OperatorError, UsageError
 from matching.log import forget_said
 
-__all__ = ["app", "main"]
+__all__ = ["answered", "app", "leave", "main"]
 
 app = typer.Typer(
     help="After a health-data breach: who is affected, whose patients they are, what is owed, and the notices.",
@@ -42,8 +42,13 @@ WorkspacePath = Annotated[
 IncidentPath = Annotated[Path, typer.Argument(help="Incident file (TOML).", show_default=False)]
 
 
-def main() -> None:
-    """Run the command; operators' errors become one line and their exit code."""
+def main() -> NoReturn:
+    """Run the command and end the process."""
+    leave(answered())
+
+
+def answered() -> int:
+    """Run the command of `sys.argv`; gives its exit code. Operators' errors become one line."""
     os.umask(0o077)  # everything this process writes is its owner's alone
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no picture of rows and keys
     forget_said()
@@ -52,17 +57,18 @@ def main() -> None:
     try:
         app()
     except SystemExit as left:
-        _leave(left.code)
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
     except OperatorError as error:
         print(f"affected: {error}", file=sys.stderr)  # noqa: T201 - the one line an operator reads
-        _leave(error.exit_code)
+        return error.exit_code
     except Exception as error:  # noqa: BLE001 - our bug: where it happened, without its message
         told = told_by_system(error)
         if told is None:
             _tell_bug(error)
-            _leave(1)
+            return 1
         print(f"affected: {told}", file=sys.stderr)  # noqa: T201
-        _leave(told.exit_code)
+        return told.exit_code
+    return 0
 
 
 def _tell_bug(error: Exception) -> None:
@@ -73,17 +79,17 @@ def _tell_bug(error: Exception) -> None:
         print(f"  {frame.filename}:{frame.lineno} {frame.name}", file=sys.stderr)  # noqa: T201
 
 
-def _leave(code: str | int | None) -> NoReturn:
-    """Exit with this code, at once where DuckDB was used.
+def leave(code: int) -> NoReturn:
+    """End the process with this code, at once where DuckDB was used.
 
     Its binding prints a page about leaks when the interpreter shuts down while threads or frames still
     hold its objects; exit functions (the embedded server's stop) still run.
     """
-    if "duckdb" in sys.modules and "pytest" not in sys.modules:
+    if "duckdb" in sys.modules:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else int(code is not None))
+        os._exit(code)
     sys.exit(code)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["prepare"]
+from matching.errors import TryAgainLater
+
+__all__ = ["prepare", "told_by_prefect"]
 
 STARTUP_TIMEOUT_S = "120"
 """The embedded server takes 12-23 s to start, more on a busy machine; Prefect's default is 20."""
@@ -20,3 +22,16 @@ def prepare(home: Path) -> None:
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", STARTUP_TIMEOUT_S)
     os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "true")
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+
+
+def told_by_prefect(error: Exception) -> TryAgainLater | None:
+    """What to say where Prefect's server went away or does not start; None where it is something else.
+
+    Nothing is lost with it: what ran is in the workspace.
+    """
+    import httpx  # noqa: PLC0415 - comes with Prefect, and takes its time
+
+    gone = isinstance(error, httpx.HTTPError) or "Prefect API server" in str(error)
+    where = os.environ.get("PREFECT_API_URL") or "the embedded one"
+    said = f"Prefect's server does not answer ({where}); start it or add --engine local, run again"
+    return TryAgainLater(said) if gone else None

@@ -39,6 +39,7 @@ def empty_scratch(root: Path) -> Document:
     with holding(root, "run.lock"):
         workspace = open_workspace(root)
         removed = workspace.purge_scratch()
+        workspace.drop_left(outputs=True)
     return {"schema": SCHEMA, "removed": removed, "left": len(workspace.scratch_entries())}
 
 

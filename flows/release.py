@@ -16,7 +16,7 @@ from flows.gates import check_right, gate_state, gate_states, require
 from flows.journal import Journal
 from flows.rounds import Round, holding, open_round, refuse_purged
 from matching.errors import OperatorError, UsageError
-from matching.store import Workspace
+from matching.store import Workspace, drop_drafts
 from notify.rules import load_rules
 from notify.seal import Approved, Basis
 
@@ -156,6 +156,7 @@ def write_letters(
     if sum(map(bool, (person, batch, piece))) > 1:
         raise UsageError("letters: one of --person, --batch and --piece at a time")
     workspace, current = _planned(root, "pieces" if batch or piece else "notices")
+    drop_drafts(workspace.out / "letters", below=True)
     settings = step_settings.batches(current.incident)
     document: dict[str, Any] = {"schema": "affected.letters/1"}
     if batch:

@@ -161,8 +161,9 @@ def open_workspace(root: Path, *, complete: bool = False) -> Workspace:
 @contextmanager
 def holding(root: Path, lock: str) -> Iterator[None]:
     """Hold `run.lock` or `send.lock` of a workspace; nothing is made in a folder that is none."""
-    open_workspace(root)
+    opened = open_workspace(root)
     with locked(root / lock):
+        opened.drop_left(outputs=lock == "send.lock")
         yield
 
 

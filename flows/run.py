@@ -17,7 +17,7 @@ from flows import gates, step_settings
 from flows.check import problems
 from flows.journal import Journal
 from flows.measure import disk_gib
-from flows.prefect_home import prepare
+from flows.prefect_home import prepare, told_by_prefect
 from flows.rounds import (
     FINISHED,
     STOPPED,
@@ -85,6 +85,7 @@ def run_round(
     opened.scratch_in = incident.security.scratch
     with locked(root / "run.lock"), ending_in_order():
         opened.purge_scratch()
+        opened.drop_left(outputs=False)
         _settle_releases(opened)
         current = begin(opened, incident_file, incident, as_of_given=as_of is not None)
         document = _measured(opened, current, until=until, engine=engine, approve_as=approve_as)
@@ -260,7 +261,16 @@ def _engine(engine: str, root: Path) -> Callable[[Path, str, str], dict[str, Any
         prepare(root / "prefect")
         from flows.respond import respond  # noqa: PLC0415 - Prefect reads its environment at import
 
-        return lambda root, until, name: respond(str(root), until, name)
+        def responded(root: Path, until: str, name: str) -> dict[str, Any]:
+            try:
+                return respond(str(root), until, name)
+            except Exception as error:
+                told = told_by_prefect(error)
+                if told is None:
+                    raise
+                raise told from None
+
+        return responded
     raise AssertionError(engine)
 
 

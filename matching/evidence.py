@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from matching.chain import GENESIS, HEAD, INTERRUPTED, LOG, Head, followed, line_of
 from matching.errors import IntegrityError
-from matching.files import locked, replacing, sha256_file
+from matching.files import drop_drafts, locked, replacing, sha256_file
 
 __all__ = ["CLOSED", "NEW", "OPEN", "Entry", "Evidence", "check_pages"]
 
@@ -205,6 +205,7 @@ class Evidence:
             yield NEW
             return
         with locked(self.root / "evidence" / ".lock", wait=True):
+            drop_drafts(self.root / "evidence")
             head = self._recovered(self.head(fresh=True))
             state = self.database(database) if database else CLOSED
             left = dict(files or {})

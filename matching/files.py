@@ -6,9 +6,10 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -20,6 +21,7 @@ from matching.errors import TryAgainLater
 
 __all__ = [
     "digest_of",
+    "drop_drafts",
     "locked",
     "placed",
     "replacing",
@@ -32,15 +34,17 @@ __all__ = [
 HASH_BASE = 1 << 64
 """Row hashes have 64 bits and are summed modulo this."""
 _HALVES = (slice(0, 16), slice(16, 32))
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 
 
 @contextmanager
 def replacing(target: Path, *, synced: bool = True) -> Iterator[Path]:
     """Yield a draft path on the same filesystem; on success it becomes `target`, synced to disk.
 
+    The draft is there already, empty, and locked while it is in work: `drop_drafts` leaves it alone.
     `synced=False` where the caller syncs many files at once and knows a torn one by its digest.
     """
-    draft = target.with_name(f".{target.name}.{token_hex(4)}")
+    draft, handle = _begun(target)
     try:
         yield draft
         if synced:
@@ -49,12 +53,50 @@ def replacing(target: Path, *, synced: bool = True) -> Iterator[Path]:
         if synced:
             sync(target.parent)
     finally:
-        draft.unlink(missing_ok=True)
+        try:
+            draft.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
+
+
+def _begun(target: Path) -> tuple[Path, int]:
+    """An empty draft and the lock on it, begun again where somebody took it for left behind just then."""
+    while True:
+        draft = target.with_name(f".{target.name}.{token_hex(4)}")
+        handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        with suppress(OSError):  # a disk without locks: there nobody can drop it either
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return draft, handle
+        os.close(handle)
+
+
+def drop_drafts(folder: Path, *, below: bool = False) -> int:
+    """Remove drafts that a process left when it was killed, also `below`; gives how many.
+
+    Called where something is written there next: a draft may hold what must not stay.
+    """
+    found = (folder.rglob if below else folder.glob)(".*")
+    return sum(_dropped(path) for path in found if _DRAFT.fullmatch(path.name))
+
+
+def _dropped(draft: Path) -> bool:
+    """Whether it was nobody's, and could be removed."""
+    with suppress(OSError):  # gone, in work elsewhere, or not ours to remove
+        handle = os.open(draft, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft.unlink()
+            return True
+        finally:
+            os.close(handle)
+    return False
 
 
 def placed(source: Path, target: Path) -> None:
     """The same bytes in another folder, whole or not at all: a link, or a copy on another disk."""
     with replacing(target) as draft:
+        draft.unlink()
         try:
             os.link(source, draft)
         except OSError:

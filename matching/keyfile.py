@@ -116,17 +116,17 @@ class KeyFile:
 
 def write_key_file(path: Path, kept: Secrets, people: Mapping[str, Person]) -> None:
     """Replace the key file, the caller holding its lock; old bytes and torn drafts are overwritten."""
-    drop_drafts(path)
+    shred_drafts(path)
     replace_shredding(path, _text(kept, people))
 
 
 def drop_key_file(path: Path) -> None:
     """Overwrite and unlink the key file, the caller holding its lock."""
-    drop_drafts(path)
+    shred_drafts(path)
     shred(path)
 
 
-def drop_drafts(path: Path) -> None:
+def shred_drafts(path: Path) -> None:
     """Overwrite what a killed writer left beside a file; `replacing` names drafts so."""
     for draft in path.parent.glob(f".{path.name}.*"):
         if draft.name != f".{path.name}.lock":
@@ -153,7 +153,7 @@ def load_or_make(
         identity_of(people, path)  # whoever makes it can open it, or it is not made
     derived = hashlib.sha256(b"synthetic:" + incident_id.encode()).digest()
     kept = Secrets(derived if synthetic else secrets.token_bytes(KEY_BYTES))
-    drop_drafts(path)
+    shred_drafts(path)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
     draft.write_text(_text(kept, people or {}))

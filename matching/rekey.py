@@ -12,7 +12,7 @@ from pathlib import Path
 from secrets import token_bytes
 
 from matching.errors import OperatorError
-from matching.keyfile import KeyFile, drop_drafts, holding_key_file, write_key_file
+from matching.keyfile import KeyFile, holding_key_file, shred_drafts, write_key_file
 from matching.openers import Person
 from matching.ring import FILE, KEY_BYTES, Ring
 from matching.schema import Keep
@@ -72,8 +72,8 @@ def interrupted(workspace: Workspace) -> bool:
 def tidy(workspace: Workspace) -> None:
     """Overwrite what a killed change left beside both files: older bytes under another name."""
     with holding_key_file(workspace.key_file):
-        drop_drafts(workspace.key_file)
-        drop_drafts(workspace.root / FILE)
+        shred_drafts(workspace.key_file)
+        shred_drafts(workspace.root / FILE)
 
 
 def _renew(workspace: Workspace, *, without: str, dropping: Iterable[Keep]) -> None:

@@ -36,7 +36,7 @@ from matching.errors import (
     UsageError,
 )
 from matching.evidence import CLOSED, Evidence, check_pages
-from matching.files import digest_of, locked, placed, replacing, rows_hash, sha256_file
+from matching.files import digest_of, drop_drafts, locked, placed, replacing, rows_hash, sha256_file
 from matching.guarded import refuse_unsafe
 from matching.keyfile import KeyFile, default_key_file, holding_key_file, load_or_make
 from matching.keys import Keys
@@ -79,6 +79,7 @@ __all__ = [
     "Writer",
     "check_pages",
     "digest_of",
+    "drop_drafts",
     "fingerprint",
     "locked",
     "log_counts",
@@ -385,6 +386,7 @@ class Workspace:
             raise UsageError(f"{name} is no inbox table")
         rows = table.conform(frame.lazy()).sort(table.key).collect()
         with locked(self._folder(name) / ".lock", wait=True):
+            drop_drafts(self._folder(name))
             old = self.manifest(name)
             parts = old.parts if old else ()
             if rows.is_empty():
@@ -592,6 +594,14 @@ class Workspace:
     def purge_scratch(self) -> int:
         """Empty scratch, on disk and in memory; gives the number of entries removed."""
         return empty(self.root, self.store_id)
+
+    def drop_left(self, *, outputs: bool) -> None:
+        """Drop drafts that killed commands left; below `out/`, where packets may be 400,000 files, only if asked."""
+        drop_drafts(self.root)
+        drop_drafts(self.out)
+        for folder in self.root.iterdir():
+            if folder.is_dir() and (outputs or folder != self.out):
+                drop_drafts(folder, below=True)
 
 
 def keep_of_output(relative: str) -> Keep:

@@ -158,14 +158,9 @@ def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     def called(*arguments: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["affected", *map(str, arguments)])
         capsys.readouterr()
-        code: object = 0
-        try:
-            flows.cli.main()
-        except SystemExit as end:
-            code = end.code
+        code = flows.cli.answered()
         printed = capsys.readouterr()
-        assert isinstance(code, int | None)
-        return Said(code or 0, printed.out, printed.err)
+        return Said(code, printed.out, printed.err)
 
     yield called
     os.umask(mask)

@@ -50,7 +50,7 @@ for line in Path("commands").read_text().splitlines():
             flows.cli.app(line.format(batch=batch).split(), standalone_mode=False)
         except OperatorError as error:
             print(error, file=sys.stderr)
-flows.cli._leave(0)
+flows.cli.leave(0)
 """
 RAISING = """
 import sys
@@ -71,7 +71,7 @@ for step in STEPS:
     run_with(step.name, "local")
     if step.name == "people":
         run_with(step.name, "prefect")
-flows.cli._leave(0)
+flows.cli.leave(0)
 """
 COMMANDS = """\
 check incident.toml

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from errno import ENOSPC
 from pathlib import Path
 
 import polars as pl
@@ -120,6 +121,19 @@ def test_a_dry_run_needs_no_approval_and_sends_nothing(planned: Path, served: Se
     assert (code, document["dry_run"]["messages"], document["dry_run"]["malformed"]) == (0, 200, 0)
     assert served.got == 0
     assert Workspace.open(planned).rows("events") == 0
+
+
+def test_a_dry_run_whose_disk_is_full_says_so(
+    planned: Path, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> Path:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Workspace, "put_output", full)
+    with pytest.raises(OSError, match="No space left"):
+        send(planned, dry_run=True)
+    assert not list((planned / "scratch").iterdir())
+    assert served.got == 0
 
 
 def test_stop_reaches_a_sender_in_time(planned: Path, served: Served) -> None:
