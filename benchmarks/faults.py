@@ -1,22 +1,22 @@
 """Everything made to fail on purpose, and the run called again: equal tables, nobody lost, nothing twice.
 
-    python -m benchmarks.faults [--only points|killed|cases] [--every K] [--points N] [--ways EIO,ENOSPC,dies]
-                                [--kills N] [--case WORDS] [--share I/N] [--seed S] [--people 300] [--json]
+    python -m benchmarks.faults [--only points|killed|cases] [--every K] [--points N] [--each-way] [--share I/N]
+                                [--kills N] [--case WORDS] [--seed S] [--people 500] [--json]
 
-Every operation of a whole run (files, syncs, renames, commits, locks, processes) fails in each way; kills fall at
-random moments; named cases are the surroundings. `--every K` takes each K-th operation, from the seed on, and one
-way after the other; `--points N` so many in all. `--share I/N` does the I-th of N equal parts, for several machines.
-300 people: tables are written in as many operations for 500, and a run takes a third less.
+Every operation of a whole run (files, syncs, renames, commits, locks, processes) fails, one way after the other in
+turn or `--each-way`; kills fall at random moments; named cases are the surroundings. `--every K` takes each K-th
+operation, from the seed on; `--points N` so many in all. `--share I/N` does the I-th of N equal parts of the points;
+the result adds up the shares of one seed, which several processes may do at once.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import itertools
 import json
 import os
 import random
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faulting.points import WAYS, Point, Undisturbed
+from benchmarks.results import FOLDER, record
+from matching.files import locked
 
 __all__ = ["all_points", "fast_folder", "sample", "summary", "world_of"]
 
@@ -33,6 +35,7 @@ FOLLOW_EVERY = 50
 """Of the points, so many go on to the end of the whole run: nine seconds each."""
 SLOW = ("standardise", "report")
 """Three seconds each, whatever there is to do."""
+RESULT = FOLDER / "faults.json"
 TOLD = 40
 """Findings that a result lists."""
 
@@ -105,12 +108,12 @@ def chosen_points(world: Undisturbed, options: argparse.Namespace) -> list[tuple
     """As the command line says."""
     if options.points:
         return sample(world, options.points, options.seed)
-    ways = options.ways.split(",")
-    every = all_points(world, [""])[options.seed % options.every :: options.every]
-    if options.every == 1:
-        every = [(p, n, way) for p, n, _ in every for way in ways]
+    if options.each_way:
+        every = all_points(world, WAYS)
     else:
-        every = [(p, n, ways[turn % len(ways)]) for turn, (p, n, _) in enumerate(every)]
+        operations = enumerate(all_points(world, [""]))
+        every = [(p, n, WAYS[(turn + options.seed) % len(WAYS)]) for turn, (p, n, _) in operations]
+    every = every[options.seed % options.every :: options.every]
     part, parts = map(int, options.share.split("/"))
     return every[part - 1 :: parts]
 
@@ -120,8 +123,14 @@ def points_of(world: Undisturbed, options: argparse.Namespace) -> dict[str, Any]
     from benchmarks.faulting.points import tried
 
     found = list(tried(world, chosen_points(world, options), follow_every=FOLLOW_EVERY))
-    asked = {"seed": options.seed, "every": options.every, "share": options.share}
-    return {**asked, **summary(found)}
+    asked = {
+        name: getattr(options, name) for name in ("people", "seed", "every", "points", "each_way")
+    }
+    told = {**summary(found), "operations": sum(len(phase.operations) for phase in world.phases)}
+    return {
+        "asked": {**asked, "parts": options.share.split("/")[1]},
+        "shares": {options.share: told},
+    }
 
 
 def kills_of(world: Undisturbed, options: argparse.Namespace) -> dict[str, Any]:
@@ -156,17 +165,11 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--case", default="")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--each-way", action="store_true")
     parser.add_argument("--share", default="1/1")
-    parser.add_argument("--people", type=int, default=300)
+    parser.add_argument("--people", type=int, default=500)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    from benchmarks.results import FOLDER, record
-
-    name = "faults" if options.share == "1/1" else f"faults-{options.share.replace('/', '-of-')}"
-    kept = FOLDER / f"{name}.json"
-    before = json.loads(kept.read_text()) if kept.exists() else {}
-    found: dict[str, Any] = {part: before[part] for part in PARTS if part in before}
     with fast_folder() as folder:
         world = world_of(folder, options.people)
         about = {"people": options.people, "operations": sum(len(p.operations) for p in world.phases)}  # fmt: skip
@@ -174,11 +177,37 @@ def main() -> None:
             if options.only in {"", part}:
                 began = time.perf_counter()
                 measured = measure(world, options)
-                if part == "cases":  # those that were not asked for stay as they were measured
-                    measured["named"] = {**found.get(part, {}).get("named", {}), **measured["named"]}  # fmt: skip
-                found[part] = {**measured, "seconds": round(time.perf_counter() - began, 1)}
-    record(name, {**about, **found}, show=options.json)
-    gc.collect()
+                keep(about, part, {**measured, "seconds": round(time.perf_counter() - began, 1)})
+    if options.json:
+        print(RESULT.read_text())
+    sys.stdout.flush()
+    os._exit(0)  # DuckDB's binding prints a page about leaks on the way out
+
+
+def keep(about: dict[str, Any], part: str, measured: dict[str, Any]) -> None:
+    """Put what was measured into the result, beside other parts, shares and cases; one process at a time."""
+    with locked(RESULT.with_suffix(".lock"), wait=True):
+        found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+        before = found.get(part, {})
+        if part == "points":
+            asked = measured.pop("asked")
+            others = before.get("shares", {}) if before.get("asked") == asked else {}
+            shares = {**others, **measured.pop("shares")}
+            shares = dict(sorted(shares.items(), key=lambda each: int(each[0].split("/")[0])))
+            measured = {"asked": asked, **added_up(shares), "shares": shares}
+        elif part == "cases":
+            measured["named"] = {**before.get("named", {}), **measured["named"]}
+        record("faults", {**{name: found[name] for name in PARTS if name in found}, **about, part: measured})  # fmt: skip
+
+
+def added_up(shares: dict[str, Any]) -> dict[str, Any]:
+    """Totals over the shares that were measured."""
+    kinds = sum((Counter(each["by_kind"]) for each in shares.values()), Counter[str]())
+    return {
+        "points": sum(each["points"] for each in shares.values()),
+        "points_wrong": sum(each["points_wrong"] for each in shares.values()),
+        "by_kind": dict(sorted(kinds.items())),
+    }
 
 
 @contextmanager

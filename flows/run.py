@@ -37,7 +37,7 @@ from matching.chain import HEAD
 from matching.errors import OperatorError, UsageError
 from matching.keyfile import KeyFile
 from matching.log import warn_once
-from matching.opening import unfinished
+from matching.opening import refuse_occupied
 from matching.scratch import place_of
 from matching.store import Workspace, locked
 
@@ -121,12 +121,7 @@ def _check_workspace(root: Path, incident: IncidentFile) -> None:
     if not root.exists():
         return
     if not (root / "workspace.json").exists():
-        begun = (root / HEAD).exists()  # killed in its first moment, or robbed of its identity
-        left = [entry for entry in root.iterdir() if not unfinished(entry)]
-        if not begun and any(entry.is_file() or any(entry.iterdir()) for entry in left):
-            raise OperatorError(
-                f"workspace {root}: not empty and no workspace; name another --workspace"
-            )
+        refuse_occupied(root)
         return
     found = open_workspace(root)
     if found.incident_id != incident.incident.id:
@@ -200,7 +195,7 @@ def _recorded_day(incident_file: Path, workspace: Path | None) -> date:
             root = incident_file.parent / load_incident(incident_file).incident.id
         except OperatorError:
             return today()  # said again, with every problem, by the caller
-    last = latest(root) if (root / "runs").is_dir() else None
+    last = latest(root) if (root / HEAD).exists() else None  # without it nothing was recorded
     return last.incident.as_of if last and last.state != FINISHED else today()
 
 

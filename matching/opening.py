@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_bytes, token_hex
@@ -23,12 +24,12 @@ from matching.keyfile import (
     write_key_file,
 )
 from matching.keys import Keys
-from matching.ring import FILE, KEY_BYTES, Ring, WrongStoreKey, derive
+from matching.ring import KEY_BYTES, Ring, WrongStoreKey, derive
 from matching.tables import TABLES
 
 __all__ = [
     "ENCRYPTED", "PLAIN", "found_store", "key_file_of", "make_folders", "new_identity", "open_keys", "read_identity",
-    "refuse_exposed", "refuse_robbed", "unfinished",
+    "refuse_exposed", "refuse_occupied",
 ]  # fmt: skip
 
 ENCRYPTED, PLAIN = "aes-256", "none"
@@ -38,8 +39,10 @@ _FOLDERS = ("tables", "inbox", "reference", "runs", "logs", "scratch", "prefect"
 _EXPOSED = (
     "keys.json", "workspace.json", "journal.sqlite", "journal.sqlite-wal", "outbox.sqlite", "outbox.sqlite-wal",
 )  # fmt: skip
-_HOLDING = ("tables", "inbox", "reference", "runs")
-"""What is in these was closed with the keys of a workspace.json that is missing."""
+_BEGINNING = re.compile(
+    r"\.?keys\.json(\..+)?|\.workspace\.json\..+|evidence/(\..+|audit\.jsonl|audit\.head\.json|signing_key\.pem)"
+)
+"""What a workspace that was killed in its first moments has besides empty folders."""
 
 
 def key_file_of(identity: Identity) -> Path:
@@ -87,30 +90,25 @@ def found_store(root: Path, identity: Identity, file: KeyFile) -> tuple[Identity
     return founded, Keys(store_key, kept.id_key, ring, opened_by)
 
 
-def unfinished(path: Path) -> bool:
-    """What a killed `found_store` leaves behind in a folder that is no workspace yet."""
-    names = (FILE, f".{FILE}", ".workspace.json")
-    return path.is_file() and any(path.name == n or path.name.startswith(f"{n}.") for n in names)
+def refuse_occupied(root: Path) -> None:
+    """Let a new workspace begin only where there is nothing but what a killed beginning left.
+
+    Raises IntegrityError where the audit log knows of a workspace.json that is not there, OperatorError where
+    anything else lies in the folder: its keys would be replaced.
+    """
+    if (root / HEAD).exists():
+        Evidence(root).read("workspace.json")
+    lying = (path.relative_to(root).as_posix() for path in root.rglob("*"))
+    if any(name not in _FOLDERS and not _BEGINNING.fullmatch(name) for name in lying):
+        raise OperatorError(
+            f"workspace {root}: not empty and no workspace; name another --workspace"
+        )
 
 
 def make_folders(root: Path) -> None:
-    """Raise OperatorError where the folder holds something and is no workspace: its keys would be replaced."""
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not (root / "workspace.json").exists():
-        others = [p for p in root.iterdir() if p.name not in _FOLDERS and not unfinished(p)]
-        held = [name for name in _HOLDING if any((root / name).glob("*"))]
-        if others or held:
-            raise OperatorError(
-                f"workspace {root}: not empty and no workspace; name another --workspace"
-            )
-    for folder in _FOLDERS:
-        (root / folder).mkdir(exist_ok=True, mode=0o700)
-
-
-def refuse_robbed(root: Path) -> None:
-    """Raise IntegrityError where the audit log knows of a workspace.json that is not there."""
-    if (root / HEAD).exists():
-        Evidence(root).read("workspace.json")
+    """Make what a new workspace consists of; what is there stays."""
+    for folder in ("", *_FOLDERS):
+        (root / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def new_identity(path: Path, incident_id: str, synthetic: bool, encryption: str) -> Identity:

@@ -53,7 +53,7 @@ from matching.opening import (
     open_keys,
     read_identity,
     refuse_exposed,
-    refuse_robbed,
+    refuse_occupied,
 )
 from matching.purged import purged
 from matching.schema import Keep, Kind, Table
@@ -153,8 +153,8 @@ class Workspace:
                     path, incident_id=incident_id, synthetic=synthetic, people=people
                 )
                 if not (root / "workspace.json").exists():  # another process may have been first
+                    refuse_occupied(root)
                     make_folders(root)
-                    refuse_robbed(root)
                     identity = new_identity(path, incident_id, synthetic, encryption)
                     founded, keys = found_store(root, identity, KeyFile.read(path))
                     cls(root, founded, keys)._begin()

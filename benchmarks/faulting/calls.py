@@ -1,22 +1,29 @@
 """Commands of the program called in this process as a person calls them: by the command line, to an exit code.
 
 In: arguments. Out: `Called`: exit code and what was said on stderr. A call may be cut short where a certain step
-would begin, so that one step alone is tried.
+would begin, so that one step alone is tried. The delivered files, which nothing here changes, are checked in the
+first call of each incident file, not in the thousands that follow.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import flows.check
 import flows.cli
+import flows.run
 import flows.steps
 import matching.intake.workbooks.workbook as workbooks
+from flows.settings import IncidentFile, load_incident
 
 __all__ = ["Boundary", "Called", "called"]
 
@@ -66,6 +73,18 @@ def called(
     return Called(code, said.getvalue())
 
 
+@functools.cache
+def _problems(path: Path, changed_ns: int) -> list[str]:
+    """`affected check` of an incident file in this form."""
+    del changed_ns
+    return flows.check.problems(load_incident(path), path)
+
+
+def _checked_once(incident: IncidentFile, path: Path) -> list[str]:
+    del incident
+    return _problems(path, path.stat().st_mtime_ns)
+
+
 @contextmanager
 def _steps(stop: str, began: Callable[[str], None] | None) -> Iterator[None]:
     attempt = flows.steps._attempt
@@ -79,6 +98,7 @@ def _steps(stop: str, began: Callable[[str], None] | None) -> Iterator[None]:
 
     flows.steps._attempt = attempted
     try:
-        yield
+        with mock.patch.object(flows.run, "problems", _checked_once):
+            yield
     finally:
         flows.steps._attempt = attempt

@@ -151,12 +151,7 @@ def _write_passphrase(
 ) -> None:
     """The letter with the passphrase, once for all versions; sealed but in a synthetic incident."""
     relative = _passphrase_letter(packet)
-    target = workspace.out / relative
-    if (
-        packet["to_packet_key"]
-        or target.exists()
-        or target.with_name(f"{target.name}.enc").exists()
-    ):
+    if packet["to_packet_key"] or workspace.is_recorded(relative):
         return
     letter = passphrase_data(
         packet, settings, fingerprint=sources.fingerprint, synthetic=workspace.synthetic,

@@ -441,8 +441,8 @@ def refusing(number: int) -> Callable[..., None]:
     [
         (errno.ENOSPC, 75, "the disk is full; free space and run again"),
         (errno.EDQUOT, 75, "the disk is full; free space and run again"),
-        (errno.EROFS, 3, "some/file: refused by the system; give this user the right to it"),
-        (errno.EACCES, 3, "some/file: refused by the system; give this user the right to it"),
+        (errno.EROFS, 3, "some/file: Read-only file system; give this user the right to it"),
+        (errno.EACCES, 3, "some/file: Permission denied; give this user the right to it"),
     ],
 )
 @pytest.mark.parametrize("where", ["a step", "the frame"])

@@ -18,8 +18,7 @@ from benchmarks.faulting.killing import killed_in_phases
 from benchmarks.faulting.points import Undisturbed, tried
 from benchmarks.faults import fast_folder, sample, summary, world_of
 
-PEOPLE = 300
-"""A run writes as many files for 500 people, and takes a third longer."""
+PEOPLE = 500
 POINTS = 40
 KILLS = 20
 SEED = 7
