@@ -49,7 +49,8 @@ flips: install
 CASES ?= 1000000
 fuzz: install
 	$(BIN)/python -m benchmarks.fuzz --cases $(CASES)
-# every operation of a whole run fails in each way, 200 kills, every named case; many hours: `--share 1/8` is an eighth
+
+# every operation of a whole run fails, 200 kills, every named case; hours: `--share 1/8` is an eighth of the operations
 faults: install
 	$(BIN)/python -m benchmarks.faults
 
