@@ -52,10 +52,18 @@ class Called:
 
 
 def called(
-    arguments: list[str], *, stop: str = "", began: Callable[[str], None] | None = None
+    arguments: list[str],
+    *,
+    stop: str = "",
+    began: Callable[[str], None] | None = None,
+    opened: bool = False,
 ) -> Called:
-    """Call `affected` with these arguments; `began` is told of each step, `stop` names one not to begin."""
-    workbooks._KEPT.clear()  # what another process would not have open
+    """Call `affected` with these arguments; `began` is told of each step, `stop` names one not to begin.
+
+    `opened`: workbooks that an earlier call opened are open still, which saves a process where no step reads them.
+    """
+    if not opened:
+        workbooks._KEPT.clear()
     said, shown, given = io.StringIO(), io.StringIO(), sys.argv
     sys.argv = ["affected", *arguments]
     code: int | None

@@ -47,6 +47,11 @@ class Phase:
     seconds: float = 0.0
 
     @property
+    def reads_files(self) -> bool:
+        """It opens the delivered files; later phases read tables."""
+        return self.name in {"opening", "intake"}
+
+    @property
     def before(self) -> str:
         """What a second call says that has nothing to do, where it refuses then."""
         return {"recall": "recalled before"}.get(self.name, "nothing says this")
@@ -131,12 +136,14 @@ class Undisturbed:
                 after_half(operation)
 
         with watched(self.incident.live, told, after_half=half if after_half else None):
-            return called(phase.arguments, stop=phase.stop, began=began)
+            return called(
+                phase.arguments, stop=phase.stop, began=began, opened=not phase.reads_files
+            )
 
     def again(self, number: int) -> list[str]:
         """Call a phase again after something went wrong; gives what is not as it should be."""
         phase = self.phases[number]
-        ended = called(phase.arguments, stop=phase.stop)
+        ended = called(phase.arguments, stop=phase.stop, opened=not phase.reads_files)
         if not phase.stop:
             called(["purge", str(self.incident.workspace), "--scratch"])
         if not ended.well and phase.before not in ended.said:
