@@ -89,10 +89,11 @@ def world_of(folder: Path, people: int) -> Undisturbed:
 
 def cases(world: Undisturbed, some: str = "") -> dict[str, Any]:
     """Every named case: seconds, and what was wrong."""
-    from benchmarks.faulting import cluster, processes, surroundings
+    from benchmarks.faulting import clocks, cluster, other_runs, processes, surroundings
 
     told = {}
-    for name, case in {**surroundings.CASES, **processes.CASES, **cluster.CASES}.items():
+    every = (surroundings.CASES, clocks.CASES, other_runs.CASES, processes.CASES, cluster.CASES)
+    for name, case in {name: case for cases in every for name, case in cases.items()}.items():
         if some not in name:
             continue
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Disks, databases, files and clocks that are not as they should be: each a named case with its check.
+"""Disks, databases and tables that are not as they should be: each a named case with its check.
 
 In: the undisturbed run, whose disk is put back to some moment. Out: what was not as it should be; nothing where all
 is well. A command that meets the trouble says one line and gives its exit code; without it, the same call goes on
@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,13 +19,12 @@ from unittest import mock
 from benchmarks.faulting.calls import Called, called
 from benchmarks.faulting.disk import KINDS, Operation
 from benchmarks.faulting.points import Undisturbed
-from benchmarks.faulting.states import described, differences, wrong
+from benchmarks.faulting.states import wrong
 from flows.verify import verify
-from matching.schema import Kind
 from matching.store import Workspace
 from matching.tables import TABLES
 
-__all__ = ["CASES", "QUICK"]
+__all__ = ["CASES", "Case", "at", "bytes_below", "unlike"]
 
 Case = Callable[[Undisturbed], list[str]]
 
@@ -197,213 +193,12 @@ def damage_heals(world: Undisturbed) -> list[str]:
     return found + world.again(number)
 
 
-# --- clocks -----------------------------------------------------------------------------------------
-
-
-class _Clock:
-    """What `datetime.now` and `time.time` say; each look moves it on by `step`."""
-
-    def __init__(self, start: datetime, step: timedelta = timedelta(0)) -> None:
-        self.at, self.step = start, step
-
-    def look(self) -> datetime:
-        self.at += self.step
-        return self.at
-
-    def stamp(self) -> float:
-        return self.look().timestamp()
-
-
-@contextmanager
-def clock(start: datetime, step: timedelta = timedelta(0), zone: str = "") -> Iterator[_Clock]:
-    """The whole program lives by this clock, in this time zone."""
-    shown = _Clock(start, step)
-
-    class Fake(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Any:
-            seen = shown.look()
-            return seen.astimezone(tz) if tz else seen.astimezone().replace(tzinfo=None)
-
-    import sys
-
-    ours = [m for name, m in sys.modules.items() if name.partition(".")[0] in {"flows", "notify", "matching"}]  # fmt: skip
-    before = os.environ.get("TZ")
-    patches = [mock.patch.object(m, "datetime", Fake) for m in ours if getattr(m, "datetime", None) is datetime]  # fmt: skip
-    patches.append(mock.patch.object(time, "time", shown.stamp))
-    for patch in patches:
-        patch.start()
-    if zone:
-        os.environ["TZ"] = zone
-        time.tzset()
-    try:
-        yield shown
-    finally:
-        for patch in patches:
-            patch.stop()
-        if zone:
-            os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
-            time.tzset()
-
-
-def clock_goes_back_within(world: Undisturbed) -> list[str]:
-    """Each look at the clock is an hour earlier than the one before, in a step and in every release."""
-    found = []
-    for name in ("duties", "release packets", "export", "send", "record"):
-        which = at(world, name)
-        with clock(datetime(2026, 3, 21, 12, tzinfo=UTC), timedelta(hours=-1)):
-            found += [f"{name}: {each}" for each in world.again(which)]
-    return found
-
-
-def clock_goes_back_between(world: Undisturbed) -> list[str]:
-    """The machine's clock is set back by a month between a release and the next call of it."""
-    found = []
-    for name in ("release packets", "export", "send"):
-        which = at(world, name)
-        with clock(datetime(2026, 4, 21, 12, tzinfo=UTC)):
-            found += [f"{name}: {each}" for each in world.again(which)]
-        with clock(datetime(2026, 3, 21, 12, tzinfo=UTC)):
-            found += [f"{name} again: {each}" for each in world.again(which)]
-    return found
-
-
-def _dated(world: Undisturbed, changed: dict[str, str]) -> Path:
-    """The incident with other dates, beside the first; `""` takes a line away."""
-    path = world.incident.file.with_name("dated.toml")
-    text = world.incident.file.read_text()
-    for key, value in changed.items():
-        line = f"{key} = {value}\n" if value else ""
-        text = re.sub(rf"^{key} = .*\n", line, text, count=1, flags=re.MULTILINE)
-    path.write_text(text)
-    return path
-
-
-def _ran_dated(world: Undisturbed, incident: Path, until: str = "") -> Called:
-    arguments = list(world.phases[0].arguments)
-    arguments[1] = str(incident)
-    return called([*arguments, *(["--until", until] if until else [])])
-
-
-def _as_of(world: Undisturbed) -> str:
-    from flows.rounds import latest
-
-    current = latest(world.incident.workspace)
-    return str(current.incident.as_of) if current else ""
-
-
-def resumed_on_another_day(world: Undisturbed) -> list[str]:
-    """A round without `as_of` that stops and goes on after the clock went back a day keeps its day."""
-    world.restore(0)
-    incident = _dated(world, {"as_of": ""})
-    with clock(datetime(2026, 3, 20, 17, tzinfo=UTC), zone="America/New_York"):
-        first = _ran_dated(world, incident, "counts")
-    with clock(datetime(2026, 3, 19, 17, tzinfo=UTC), zone="America/New_York"):
-        second = _ran_dated(world, incident)
-    found = [f"ended with {c.code}: {c.said[:300]}" for c in (first, second) if not c.well]
-    if _as_of(world) != "2026-03-20":
-        found.append(f"as_of became {_as_of(world)}")
-    number = next(n for n, phase in enumerate(world.phases) if phase.name == "report")
-    expected = world.phases[number].expected
-    same = differences({"t": expected["tables"]}, {"t": described(world.incident)["tables"]})
-    return found + same + wrong(world.incident)
-
-
-def daylight_saving_nights(world: Undisturbed) -> list[str]:
-    """The hour that does not exist, and the one that comes twice: the day is the wall's, the clocks count days."""
-    nights = {
-        datetime(2026, 3, 8, 6, 59, 59, tzinfo=UTC): "2026-03-08",  # 01:59:59, then 03:00
-        datetime(2026, 3, 8, 7, 0, tzinfo=UTC): "2026-03-08",
-        datetime(2026, 11, 1, 5, 30, tzinfo=UTC): "2026-11-01",  # 01:30, the first time
-        datetime(2026, 11, 1, 6, 30, tzinfo=UTC): "2026-11-01",
-        datetime(2026, 11, 1, 3, 59, tzinfo=UTC): "2026-10-31",  # 23:59 the evening before
-    }
-    from flows.rounds import today
-
-    found = []
-    for moment, day in nights.items():
-        with clock(moment, zone="America/New_York"):
-            if str(today()) != day:
-                found.append(f"{moment}: {today()}, not {day}")
-    world.restore(0)
-    incident = _dated(world, {"as_of": "", "known_on": "2026-03-01", "should_have_known_on": "", "should_have_known_reason": ""})  # fmt: skip
-    with clock(datetime(2026, 3, 8, 7, 0, tzinfo=UTC), zone="America/New_York"):
-        ended = _ran_dated(world, incident)
-    found += [] if ended.well else [f"ended with {ended.code}: {ended.said[:300]}"]
-    return found + _due(world, "2026-04-30") + wrong(world.incident)
-
-
-def leap_day(world: Undisturbed) -> list[str]:
-    """Known and looked at on 29 February 2028: sixty days later is 29 April."""
-    world.restore(0)
-    dates = {"as_of": "2028-02-29", "known_on": "2028-02-29", "should_have_known_on": "", "should_have_known_reason": ""}  # fmt: skip
-    with clock(datetime(2028, 2, 29, 23, 59, tzinfo=UTC)):
-        ended = _ran_dated(world, _dated(world, dates | {"planned_mail_on": "2028-03-10"}))
-    found = [] if ended.well else [f"ended with {ended.code}: {ended.said[:300]}"]
-    return found + _due(world, "2028-04-29") + wrong(world.incident)
-
-
-def _due(world: Undisturbed, day: str) -> list[str]:
-    """Individual notice is due that day somewhere."""
-    duties = Workspace.open(world.incident.workspace).read("duties")
-    days = {str(found) for found in duties["due_on"].drop_nulls()}
-    return [] if day in days else [f"nothing is due on {day}: {sorted(days)[:5]}"]
-
-
-def fewer_workers(world: Undisturbed) -> list[str]:
-    """One thread makes what two make."""
-    world.restore(0)
-    arguments = list(world.phases[0].arguments)
-    arguments[arguments.index("--workers") + 1] = "1"
-    ended = called(arguments)
-    number = next(n for n, phase in enumerate(world.phases) if phase.name == "report")
-    found = [] if ended.well else [f"ended with {ended.code}: {ended.said[:300]}"]
-    step_tables = {n: d for n, d in world.phases[number].expected["tables"].items() if TABLES[n].kind is Kind.STEP}  # fmt: skip
-    made = {n: d for n, d in described(world.incident)["tables"].items() if n in step_tables}
-    return found + differences({"t": step_tables}, {"t": made})
-
-
-def another_order(world: Undisturbed) -> list[str]:
-    """The same rows delivered in another order: the same people, counts and duties."""
-    import shutil
-
-    from tests.flow.test_order import partition, shuffle_rows
-
-    at(world, "release packets")
-    one = Workspace.open(world.incident.workspace)
-    before = (partition(one), one.digest("counts"), one.digest("duties"), one.digest("leaked"))
-    source = world.incident.folder / "shuffled"
-    shutil.copytree(world.incident.file.parent, source, dirs_exist_ok=True)
-    shuffle_rows(source)
-    world.restore(0)
-    arguments = list(world.phases[0].arguments)
-    arguments[1] = str(source / "incident.toml")
-    ended = called(arguments)
-    other = Workspace.open(world.incident.workspace)
-    after = (partition(other), other.digest("counts"), other.digest("duties"), other.digest("leaked"))  # fmt: skip
-    names = ("people", "counts", "duties")
-    found = [n for n, a, b in zip(names, before, after, strict=False) if a != b]
-    found += [] if before[3] != after[3] else ["the rows did not move"]
-    return found + ([] if ended.well else [f"ended with {ended.code}"])
-
-
-QUICK: dict[str, Case] = {
+CASES: dict[str, Case] = {
     "full disk": full_disk,
     "read-only disk": read_only_disk,
     "journal locked": locked_journal,
     "journal damaged": damaged_journal,
     "one bit flipped in each table": flipped_bit,
     "each table truncated": truncated_table,
-    "clock goes back between calls": clock_goes_back_between,
-}
-"""Under three seconds each."""
-CASES: dict[str, Case] = {
-    **QUICK,
-    "clock goes back within calls": clock_goes_back_within,
     "a damaged table is made again": damage_heals,
-    "resumed on another day": resumed_on_another_day,
-    "daylight saving nights": daylight_saving_nights,
-    "leap day": leap_day,
-    "another worker count": fewer_workers,
-    "another order of rows": another_order,
 }
