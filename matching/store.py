@@ -596,12 +596,15 @@ class Workspace:
         return empty(self.root, self.store_id)
 
     def drop_left(self, *, outputs: bool) -> None:
-        """Drop drafts that killed commands left; below `out/`, where packets may be 400,000 files, only if asked."""
+        """Drop drafts that killed commands left; far below `out/`, where packets may be 400,000 files, only if asked."""
         drop_drafts(self.root)
-        drop_drafts(self.out)
         for folder in self.root.iterdir():
             if folder.is_dir() and (outputs or folder != self.out):
                 drop_drafts(folder, below=True)
+        if not outputs:  # a step writes out/report.html and out/duties/
+            for folder in (self.out, *self.out.iterdir()):
+                if folder.is_dir():
+                    drop_drafts(folder)
 
 
 def keep_of_output(relative: str) -> Keep:
@@ -725,6 +728,7 @@ class _Unrecorded:
 
     def add(self, name: str, digest: str) -> None:
         with self.guard:
+            assert self.blocks, "a thread wrote on after its block recorded what was written"
             self.files[name] = digest
 
     def leave(self) -> dict[str, str]:

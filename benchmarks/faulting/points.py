@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -186,8 +187,7 @@ def tried(
         by_phase.setdefault(phase, []).append((number, way))
     count = 0
     for phase, wanted in sorted(by_phase.items()):
-        points = [*_refused(world, phase, wanted), *_died(world, phase, wanted)]
-        for point in points:
+        for point in chain(_refused(world, phase, wanted), _died(world, phase, wanted)):
             count += 1
             if follow_every and count % follow_every == 0 and not point.wrong:
                 found = world.to_the_end(phase)

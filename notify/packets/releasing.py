@@ -76,13 +76,13 @@ def release(
     if planned.is_empty():
         log_counts("packets", released=0, unchanged=unchanged)
         return PacketsReleased((), (), unchanged)
-    with ThreadPoolExecutor(_WRITERS) as writers:
-        references = writers.submit(_references, workspace, planned["entity_id"])
+    with ThreadPoolExecutor(1) as beside:
+        references = beside.submit(_references, workspace, planned["entity_id"])
         sources = _sources(workspace, settings, basis)
-        sent = _release_groups(
-            workspace, settings, planned, sources=sources, references=references.result(),
-            writers=writers, recorded_at=recorded_at,
-        )  # fmt: skip
+        told = references.result()
+    sent = _release_groups(
+        workspace, settings, planned, sources=sources, references=told, recorded_at=recorded_at
+    )
     log_counts("packets", released=len(sent), unchanged=unchanged)
     paths = tuple(workspace.out / folder_of(packet) for packet in sent)
     return PacketsReleased(paths, tuple(planned["entity_id"]), unchanged)
@@ -95,14 +95,14 @@ def _release_groups(
     *,
     sources: PacketSources,
     references: pl.DataFrame,
-    writers: ThreadPoolExecutor,
     recorded_at: datetime,
 ) -> list[dict[str, Any]]:
     """People and files, group by group, then who was named and what was released. Gives the packets."""
     people_of = pl.sum_horizontal("confirmed", "possible", "possible_unlisted")
     sent: list[dict[str, Any]] = []
     named: list[pl.DataFrame] = []
-    with workspace.recording_outputs():
+    # the writers end before the files are recorded, also where one of them fails
+    with workspace.recording_outputs(), ThreadPoolExecutor(_WRITERS) as writers:
         for ids in groups(planned.select("entity_id", people=people_of)):
             people = individuals(workspace, ids, as_of=settings.as_of, references=references)
             group = planned.filter(pl.col("entity_id").is_in(ids))
