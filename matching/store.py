@@ -243,8 +243,11 @@ class Workspace:
         try:
             stored = json.loads(data)
             stored = stored.get(name) if of_set else stored
-            return Manifest.from_json(stored) if stored else None
-        except (ValueError, TypeError, KeyError, AttributeError):
+            found = Manifest.from_json(stored) if stored else None
+            if found is not None and found.table != name:
+                raise ValueError("another table's")
+            return found
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise IntegrityError(f"{shown}: damaged; restore it from a copy") from None
 
     def has(self, name: str) -> bool:

@@ -139,6 +139,18 @@ def test_a_header_that_the_parser_of_mail_cannot_bear_hides_no_text() -> None:
     assert "Hello Ann" in str(row["body"])
 
 
+def test_a_charset_that_is_none_of_text_hides_no_text() -> None:
+    """A traceback: the standard library's parser of mail hands over what the codec says."""
+    head = b"From: a@b.example\nContent-Type: multipart/mixed; charset=idna boundary=B\n"
+    row = row_of(head + b"\n--B\n\nHello Zo\xc3\xab\xff\n--B--\n", "utf-8")
+    assert row is not None
+    assert "Hello Zo" in str(row["body"])
+    coded = b"Content-Type: text/plain; charset=idna\nContent-Transfer-Encoding: base64\n\n"
+    row = row_of(b"From: a@b.example\n" + coded + b"SGVsbG8gQW5u\n\xff\n", "utf-8")
+    assert row is not None
+    assert "Hello Ann" in str(row["body"])
+
+
 def test_places_beyond_any_file_are_damage(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abc")
