@@ -26,6 +26,7 @@ from tests.fuzz.targets.binaries import dbf
 from tests.fuzz.targets.tables import outcome, source
 
 SIZES = (None, 1, 7, 64)
+REGRESSIONS = Path(__file__).parent / "regressions"
 
 
 def read(tmp_path: Path, data: bytes, form: str, **more: Any) -> Any:
@@ -128,6 +129,14 @@ def test_damaged_parquet_is_one_line(tmp_path: Path) -> None:
         path.write_bytes(sound[:place] + b"\xff\xff" + sound[place + 2 :])
         refused += outcome(path, source("parquet")) is None
     assert refused > 5
+
+
+def test_a_page_that_counts_values_without_end_is_refused(tmp_path: Path) -> None:
+    """polars asked for as much memory, and its process was ended: no exception, no line."""
+    data = (REGRESSIONS / "page_of_endless_values.parquet").read_bytes()
+    path = tmp_path / "x.parquet"
+    path.write_bytes(data)
+    assert outcome(path, source("parquet")) is None
 
 
 def test_a_header_that_the_parser_of_mail_cannot_bear_hides_no_text() -> None:
