@@ -121,6 +121,17 @@ def test_a_head_of_other_kinds_ends_no_reader_that_has_no_key(
         Evidence(workspace.root).read("workspace.json")
 
 
+def test_a_log_is_never_as_long_as_an_unsigned_head_says(workspace: Workspace) -> None:
+    """As many bytes were asked for, which no machine has."""
+    stored = json.loads((workspace.root / HEAD).read_text())
+    stored["body"]["size"] = 1 << 50
+    text = json.dumps(stored, sort_keys=True, separators=(",", ":")) + "\n"
+    (workspace.root / HEAD).write_text(text)
+    with pytest.raises(IntegrityError, match="damaged"):
+        Workspace.open(workspace.root)
+    Evidence(workspace.root).outputs()
+
+
 @pytest.mark.parametrize(
     "change",
     [{"rows": "3"}, {"rows": -1}, {"rows": True}, {"file": "../x"}, {"file": ""}, {"file": "\ud800"}, {"rows_hash": "x"}, {"data_key": 7}],

@@ -24,6 +24,7 @@ from matching.typed_files import parse_json, parse_toml
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.targets.binaries import dbf
 from tests.fuzz.targets.tables import outcome, source
+from tests.workbooks import zipped
 
 SIZES = (None, 1, 7, 64)
 REGRESSIONS = Path(__file__).parent / "regressions"
@@ -174,6 +175,15 @@ def test_a_damaged_encrypted_member_is_one_line(tmp_path: Path) -> None:
     for content in members(path, ""):
         with pytest.raises(OperatorError, match="damaged"):
             content.sha256()
+
+
+def test_a_member_without_a_name_is_read(tmp_path: Path) -> None:
+    """An IndexError of the standard library ended the listing of the whole archive."""
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({"qqqq.csv": b"id\n1\n"}).replace(b"qqqq.csv", bytes(8)))
+    (content,) = members(path, "")
+    with content.open() as stream:
+        assert stream.read() == b"id\n1\n"
 
 
 def test_a_spreadsheet_whose_table_never_ends_is_refused_at_once() -> None:
