@@ -242,9 +242,10 @@ class Workspace:
             return None
         try:
             stored = json.loads(data)
-            stored = stored.get(name) if of_set else stored
-            found = Manifest.from_json(stored) if stored else None
-            if found is not None and found.table != name:
+            if of_set and name not in stored:
+                return None
+            found = Manifest.from_json(stored[name] if of_set else stored)
+            if found.table != name:
                 raise ValueError("another table's")
             return found
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

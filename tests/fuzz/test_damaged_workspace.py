@@ -144,6 +144,16 @@ def test_a_manifest_of_other_kinds_is_none(change: dict[str, object]) -> None:
         Manifest.from_json({**stored, "parts": [{**asdict(PART), **change}]})
 
 
+@pytest.mark.parametrize("text", ["null", "[]", "{}", "0"])
+def test_a_manifest_that_says_nothing_is_no_empty_table(workspace: Workspace, text: str) -> None:
+    branch = workspace.branch(workspace.root / "scratch" / "branch")
+    folder = branch.root / "tables" / "identities"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(IntegrityError, match="damaged"):
+        branch.manifest("identities")
+
+
 def test_the_manifest_of_another_table_is_refused(workspace: Workspace) -> None:
     rows = pl.DataFrame({"mention_id": [1], "identity_id": [1]})
     workspace.write("identities", rows)
