@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.results import FOLDER, record
 from tests.fuzz.campaign import SEED
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import GROUPS, TARGETS
 
 QUICK = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "RUST_BACKTRACE": "0"}
 NICE = 19
@@ -41,7 +41,15 @@ def main() -> None:
         ordered = {target: kept[target] for target in TARGETS if target in kept}
         total = sum(each.get("cases", 0) for each in ordered.values())
         failed = sum(len(each["failures"]) + ("died_at" in each) for each in ordered.values())
-        record("fuzz", {"cases": total, "failures": failed, "targets": ordered})
+        groups = {
+            group: sum(
+                ordered.get(each, {}).get("cases", 0)
+                for names in parsers.values()
+                for each in names
+            )
+            for group, parsers in GROUPS.items()
+        }
+        record("fuzz", {"cases": total, "failures": failed, "groups": groups, "targets": ordered})
     if given.json:
         print(json.dumps({"schema": "affected.fuzz/1", "targets": made}))
 

@@ -22,6 +22,7 @@ from matching.errors import IntegrityError, OperatorError, TryAgainLater
 from matching.evidence import CLOSED, NEW, check_pages
 from matching.files import digest_of, replacing
 from matching.store import Workspace
+from matching.typed_files import parse_json
 
 __all__ = ["JOURNAL", "Approval", "Done", "Journal", "step_manifest"]
 
@@ -92,6 +93,17 @@ def _told(path: Path, error: sqlite3.DatabaseError) -> OperatorError:
     return IntegrityError(f"{path.name}: {error}; restore it from a copy")
 
 
+def _digests(text: object) -> dict[str, str]:
+    """Names and their digests. Raises IntegrityError: of a file whose writer was killed nobody knows the digest."""
+    try:
+        found = parse_json(str(text))
+        if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
+            return found
+    except ValueError:
+        pass
+    raise IntegrityError(f"{JOURNAL}: a row that is none of ours; restore it from a copy")
+
+
 def step_manifest(step: str) -> str:
     """Where the signed manifest of a step is kept."""
     return f"evidence/steps/{step}.json"
@@ -157,6 +169,8 @@ class Journal:
                 connection.close()
         except sqlite3.DatabaseError as error:
             raise _told(self.path, error) from None
+        except UnicodeDecodeError:  # what SQLite says quotes bytes of the file
+            raise IntegrityError(f"{self.path.name}: damaged; restore it from a copy") from None
 
     def done(self, step: str) -> Done | None:
         """What the journal knows of a step; None where it never finished."""
@@ -165,7 +179,7 @@ class Journal:
                 "select step, version, inputs, outputs, seconds, round from steps where step = ?",
                 (step,),
             ).fetchone()
-        return Done(row[0], row[1], row[2], json.loads(row[3]), row[4], row[5]) if row else None
+        return Done(row[0], row[1], row[2], _digests(row[3]), row[4], row[5]) if row else None
 
     def commit(self, done: Done) -> None:
         """Record that a step finished, with its signed manifest. Calling it twice changes nothing."""
@@ -236,4 +250,4 @@ class Journal:
         """Batch -> its state and the digests of the files that its manifest cannot list."""
         with self._reading() as connection:
             rows = connection.execute("select batch, state, files from exports order by batch")
-            return {batch: (state, json.loads(files)) for batch, state, files in rows.fetchall()}
+            return {batch: (state, _digests(files)) for batch, state, files in rows.fetchall()}

@@ -53,7 +53,7 @@ def certificate_without_keys(root: Path) -> Document | None:
             said: Document = json.loads(path.read_text(encoding="utf-8"))["said"]
             if said["scope"] == "all" and "done_at" in said:
                 return said
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return None
 
@@ -76,7 +76,7 @@ def _store_is_gone(root: Path) -> bool:
         path, store_id = key_file_of(identity), identity["store_id"]
     except FileNotFoundError:
         return True
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
     return not path.exists() or store_id not in KeyFile.read(path).open()[0].stores
 
@@ -86,6 +86,6 @@ def _no_data_key(root: Path) -> bool:
         entries: list[Any] = json.loads((root / RING).read_text(encoding="utf-8"))["keys"]
     except FileNotFoundError:
         return (root / "evidence").is_dir()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
     return not entries

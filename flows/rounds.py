@@ -139,7 +139,7 @@ def _load(root: Path, number: int) -> Round:
         stored = json.loads(Evidence(root).read(name) or b"")
         stored.pop("schema")
         return Round(**stored)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise IntegrityError(f"{name}: damaged; restore it from a copy") from None
 
 

@@ -41,7 +41,7 @@ def differences(
         body = json.loads(data)["body"]
         if signed(body, workspace.keys.signing_key()) != data:
             return ["not signed with this incident's key"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ["damaged"]
     found = []
     if done is not None:

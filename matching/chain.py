@@ -25,6 +25,8 @@ LOG, HEAD = "evidence/audit.jsonl", "evidence/audit.head.json"
 GENESIS = "0" * 64
 """What the first line holds for the hash of the line before."""
 SCHEMA = "affected.audit-head/1"
+_BYTES_MAX = 1 << 62
+"""No log is as long; what is longer is no place in a file."""
 INTERRUPTED = "interrupted"
 """Act that says: of the line with this number nobody knows whether it was done."""
 
@@ -92,16 +94,27 @@ class Head:
             body = stored["body"]
             said = {name: value for name, value in body.items() if name != "schema"}
             head = cls(**{**said, "pending": tuple(said["pending"])})
-            same = data == (
+            same = _is_sound(head) and data == (
                 _written(body, stored["signature"]) if signer is None else head.encoded(signer)
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             same = False
         if not same:
             raise IntegrityError(
                 f"{HEAD}: damaged, or not signed with this incident's key; restore it from a copy"
             )
         return head
+
+
+def _is_sound(head: Head) -> bool:
+    """Every field is of its kind: whoever has no key to check the signature with reads them, too."""
+    texts = [head.incident, head.hash, *head.pending]
+    for named in (head.files, head.databases, head.before):
+        texts += [*named, *named.values()]
+    numbers = (head.lines - len(head.pending), head.settled_bytes)
+    return all(isinstance(text, str) for text in texts) and all(
+        type(number) is int and 0 <= number < _BYTES_MAX for number in numbers
+    )
 
 
 def signed(body: Mapping[str, Any], signer: Ed25519PrivateKey) -> bytes:
@@ -130,8 +143,8 @@ def followed(data: bytes, *, previous: str, number: int) -> Iterator[tuple[dict[
     for place, line in enumerate(data.split(b"\n")[:-1], number + 1):
         try:
             entry = json.loads(line)
-            follows = entry["previous"] == previous
-        except (ValueError, KeyError, TypeError):
+            follows = entry["previous"] == previous and isinstance(entry.get("files", {}), dict)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             follows = False
         if not follows:
             raise IntegrityError(

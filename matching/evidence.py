@@ -106,13 +106,14 @@ class Evidence:
             head = self.head()
             size, lines, last = self._read
             data = self._log(size, head.settled_bytes)
-            for entry, digest in followed(data, previous=last, number=lines):
-                last = digest
-                lines += 1
+            whole = data + head.pending_bytes
+            found = list(followed(whole, previous=last, number=lines))
+            _refuse_other_end(head, lines + len(found), found[-1][1] if found else last)
+            for entry, _ in found:
                 self._take(entry)
-            self._read = (size + len(data), lines, last)
-            for line in head.pending:
-                self._take(json.loads(line))
+            settled = found[: len(found) - len(head.pending)]
+            if settled:
+                self._read = (size + len(data), lines + len(settled), settled[-1][1])
             return self._outputs
 
     def entries(self) -> list[Entry]:
@@ -135,8 +136,7 @@ class Evidence:
             )
         whole = settled + head.pending_bytes
         found = list(followed(whole, previous=GENESIS, number=0))
-        if len(found) != head.lines or (found[-1][1] if found else GENESIS) != head.hash:
-            raise IntegrityError(f"{LOG}: does not end with the line that its head names; {_FIX}")
+        _refuse_other_end(head, len(found), found[-1][1] if found else GENESIS)
         first = head.lines - len(head.pending)
         return [
             {**entry, "line": number, "hash": digest, "pending": number > first}
@@ -231,9 +231,11 @@ class Evidence:
         return relative in head.before and found == head.before[relative]
 
     def _log(self, start: int, stop: int) -> bytes:
+        path = self.root / LOG
+        stop = min(stop, path.stat().st_size) if path.is_file() else start  # a size is only said
         if stop <= start:
             return b""
-        with (self.root / LOG).open("rb") as log:
+        with path.open("rb") as log:
             log.seek(start)
             return log.read(stop - start)
 
@@ -310,6 +312,12 @@ def check_pages(connection: sqlite3.Connection, name: str) -> None:
     found = connection.execute("pragma integrity_check").fetchall()
     if found != [("ok",)]:
         raise IntegrityError(f"{name}: damaged; {_FIX}")
+
+
+def _refuse_other_end(head: Head, lines: int, last: str) -> None:
+    """Raise IntegrityError where a log that follows does not end with the line that its head names."""
+    if (lines, last) != (head.lines, head.hash):
+        raise IntegrityError(f"{LOG}: does not end with the line that its head names; {_FIX}")
 
 
 def _wrong(relative: str, missing: bool, recorded: str) -> str:

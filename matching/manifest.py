@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from matching.files import total_hash
 from matching.tables import TABLES
 
 __all__ = ["Manifest", "Part"]
+
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+_ROWS_HASH = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,20 @@ class Manifest:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Manifest:
-        """From what `asdict` gave."""
+        """From what `asdict` gave. Raises ValueError, TypeError or KeyError where it is something else."""
         parts = tuple(Part(**part) for part in stored["parts"])
+        if not all(map(_is_sound, parts)) or type(stored["schema_version"]) is not int:
+            raise ValueError("no manifest")
         return cls(stored["table"], stored["schema_version"], parts)
+
+
+def _is_sound(part: Part) -> bool:
+    """A file in the table's own folder, a number of rows, digests."""
+    texts = (part.file, part.file_sha256, part.rows_hash, part.data_key)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and bool(_FILE.fullmatch(part.file))
+        and bool(_ROWS_HASH.fullmatch(part.rows_hash))
+        and type(part.rows) is int
+        and part.rows >= 0
+    )

@@ -145,7 +145,7 @@ def read_identity(root: Path) -> Identity:
         if not identity.get("branch"):
             identity = json.loads(Evidence(root).read(path.name) or b"")
         return {**identity, "schema_versions": dict(identity["schema_versions"])}
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise IntegrityError(
             f"workspace {root}: workspace.json is damaged; restore it from a copy"
         ) from None

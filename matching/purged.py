@@ -50,7 +50,7 @@ def signed(keys: Keys, path: Path) -> dict[str, Any] | None:
         said: dict[str, Any] = stored["said"]
         sealed = bytes.fromhex(stored["signature"])
         keys.signing_key().public_key().verify(sealed, _canonical(said))
-    except (OSError, ValueError, KeyError, TypeError, InvalidSignature):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, InvalidSignature):
         return None
     return said
 

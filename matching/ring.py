@@ -136,7 +136,8 @@ class Ring:
             InvalidTag,
         ):
             raise damaged from None
-        if not hmac.compare_digest(str(stored.get("mac")), mac):
+        said = str(stored.get("mac")).encode("utf-8", "surrogatepass")
+        if not hmac.compare_digest(said, mac.encode()):
             raise damaged
         return ring, store_key
 

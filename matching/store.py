@@ -243,9 +243,13 @@ class Workspace:
             return None
         try:
             stored = json.loads(data)
-            stored = stored.get(name) if of_set else stored
-            return Manifest.from_json(stored) if stored else None
-        except (ValueError, TypeError, KeyError, AttributeError):
+            if of_set and name not in stored:
+                return None
+            found = Manifest.from_json(stored[name] if of_set else stored)
+            if found.table != name:
+                raise ValueError("another table's")
+            return found
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise IntegrityError(f"{shown}: damaged; restore it from a copy") from None
 
     def has(self, name: str) -> bool:

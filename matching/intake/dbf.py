@@ -9,9 +9,9 @@ values are UTF-8, and CP1252 where they are not. Rows that the header does not c
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from matching.errors import OperatorError
 from matching.intake.content import Content
-from matching.intake.memo import Memo, memo_of
+from matching.intake.memo import Memo, Owners, memo_of, owners_of
 from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, OneTable, Piece, Position
 from matching.intake.records import Records
 from matching.intake.undecodable import with_undecodable
@@ -58,6 +58,11 @@ class _Field:
     kind: str
     at: int
     length: int
+
+    @property
+    def is_memo(self) -> bool:
+        """Its values are numbers of blocks in the memo file."""
+        return self.kind in "MGPW" or (self.kind == "B" and self.length == 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +178,14 @@ def _batch(content: Content, table: _Table, first: int, end: int) -> Batch:
     )  # fmt: skip
     places = frame.with_columns(offset=table.first + pl.col("row_no") * table.width)
     kept = data[sound]
-    memo = memo_of(content) if any(f.kind in "MGPW" for f in table.fields) else None
+    memos = _memos_of(content, table)
     columns, guessed = [], np.zeros(len(kept), np.bool_)
     for field in table.fields:
-        text, wrong = _column(kept[:, field.at : field.at + field.length], field, table, memo)
+        values = np.ascontiguousarray(kept[:, field.at : field.at + field.length])
+        if field.is_memo:
+            text, wrong = _memo_texts(values, field, numbers[sound], table, memos)
+        else:
+            text, wrong = _column(values, field, table)
         columns.append(_blank_null(text).alias(field.name))
         guessed |= wrong
     deleted = pl.Series(DELETED, flags[sound] == 0x2A).cast(pl.String)
@@ -184,14 +193,11 @@ def _batch(content: Content, table: _Table, first: int, end: int) -> Batch:
     return Batch(rows, places.select(NO_REJECTS.columns), 0, int(guessed.sum()))
 
 
-def _column(raw: Any, field: _Field, table: _Table, memo: Memo | None) -> tuple[pl.Series, Any]:
+def _column(raw: Any, field: _Field, table: _Table) -> tuple[pl.Series, Any]:
     """The text of one field, and which rows were not of the file's encoding."""
-    raw = np.ascontiguousarray(raw)
     binary = _BINARY.get((field.kind, field.length))
     if binary is not None:
         return binary(raw), np.zeros(len(raw), np.bool_)
-    if field.kind in "MGPW" or (field.kind == "B" and field.length == 10):
-        return _memos(raw, memo, table)
     text, wrong = decoded(raw, table.encoding)
     if field.kind == "D":
         text = text.str.replace(r"^(\d{4})(\d\d)(\d\d)$", "$1-$2-$3")
@@ -291,17 +297,60 @@ def _blank_null(text: pl.Series) -> pl.Series:
     return text.set(text.str.strip_chars() == "", None)
 
 
-def _memos(raw: Any, memo: Memo | None, table: _Table) -> tuple[pl.Series, Any]:
-    """Text of memos by their block numbers; where no memo file was delivered, that there was one."""
+def _numbers(raw: Any) -> Any:
+    """Block numbers of a memo field: binary, or digits."""
     if raw.shape[1] == 4:
-        numbers = raw.view("<u4").ravel().astype(np.int64)
-    else:
-        text, _ = decoded(raw, "latin-1")
-        numbers = text.str.to_integer(strict=False).fill_null(0).to_numpy().astype(np.int64)
-    if memo is None:
+        return raw.view("<u4").ravel().astype(np.int64)
+    text, _ = decoded(raw, "latin-1")
+    return text.str.to_integer(strict=False).fill_null(0).to_numpy().astype(np.int64)
+
+
+def _memos_of(content: Content, table: _Table) -> tuple[Memo, Owners | None] | None:
+    """The memo file, and who has which block where rows name more than it has; None: none was delivered."""
+    if not any(field.is_memo for field in table.fields):
+        return None
+    memo = memo_of(content)
+    return (memo, _owners(content, table, memo.stamp)) if memo else None
+
+
+@lru_cache(maxsize=8)
+def _owners(content: Content, table: _Table, _stamp: tuple[int, ...]) -> Owners | None:
+    """One pass over the table's memo fields, once in a process: pieces of any size then say the same."""
+    memo = memo_of(content)
+    fields = [field for field in table.fields if field.is_memo]
+    assert memo is not None, "as the stamp says"
+    return owners_of(memo, _named(content, table, fields), len(fields))
+
+
+def _named(content: Content, table: _Table, fields: Sequence[_Field]) -> Iterator[Any]:
+    """Block numbers, rows by fields; 0 in rows that are none."""
+    step = max(1, PIECE_BYTES // table.width)
+    with content.open_random() as stream:
+        stream.seek(table.first)
+        for first in range(0, table.rows, step):
+            raw = stream.read(min(step, table.rows - first) * table.width)
+            data = np.frombuffer(raw, np.uint8).reshape(-1, table.width)
+            sound = (data[:, 0] == 0x20) | (data[:, 0] == 0x2A)
+            runs = [np.ascontiguousarray(data[:, f.at : f.at + f.length]) for f in fields]
+            yield np.stack([_numbers(run) for run in runs], axis=1) * sound[:, None]
+
+
+def _memo_texts(
+    raw: Any, field: _Field, rows: Any, table: _Table, memos: tuple[Memo, Owners | None] | None
+) -> tuple[pl.Series, Any]:
+    """Text of memos by their block numbers; where it cannot be given, why."""
+    numbers = _numbers(raw)
+    if memos is None:
         lost = pl.Series(
             ["[memo of a file that was not delivered]"] * len(numbers), dtype=pl.String
         )
         return lost.set(pl.Series(numbers <= 0), None), np.zeros(len(numbers), np.bool_)
-    data, edges = memo.texts(numbers)
-    return decoded_runs(data, edges, table.encoding)
+    memo, owners = memos
+    if owners is None:
+        return decoded_runs(*memo.texts(numbers), table.encoding)
+    fields = [each.name for each in table.fields if each.is_memo]
+    places = rows * len(fields) + fields.index(field.name)
+    data, edges, others = owners.texts(memo, numbers, places)
+    text, wrong = decoded_runs(data, edges, table.encoding)
+    told = "[memo of row " + pl.Series(others).cast(pl.String) + ", which this row names, too]"
+    return text.zip_with(pl.Series(others < 0), told), wrong

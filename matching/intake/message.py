@@ -235,11 +235,24 @@ def _bytes(part: EmailMessage) -> bytes:
 
 def _payload(part: EmailMessage) -> object:
     """What a part holds, undecoded; a header that the parser cannot bear hides nothing."""
-    found = _tried(lambda: [part.get_payload()])
-    if found is None:
-        del part["content-transfer-encoding"]
-        found = [part.get_payload()]
-    return found[0]
+    for repair in (_without_charset, _without_encoding):
+        found = _tried(lambda: [part.get_payload()])
+        if found is not None:
+            return found[0]
+        repair(part)
+    return part.get_payload()
+
+
+def _without_charset(part: EmailMessage) -> None:
+    """Codecs that are none of text (`idna`), or take no `replace`: the parser hands over their errors."""
+    if _tried(lambda: b"a".decode(str(part.get_param("charset", "ascii")), "replace")) is None:
+        kind = _tried(part.get_content_type) or "text/plain"
+        del part["content-type"]
+        part["content-type"] = "text/plain" if kind.startswith("multipart/") else kind
+
+
+def _without_encoding(part: EmailMessage) -> None:
+    del part["content-transfer-encoding"]
 
 
 def _capped(text: str) -> str:

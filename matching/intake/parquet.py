@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ import pyarrow.parquet as pa_parquet
 from matching.errors import OperatorError
 from matching.intake.blocks import blanks_null
 from matching.intake.content import Content
+from matching.intake.packed.archives import stamp
 from matching.intake.pieces import NO_REJECTS, ROW_NO, START, Batch, OneTable, Piece, Position
 from matching.intake.records import Records
 from matching.intake.undecodable import with_undecodable
@@ -51,14 +52,31 @@ class ParquetFile(OneTable):
         size: int | None = None,
     ) -> Iterator[Piece]:
         """Runs of rows; with `size` of fewer."""
-        with content.open_random() as stream, _damage_told(content):
-            rows = int(pa_parquet.read_metadata(stream).num_rows)
+        rows = _rows(content, stamp(content.path))
         step = PIECE_ROWS if size is None else min(PIECE_ROWS, max(1, size // _ROW_BYTES))
         for first in range(start.row, rows, step):
             end = Position(0, min(first + step, rows))
             yield Piece(end, partial(_batch, content, first, end.row))
 
 
+@lru_cache(maxsize=64)
+def _rows(content: Content, _stamp: tuple[int, ...]) -> int:
+    """Rows of a file whose every page could be read, once in a process. Raises OperatorError where one could not.
+
+    polars takes a page's own word for how many values it has, and a damaged one ends the process for want of memory;
+    Arrow refuses it. The price is two thirds of the reading: 0.35 s a million rows of nine columns.
+    """
+    with content.open_random() as stream, _damage_told(content):
+        file = pa_parquet.ParquetFile(stream, pre_buffer=False)
+        rows = int(file.metadata.num_rows)
+        found = sum(some.num_rows for some in file.iter_batches(_CHECKED_ROWS, use_threads=False))
+    if found != rows:
+        raise OperatorError(_DAMAGED.format(content.name))
+    return rows
+
+
+_CHECKED_ROWS = 65_536
+"""At once, so that what is held stays small."""
 _ROW_BYTES = 100
 """Of a row as text: `size` of a sample in rows."""
 

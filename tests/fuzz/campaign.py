@@ -17,6 +17,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ def run(
             if progress is not None:
                 progress.write_text(str(start))
             faulthandler.dump_traceback_later(HANG_S, exit=True)
-            before = time.process_time()
             data = [target.mutator.case(seed, number) for number in numbers]
+            before = time.process_time()
             try:
                 refused += target.check(data, folder)
             except BaseException as error:
@@ -63,7 +64,7 @@ def run(
                     failures.append({**_told(error), **_where(target, data, numbers, folder)})
             spent = time.process_time() - before
             slowest = max(slowest, spent)
-            if spent > SLOW_S:
+            if spent > SLOW_S and (spent := _again(target, data, folder)) > SLOW_S:
                 failures.append({"first": start, "error": "slow", "seconds": round(spent, 1)})
             done += len(numbers)
     finally:
@@ -75,6 +76,14 @@ def run(
         "seconds": round(time.perf_counter() - began, 1),
         "processor_seconds": round(time.process_time() - busy, 1), "slowest_s": round(slowest, 2), "peak_rss_mib": peak, "grown_mib": peak - memory,
     }  # fmt: skip
+
+
+def _again(target: Target, data: Sequence[bytes], folder: Path) -> float:
+    """Processor seconds of the same batch once more: the first may have compiled what it met first."""
+    before = time.process_time()
+    with suppress(Exception):
+        target.check(data, folder)
+    return time.process_time() - before
 
 
 def _where(target: Target, data: Sequence[bytes], numbers: range, folder: Path) -> dict[str, Any]:

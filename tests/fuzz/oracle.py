@@ -14,8 +14,8 @@ __all__ = ["CASES", "FILES", "MESSAGE_MAX", "Check", "Target", "clean", "refusal
 MESSAGE_MAX = 20_000
 """Characters of all problems of one file: a message never repeats its input."""
 CASES = 20_000
-FILES = 500
-"""Of what makes a file of each case, 1 to 4 ms: its rows have CASES, and `benchmarks.fuzz` has more of both."""
+FILES = 1_000
+"""Of whole files of a format whose rows have CASES in another target: each takes a hundred times as long as a row."""
 Check = Callable[[Sequence[bytes], Path], int]
 """Try a batch of inputs in a folder of its own; returns how many were refused; raises where the oracle does not hold."""
 

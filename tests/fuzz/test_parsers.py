@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests.fuzz.engine import Mutator
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.oracle import CASES
+from tests.fuzz.targets import GROUPS, TARGETS
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 2
@@ -50,6 +51,28 @@ def test_no_input_crashes_hangs_or_loses_a_row(name: str, found: dict[str, Any])
     assert result["failures"] == []
     assert result["cases"] == TARGETS[name].in_test
     assert result["grown_mib"] < GROWN_MIB_MAX
+
+
+PAGE = ROOT / "docs" / "fuzzing.md"
+PARSERS = {name: targets for parsers in GROUPS.values() for name, targets in parsers.items()}
+
+
+def test_every_target_drives_one_parser_and_every_parser_has_its_cases() -> None:
+    assert sorted(name for targets in PARSERS.values() for name in targets) == sorted(TARGETS)
+    cases = {
+        name: sum(TARGETS[one].in_test for one in targets) for name, targets in PARSERS.items()
+    }
+    assert {name: count for name, count in cases.items() if count < CASES} == {}
+
+
+def test_the_page_lists_every_parser_with_its_targets_and_cases() -> None:
+    rows = [
+        f"| {group} | {parser} | {', '.join(targets)} | {sum(TARGETS[one].in_test for one in targets):,} |"
+        for group, parsers in GROUPS.items()
+        for parser, targets in parsers.items()
+    ]
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.split(" | ")[0].removeprefix("| ") in GROUPS] == rows
 
 
 def test_a_case_is_the_same_wherever_it_is_made() -> None:

@@ -24,8 +24,10 @@ from matching.typed_files import parse_json, parse_toml
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.targets.binaries import dbf
 from tests.fuzz.targets.tables import outcome, source
+from tests.workbooks import zipped
 
 SIZES = (None, 1, 7, 64)
+REGRESSIONS = Path(__file__).parent / "regressions"
 
 
 def read(tmp_path: Path, data: bytes, form: str, **more: Any) -> Any:
@@ -130,11 +132,31 @@ def test_damaged_parquet_is_one_line(tmp_path: Path) -> None:
     assert refused > 5
 
 
+def test_a_page_that_counts_values_without_end_is_refused(tmp_path: Path) -> None:
+    """polars asked for as much memory, and its process was ended: no exception, no line."""
+    data = (REGRESSIONS / "page_of_endless_values.parquet").read_bytes()
+    path = tmp_path / "x.parquet"
+    path.write_bytes(data)
+    assert outcome(path, source("parquet")) is None
+
+
 def test_a_header_that_the_parser_of_mail_cannot_bear_hides_no_text() -> None:
     row = row_of(
         b"From: a@b.example\nContent-Transfer-Encoding: " + b"(" * 3_000 + b"\n\nHello Ann\n",
         "utf-8",
     )
+    assert row is not None
+    assert "Hello Ann" in str(row["body"])
+
+
+def test_a_charset_that_is_none_of_text_hides_no_text() -> None:
+    """A traceback: the standard library's parser of mail hands over what the codec says."""
+    head = b"From: a@b.example\nContent-Type: multipart/mixed; charset=idna boundary=B\n"
+    row = row_of(head + b"\n--B\n\nHello Zo\xc3\xab\xff\n--B--\n", "utf-8")
+    assert row is not None
+    assert "Hello Zo" in str(row["body"])
+    coded = b"Content-Type: text/plain; charset=idna\nContent-Transfer-Encoding: base64\n\n"
+    row = row_of(b"From: a@b.example\n" + coded + b"SGVsbG8gQW5u\n\xff\n", "utf-8")
     assert row is not None
     assert "Hello Ann" in str(row["body"])
 
@@ -153,6 +175,15 @@ def test_a_damaged_encrypted_member_is_one_line(tmp_path: Path) -> None:
     for content in members(path, ""):
         with pytest.raises(OperatorError, match="damaged"):
             content.sha256()
+
+
+def test_a_member_without_a_name_is_read(tmp_path: Path) -> None:
+    """An IndexError of the standard library ended the listing of the whole archive."""
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({"qqqq.csv": b"id\n1\n"}).replace(b"qqqq.csv", bytes(8)))
+    (content,) = members(path, "")
+    with content.open() as stream:
+        assert stream.read() == b"id\n1\n"
 
 
 def test_a_spreadsheet_whose_table_never_ends_is_refused_at_once() -> None:

@@ -176,7 +176,7 @@ def _entry(info: zipfile.ZipInfo) -> Entry:
     kind = info.external_attr >> 28 if info.create_system == 3 else 0
     reason = (
         "folder"
-        if info.is_dir()
+        if info.filename.endswith("/")  # `is_dir` takes it that there is a name
         else {0xA: "symbolic_link", 2: "device", 6: "device"}.get(kind, "")
     )
     return Entry(

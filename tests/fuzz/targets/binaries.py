@@ -18,16 +18,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from zlib import crc32
 
 import polars as pl
 import pyarrow as pa
 
 from matching.errors import OperatorError
+from matching.intake import dbf as dbf_reader
+from matching.intake import memo
 from matching.intake.content import Content, EncryptedMember, members, skipped
 from matching.intake.packed.limits import COLUMNS_MAX
 from matching.intake.workbooks import workbook, worker
 from tests.fuzz.engine import Mutator
-from tests.fuzz.oracle import FILES, Check, Target, clean, refusal
+from tests.fuzz.oracle import CASES, FILES, Check, Target, clean, refusal
 from tests.fuzz.targets.tables import ROWS_OF_ONE, files, one_file, outcome, rows_of_one, source
 from tests.workbooks import DATE, cell, ods, row, xlsx, zipped
 
@@ -96,8 +99,59 @@ def _with_memo(data: Sequence[bytes], folder: Path) -> int:
     return refused
 
 
+def _memo_rows(data: Sequence[bytes], folder: Path) -> int:
+    """Each input is a row and its memo, one behind the other, in one table with one memo file."""
+    width, block = len(MEMO_ROWS[0].split(_SPLIT)[0]), 64
+    rows, texts = [], bytearray(512)
+    for one in data:
+        row, _, memo = one.partition(_SPLIT)
+        rows.append(row.replace(_PLACE, b"%10d" % (len(texts) // block))[:width].ljust(width))
+        texts += memo.ljust(-len(memo) % block + len(memo), b"\0")
+    number = next(NUMBERS)
+    table, beside = folder / f"m{number}.dbf", folder / f"m{number}.fpt"
+    head = dbf(memo=True)
+    first = int.from_bytes(head[8:10], "little")
+    table.write_bytes(
+        head[:4] + len(rows).to_bytes(4, "little") + head[8:first] + b"".join(rows) + b"\x1a"
+    )
+    beside.write_bytes(struct.pack(">IHH", 3, 0, block) + texts[8:])
+    try:
+        refused = (
+            _memos_repeated(table)
+            if crc32(texts) % 8 == 0
+            else outcome(table, source("dbf")) is None
+        )
+    finally:
+        table.unlink()
+        beside.unlink()
+    return int(refused)
+
+
+def _memos_repeated(table: Path) -> bool:
+    """As if its rows named far more than its memo file has; pieces say the same."""
+    with mock.patch.object(memo, "FREE_BYTES", 0), mock.patch.object(memo, "REPEATED_MAX", 0):
+        dbf_reader._owners.cache_clear()
+        whole = outcome(table, source("dbf"))
+        assert outcome(table, source("dbf"), 211) == whole, "pieces give other memos"
+        dbf_reader._owners.cache_clear()
+        return whole is None
+
+
 _SPLIT = b"<<memo>>"
+_PLACE = b"<<block>>"
 MEMOS = memos()
+MEMO_ROWS = [
+    row.replace(b"         1", _PLACE, 1).replace(b"         2", _PLACE, 1) + _SPLIT + text
+    for row, text in zip(
+        [dbf(memo=True)[at : at + 49] for at in (257, 306, 355)],
+        [
+            struct.pack(">II", 1, 9) + b"Wrenquist",
+            struct.pack(">II", 1, 70) + b"note " * 14,
+            struct.pack(">II", 0, 0),
+        ],
+        strict=True,
+    )
+]
 
 
 # --- Parquet -----------------------------------------------------------------------------------
@@ -292,19 +346,35 @@ PARQUETS = [
 DBF_ENTRIES = [source("dbf"), source("dbf", encoding="cp850")]
 
 
-def _binary(name: str, samples: Sequence[bytes], tokens: Sequence[bytes], check: Check) -> Target:
-    return Target(name, Mutator(samples, tokens, text=False), check, in_test=FILES)
+def _binary(
+    name: str, samples: Sequence[bytes], tokens: Sequence[bytes], check: Check, in_test: int = CASES
+) -> Target:
+    return Target(name, Mutator(samples, tokens, text=False), check, in_test=in_test)
 
 
 TARGETS = (
-    _binary("dbf files", [DBF], DBF_TOKENS, partial(files, entries=DBF_ENTRIES, suffix=".dbf")),
+    _binary(
+        "dbf files", [DBF], DBF_TOKENS, partial(files, entries=DBF_ENTRIES, suffix=".dbf"), FILES
+    ),
     Target(
         "dbf rows",
         Mutator(DBF_ROWS, DBF_TOKENS, text=False),
         partial(rows_of_one, entries=DBF_ENTRIES, join=_dbf_rows, suffix=".dbf"),
         batch=ROWS_OF_ONE,
     ),
-    _binary("dbf with memos", [dbf(memo=True) + _SPLIT + MEMOS], (*DBF_TOKENS, _SPLIT), _with_memo),
+    _binary(
+        "dbf with memos",
+        [dbf(memo=True) + _SPLIT + MEMOS],
+        (*DBF_TOKENS, _SPLIT),
+        _with_memo,
+        FILES,
+    ),
+    Target(
+        "memo rows",
+        Mutator(MEMO_ROWS, (*DBF_TOKENS, _SPLIT, _PLACE, b"         9"), text=False),
+        _memo_rows,
+        batch=ROWS_OF_ONE,
+    ),
     _binary(
         "parquet",
         PARQUETS,

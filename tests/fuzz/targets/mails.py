@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from zlib import crc32
 
+from matching.intake.message import COLUMNS, row_of
 from matching.keys import Keys
 from notify.bounces.claims import piece_of
 from notify.bounces.kinds import Kind
@@ -74,8 +76,24 @@ def _bounces(data: Sequence[bytes], folder: Path) -> int:
     return 0
 
 
+def _messages(data: Sequence[bytes], folder: Path) -> int:
+    """Each is a row of the same columns, or no message; what it says is text that can be stored."""
+    refused = 0
+    for one in data:
+        row = row_of(one, ENCODINGS[crc32(one) % len(ENCODINGS)])
+        if row is None:
+            refused += 1
+            continue
+        assert tuple(row) == COLUMNS
+        "".join(value or "" for value in row.values()).encode()
+    return refused
+
+
+ENCODINGS = ("utf-8", "cp1252", "utf-16", "mixed")
+
 TARGETS = (
     Target("bounces", Mutator(BOUNCES, TOKENS), _bounces, batch=64),
     *both("mbox", [FROM + MESSAGE + b"\n" + FROM + PLAIN], [MESSAGE, PLAIN], TOKENS, [source("mbox"), source("mbox", encoding="cp1252")], behind(FROM + PLAIN + b"\n", b"\n" + FROM + b"A: b\n\n")),
+    Target("messages", Mutator([MESSAGE, PLAIN, BOUNCES[0]], TOKENS), _messages, batch=20),
     Target("eml", Mutator([MESSAGE, PLAIN], TOKENS), partial(files, entries=[source("eml"), source("eml", encoding="cp1252")], suffix=".eml"), in_test=FILES),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import polars as pl
 
@@ -28,9 +29,9 @@ CHECK_EVERY = 16
 PIECES_EVERY = 8
 """Files read in small pieces, too."""
 SIZES = (1, 7, 64, 211)
+"""Bytes of a piece: within characters, within fields, within records."""
 PIECES_MAX = 60
 """A long file in pieces of a byte would take minutes."""
-"""Bytes of a piece: within characters, within fields, within records."""
 NUMBERS = count()
 ALL_OF_ONE = frozenset({"csv", "tsv", "fixed", "sql", "dbf", "parquet", "mbox", "eml"})
 """Formats of which every row has the columns that `column_names` gives."""
@@ -88,10 +89,13 @@ def outcome(path: Path, entry: LeakedSource, size: int | None = None) -> object:
 
 
 def one_file(data: bytes, folder: Path, entries: Sequence[LeakedSource], suffix: str) -> int:
-    """A file, read as one of the entries; now and then in pieces, and looked at by `affected check`."""
-    number = next(NUMBERS)
-    entry = entries[number % len(entries)]
-    path = folder / f"{number}{suffix}"
+    """A file, read as one of the entries; now and then in pieces, and looked at by `affected check`.
+
+    Which of these follows from its bytes, so that a case alone is what it was among others.
+    """
+    number = crc32(data)
+    entry = entries[number // (CHECK_EVERY * len(SIZES)) % len(entries)]
+    path = folder / f"{next(NUMBERS)}{suffix}"
     path.write_bytes(data)
     try:
         whole = outcome(path, entry)

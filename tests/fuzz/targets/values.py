@@ -119,6 +119,6 @@ SAMPLES = [value.encode() for value in VALUES] + [
 TARGETS = (
     Target("values", Mutator(SAMPLES, TOKENS, text=False), _cleaned, batch=2000),
     Target("numbers", Mutator([b"943-55-0187", b"943550187", b"000-00-0000", b"xxx-xx-0187"], TOKENS, text=False), _numbers, batch=1000),
-    Target("passages", Mutator(TEXTS, TOKENS, text=False), _said, batch=400),
+    Target("passages", Mutator(TEXTS, TOKENS, text=False), _said, batch=2000),
     Target("profiles", Mutator(SAMPLES, TOKENS, text=False), _proposed, batch=500),
 )  # fmt: skip
