@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from matching.keys import default_key_file
+from matching.opening import ENCRYPTED
 from matching.store import Workspace
 
-__all__ = ["folder_of", "incident", "linked_copy", "standardised"]
+__all__ = ["copied", "folder_of", "incident", "standardised"]
 
 PEOPLE_PER_LEAKED_ROW = 1 / 1.15
 """15 million rows are 13 million people, nearly everyone once: the case that the project is built for, and
@@ -56,17 +55,17 @@ def standardised(
     return Workspace.open(root)
 
 
-def linked_copy(source: Workspace, root: Path) -> Workspace:
-    """A second workspace of the same store with the same cleaned tables, as links to the same files."""
+def copied(source: Workspace, root: Path, *, encryption: str = ENCRYPTED) -> Workspace:
+    """A workspace of its own with the same cleaned tables, part by part; keys beside it."""
     workspace, _ = Workspace.create(
         root,
         incident_id=source.incident_id,
         synthetic=True,
-        key_file=default_key_file(source.incident_id),
+        key_file=root.with_name(f"{root.name}.key.json"),
+        encryption=encryption,
     )
-    for name in ("keys.json", "workspace.json"):  # what the parts are closed with
-        shutil.copy2(source.root / name, root / name)
-    workspace = Workspace.open(root)
     for name in STANDARDISED:
-        source.lend(name, workspace)
+        with workspace.writer(name) as writer:
+            for index, (_, rows) in enumerate(source.lazy_parts(name)):
+                writer.put(index, rows.collect())
     return workspace

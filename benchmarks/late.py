@@ -20,7 +20,7 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.data import folder_of, linked_copy, standardised
+from benchmarks.data import copied, folder_of, standardised
 from benchmarks.results import record
 from matching.store import Workspace
 from matching.tables import FILE_STEP, REFERENCE, TABLES
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _measured(source: Workspace, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    workspace = linked_copy(source, folder / "late")
+    workspace = copied(source, folder / "late")
     late = _without_late(source, workspace)
     _deliver(workspace, EARLY)
     before = _timed(workspace, options.model)
@@ -68,7 +68,7 @@ def _measured(source: Workspace, folder: Path, options: argparse.Namespace) -> d
         "late_pairs": workspace.rows("pairs") - early_pairs,
     }  # fmt: skip
     if options.whole:
-        whole = linked_copy(workspace, folder / "whole")
+        whole = copied(workspace, folder / "whole")
         for table in REFERENCE:
             whole.write(table.name, workspace.read(table.name))
         found["whole_seconds"] = _timed(whole, options.model)

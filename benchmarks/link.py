@@ -18,10 +18,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data import linked_copy, standardised
+from benchmarks.data import copied, standardised
 from benchmarks.parity import parity
 from benchmarks.plain import plain_model
 from benchmarks.results import record
+
+__all__ = ["model_file", "ours"]
 
 FLOOR_BITS = -3.0
 PEER_WAYS = (("table", 1), ("table", 4), ("parquet", 1), ("parquet", 4))
@@ -44,9 +46,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=_beside(options)) as name:
         folder = Path(name)
-        model = _model_file(options.model, folder)
+        model = model_file(options.model, folder)
         if options.workspace:
-            print(json.dumps(_ours(options.workspace, model)))
+            print(json.dumps(ours(options.workspace, model)))
             return
         source = standardised(options.rows, charts=options.charts, seed=options.seed).root
         result = _measured(source, model, folder, options)
@@ -64,7 +66,8 @@ def _beside(options: argparse.Namespace) -> Path | None:
     return home
 
 
-def _model_file(name: str, folder: Path) -> Path:
+def model_file(name: str, folder: Path) -> Path:
+    """The model as a file of settings."""
     from matching.model.files import load_model
 
     path = folder / f"{name}.json"
@@ -102,14 +105,15 @@ def _fresh(source: Path, folder: Path, name: str, model: Path) -> dict[str, Any]
     from matching.store import Workspace
 
     root = folder / name
-    linked_copy(Workspace.open(source), root)
+    copied(Workspace.open(source), root)
     command = [sys.executable, "-m", "benchmarks.link", "--workspace", str(root),
                "--model", model.stem]  # fmt: skip
     finished = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     return dict(json.loads(finished.stdout))
 
 
-def _ours(root: Path, model: Path) -> dict[str, Any]:
+def ours(root: Path, model: Path) -> dict[str, Any]:
+    """One link step in this process: seconds, pairs, peak memory."""
     from flows.measure import PeakMemory
     from matching.link import LinkSettings, run
     from matching.store import Workspace
@@ -136,7 +140,7 @@ def _peer(
     from matching.store import Workspace
 
     root = folder / name
-    linked_copy(Workspace.open(source), root)
+    copied(Workspace.open(source), root)
     with tempfile.TemporaryDirectory(dir=folder) as out:
         command = [sys.executable, "-m", "benchmarks.peer", str(root), str(model),
                    "--floor", str(FLOOR_BITS), "--mode", mode, "--chunks", str(chunks),
