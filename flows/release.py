@@ -14,7 +14,7 @@ from flows import step_settings
 from flows.audit import audit
 from flows.gates import check_right, gate_state, gate_states, require
 from flows.journal import Journal
-from flows.rounds import Round, holding, open_round, refuse_purged
+from flows.rounds import Round, holding, open_round, refuse_changed, refuse_purged
 from matching.errors import OperatorError, UsageError
 from matching.store import Workspace, drop_drafts
 from notify.rules import load_rules
@@ -41,6 +41,7 @@ def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     with holding(root, "send.lock"):
         workspace, current = _allowed(root)
         refuse_purged(workspace)
+        refuse_changed(current)
         released = notify.packets.release(
             workspace,
             step_settings.packets(current.incident),
@@ -64,6 +65,7 @@ def release_filings(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     """
     with holding(root, "send.lock"):
         workspace, current = _allowed(root)
+        refuse_changed(current)
         released = notify.filings.release(
             workspace,
             step_settings.filings(current.incident),
@@ -86,6 +88,7 @@ def export_batches(root: Path) -> dict[str, Any]:
     with holding(root, "send.lock"):
         workspace, current = _planned(root, "batches")
         refuse_purged(workspace)
+        refuse_changed(current)
         require(workspace, current, "letters")
         batches = {f"send:{batch}" for batch in workspace.read("batches")["batch_id"]}
         gates = [g for g in gate_states(workspace, current) if g.gate in batches]

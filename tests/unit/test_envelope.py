@@ -159,7 +159,7 @@ def test_a_workspace_robbed_of_its_identity_keeps_its_keys(tmp_path: Path) -> No
     workspace.write("overlap", OVERLAP)
     identity = (workspace.root / "workspace.json").read_bytes()
     (workspace.root / "workspace.json").unlink()
-    with pytest.raises(IntegrityError, match="workspace.json: missing; restore it"):
+    with pytest.raises(IntegrityError, match=r"workspace\.json: missing; restore it"):
         created(tmp_path / "ws", tmp_path / "k")
     (workspace.root / "workspace.json").touch(mode=0o600)
     (workspace.root / "workspace.json").write_bytes(identity)
