@@ -177,6 +177,7 @@ def write_letters(
         audit(workspace, "letter", person=person, entity=entity)
     else:
         files = notify.letters.proof_pack(workspace, settings)
+        audit(workspace, "letters", proofs=len(files))
     return {**document, "files": [str(path) for path in files]}
 
 

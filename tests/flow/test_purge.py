@@ -313,3 +313,27 @@ def test_another_workspaces_certificate_says_nothing_here(
     shutil.copy2(root / "evidence" / "purge-1.json", other.root / "evidence" / "purge-1.json")
     assert purged(Workspace.open(root)) == WORKING
     assert purged(other) == frozenset()
+
+
+def test_a_hold_that_came_after_a_killed_beginning_stands_in_the_way(
+    call: Call, ready: HandMade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While no key is gone nothing is decided, and the workspace can be run on."""
+    root = ready.folder / "ws"
+    with monkeypatch.context() as patch:
+        interrupting(patch, flows.purge, "drop_classes", 0)
+        with pytest.raises(Killed):
+            flows.purge.purge(root, "leak", by=("LEAD", "SECOND"), leave_untold=True)
+    says, keys = _hold(ready, call), (root / RING).read_bytes()
+    said = purge(call, ready, "--leak")
+    assert (said.code, len(said.lines)) == (3, 1)
+    assert says in said.err
+    assert (root / RING).read_bytes() == keys
+    assert purged(Workspace.open(root)) == frozenset()
+    assert Workspace.open(root).read("leaked").height == 12
+
+
+def test_names_that_look_the_same_do_not_purge(call: Call, ready: HandMade) -> None:
+    said = call("purge", ready.folder / "ws", "--leak", "--by", "LEAD", "--by", "L\u0435AD")
+    assert (said.code, len(said.lines)) == (2, 1)
+    assert "two different people" in said.err
