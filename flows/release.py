@@ -65,7 +65,10 @@ def release_filings(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     """
     with holding(root, "send.lock"):
         workspace, current = _allowed(root)
-        refuse_changed(current)
+        if (
+            not workspace.purged
+        ):  # afterwards nothing can be run, and counsel's word was typed to purge
+            refuse_changed(current)
         released = notify.filings.release(
             workspace,
             step_settings.filings(current.incident),
@@ -126,7 +129,10 @@ def recall_batch(root: Path, batch: str, *, by: str, note: str = "") -> dict[str
         check_right(current.incident, by, "send")
         now = datetime.now(UTC)
         settings = step_settings.batches(current.incident)
-        notify.batches.settle(workspace, settings, recorded_at=now, journal=Journal(workspace))
+        if (
+            not workspace.purged
+        ):  # settling reads what is gone then; no export can have been killed since
+            notify.batches.settle(workspace, settings, recorded_at=now, journal=Journal(workspace))
         today = max(current.incident.as_of, now.date())
         recalled = notify.batches.recall(
             workspace, batch, by=by, note=note, as_of=today, recorded_at=now

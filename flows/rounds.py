@@ -195,7 +195,7 @@ def refuse_changed(current: Round) -> None:
     A hold, a right or counsel's word that was typed since would be passed over. Without the file the round counts.
     """
     path = Path(current.incident_file)
-    if not path.exists():
+    if not path.is_file():
         return
     if load_incident(path, today=current.incident.as_of).digest != current.config_digest:
         raise OperatorError(

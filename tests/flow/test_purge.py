@@ -337,3 +337,20 @@ def test_names_that_look_the_same_do_not_purge(call: Call, ready: HandMade) -> N
     said = call("purge", ready.folder / "ws", "--leak", "--by", "LEAD", "--by", "L\u0435AD")
     assert (said.code, len(said.lines)) == (2, 1)
     assert "two different people" in said.err
+
+
+def test_what_was_released_can_be_filed_and_recalled_after_purging(
+    call: Call, ready: HandMade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = ready.folder / "ws"
+    batch = Workspace.open(root).read("batches")["batch_id"][0]
+    with monkeypatch.context() as patch:
+        rounds_as(patch, incident_file="")
+        assert call("approve", root, f"send:{batch}", "--by", "LEAD").code == 0
+        assert call("export", root).code == 0
+    assert purge(call, ready, "--leak").code == 0
+    filed = call("filings", root)
+    assert filed.code == 0, filed.err
+    recalled = call("recall", root, batch, "--by", "LEAD", "--json")
+    assert recalled.code == 0, recalled.err
+    assert json.loads(recalled.out)["recalled"] == 6
