@@ -15,7 +15,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
-from flows.audit import is_head
+from flows.audit import approved_with_one_key, is_head
 from flows.journal import JOURNAL, Journal, step_manifest
 from flows.step_manifest import differences
 from flows.steps import REPORT, STEPS
@@ -292,6 +292,7 @@ def _told(workspace: Workspace, entries: list[Entry], found: Findings) -> None:
     for name, digest in sorted(head.databases.items()):
         if digest == "":
             found.told.append(f"{name}: {OPEN}; written to now, or its writer was killed")
+    found.told += approved_with_one_key(entries)
     halves = sum(entry["act"] == INTERRUPTED for entry in entries)
     if halves:
         found.told.append(f"{halves} acts were killed half-way, as the log says")

@@ -62,6 +62,26 @@ def test_letters_and_sending_need_two_different_people(
     assert gate(call, root, "thresholds")["open"], "one is enough to look at numbers"
 
 
+def test_two_names_that_one_key_opened_are_told(
+    call: Call, done: HandMade, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = done.folder / "ws"
+    own_key_file(monkeypatch, root, tmp_path)
+    one = pyrage.x25519.Identity.generate()
+    secret = tmp_path / "one.txt"
+    secret.touch(mode=0o600)
+    secret.write_text(str(one))
+    assert call("keys", root, "add", "R. Vance", "--recipient", one.to_public()).code == 0
+    monkeypatch.setenv(IDENTITY_FILE, str(secret))
+    as_real(monkeypatch, SECOND=["approve"])
+    for name in ("LEAD", "SECOND"):
+        assert call("approve", root, "letters", "--by", name).code == 0
+    said = call("verify", root, "--json")
+    assert said.code == 0
+    told = json.loads(said.out)["told"]
+    assert told == ["gate letters: LEAD and SECOND approved with the key of R. Vance; ask them"]
+
+
 def test_a_right_that_was_taken_away_counts_no_more(
     call: Call, done: HandMade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
