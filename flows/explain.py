@@ -23,7 +23,7 @@ from matching.people.decided import read_decided
 from matching.store import Workspace
 from notify.ledger import history, told_words
 
-__all__ = ["explain", "explain_text"]
+__all__ = ["explain", "explain_text", "explained"]
 
 Document = dict[str, Any]
 SHOWN_PAIRS = 10
@@ -49,6 +49,12 @@ def explain(root: Path, first: str, second: str = "") -> Document:
     if person is not None:
         return {**head, "kind": "person", **_of_person(workspace, matching, person)}
     return {**head, "kind": "record", **_of_record(workspace, matching, _record(workspace, first))}
+
+
+def explained(document: Document) -> dict[str, str]:
+    """Whom a document is about, for the audit log: the incident's own ids, never one that a source gave."""
+    persons = document.get("persons") or [document["person_id"]]
+    return {"kind": document["kind"], "persons": " ".join(persons)}
 
 
 def _person(workspace: Workspace, given: str) -> dict[str, Any] | None:

@@ -140,9 +140,12 @@ def gate_state(workspace: Workspace, current: Round, gate: str) -> GateState:
     """One gate as it stands."""
     digest = subject(workspace, current, gate)
     approvals = Journal(workspace).approvals(gate) if digest is not None else []
-    by = tuple(a.by for a in approvals if a.subject == digest)
     right = _right_for(gate)
     people = current.incident.people
+    given = (a.by for a in approvals if a.subject == digest)
+    by = tuple(
+        name for name in given if right in people.get(name, ())
+    )  # taken away since: counts no more
     may = tuple(name for name in sorted(people) if right in people[name] and name not in by)
     return GateState(gate, digest or "", by, people_needed(workspace, gate), may)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
-from flows.audit import is_head
+from flows.audit import approved_with_one_key, is_head
 from flows.journal import JOURNAL, Journal, step_manifest
 from flows.step_manifest import differences
 from flows.steps import REPORT, STEPS
@@ -40,6 +40,7 @@ _OUTBOX = "outbox.sqlite"
 _LOOKS = 5
 """Times that damage is looked at again while another command writes."""
 _PRINTED = re.compile(rb'data-audit-head="([0-9a-f]{64})"')
+_IN_BATCH = re.compile(r"^out/batches/[^/]+/")
 _TABLE_OF = re.compile(r"^(?:tables|inbox|reference)/(\w+)/manifest\.json$")
 
 
@@ -84,6 +85,7 @@ def _look(workspace: Workspace, gone: Collection[str], printed: Collection[str])
     missing = frozenset(gone) | _dropped(entries) | workspace.purged
     _files(workspace, found, missing)
     _sealed_by_themselves(workspace, found)
+    _links(workspace, found)
     complete = Workspace(workspace.root, workspace.identity, workspace.keys, complete=True)
     for name in TABLES:
         if name not in missing:
@@ -115,6 +117,14 @@ def _sealed_by_themselves(workspace: Workspace, found: Findings) -> None:
             found.damaged.append(
                 f"evidence/{path.name}: not as it was signed; restore it from a copy"
             )
+
+
+def _links(workspace: Workspace, found: Findings) -> None:
+    """Names that lead out of the workspace: what stands there is not what is looked at."""
+    for path in sorted(workspace.root.rglob("*")):
+        name = path.relative_to(workspace.root).as_posix()
+        if path.is_symlink() and name.split("/")[0] not in NOT_DURABLE:
+            found.damaged.append(f"{name}: a link to elsewhere; put the file itself there")
 
 
 def _dropped(entries: list[Entry]) -> frozenset[str]:
@@ -282,6 +292,7 @@ def _told(workspace: Workspace, entries: list[Entry], found: Findings) -> None:
     for name, digest in sorted(head.databases.items()):
         if digest == "":
             found.told.append(f"{name}: {OPEN}; written to now, or its writer was killed")
+    found.told += approved_with_one_key(entries)
     halves = sum(entry["act"] == INTERRUPTED for entry in entries)
     if halves:
         found.told.append(f"{halves} acts were killed half-way, as the log says")
@@ -292,5 +303,9 @@ def _told(workspace: Workspace, entries: list[Entry], found: Findings) -> None:
         else set()
     )
     for name in durable_files(workspace):
-        if name not in known and not name.startswith(_OTHERWISE_KNOWN):
+        if name in known or name.startswith(_OTHERWISE_KNOWN):
+            continue
+        if (batch := _IN_BATCH.match(name)) and f"{batch.group()}.done" in known:
+            found.damaged.append(f"{name}: put there after the batch was released; remove it")
+        else:
             found.unrecorded.append(name)

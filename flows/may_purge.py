@@ -17,6 +17,7 @@ import notify.email
 from flows.rounds import Round, latest, today
 from flows.settings import IncidentFile, load_incident
 from matching.errors import OperatorError, UsageError
+from matching.names_alike import alike
 from matching.store import Workspace
 from notify.answers import current_facts, current_holds, holds_on
 from notify.facts import Hold
@@ -45,7 +46,7 @@ class _Asked:
 def two_people(by: Sequence[str]) -> tuple[str, str]:
     """Two different names. Raises UsageError for fewer, more, or one twice."""
     names = [name.strip() for name in by if name.strip()]
-    if len(names) != 2 or len(set(names)) != 2:
+    if len(names) != 2 or len(set(names)) != 2 or alike(names):
         raise UsageError("purge: needs two different people: --by NAME --by NAME")
     return names[0], names[1]
 

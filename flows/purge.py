@@ -83,7 +83,7 @@ def _alone(root: Path) -> Iterator[None]:
 
 def _carried_out(workspace: Workspace, plan: Document, names: Sequence[str]) -> Document:
     """Keys, proof, files, certificate: each leaves a state from which the next call goes on."""
-    classes = {Keep.WORKING} if plan["scope"] == "leak" else set(Keep)
+    classes = _classes(plan["scope"])
     if any(k.keep in classes for k in workspace.keys.ring.keys) or interrupted(workspace):
         drop_classes(workspace, classes)
     tidy(workspace)
@@ -145,13 +145,23 @@ def _left(workspace: Workspace, plan: Document) -> int:
 # --- small things -----------------------------------------------------------------------------
 
 
+def _classes(scope: Scope) -> set[Keep]:
+    return {Keep.WORKING} if scope == "leak" else set(Keep)
+
+
 def _begun(workspace: Workspace, scope: Scope, names: Sequence[str]) -> Document | None:
-    """The plan of a purging that was begun here and not finished. Raises where it is another."""
+    """The plan of a purging that was begun here and not finished. Raises where it is another.
+
+    None while the keys are there, and the plan goes: what is in the way now counts, and what lies there now.
+    """
     for plan in certificates(workspace):
         if not path_of(workspace, PLAN, plan).exists():
             continue
         if plan["scope"] != scope:
             raise OperatorError(f"purge: --{plan['scope']} was begun here; call that again first")
+        if any(key.keep in _classes(scope) for key in workspace.keys.ring.keys):
+            path_of(workspace, PLAN, plan).unlink()
+            return None
         check_names(workspace, names)
         return signed(workspace.keys, path_of(workspace, PLAN, plan))
     return None

@@ -14,7 +14,7 @@ from flows import step_settings
 from flows.audit import audit
 from flows.gates import check_right, gate_state, gate_states, require
 from flows.journal import Journal
-from flows.rounds import Round, holding, open_round, refuse_purged
+from flows.rounds import Round, holding, open_round, refuse_changed, refuse_purged
 from matching.errors import OperatorError, UsageError
 from matching.store import Workspace, drop_drafts
 from notify.rules import load_rules
@@ -41,6 +41,7 @@ def release_packets(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     with holding(root, "send.lock"):
         workspace, current = _allowed(root)
         refuse_purged(workspace)
+        refuse_changed(current)
         released = notify.packets.release(
             workspace,
             step_settings.packets(current.incident),
@@ -64,6 +65,10 @@ def release_filings(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     """
     with holding(root, "send.lock"):
         workspace, current = _allowed(root)
+        if (
+            not workspace.purged
+        ):  # afterwards nothing can be run, and counsel's word was typed to purge
+            refuse_changed(current)
         released = notify.filings.release(
             workspace,
             step_settings.filings(current.incident),
@@ -86,6 +91,7 @@ def export_batches(root: Path) -> dict[str, Any]:
     with holding(root, "send.lock"):
         workspace, current = _planned(root, "batches")
         refuse_purged(workspace)
+        refuse_changed(current)
         require(workspace, current, "letters")
         batches = {f"send:{batch}" for batch in workspace.read("batches")["batch_id"]}
         gates = [g for g in gate_states(workspace, current) if g.gate in batches]
@@ -123,7 +129,10 @@ def recall_batch(root: Path, batch: str, *, by: str, note: str = "") -> dict[str
         check_right(current.incident, by, "send")
         now = datetime.now(UTC)
         settings = step_settings.batches(current.incident)
-        notify.batches.settle(workspace, settings, recorded_at=now, journal=Journal(workspace))
+        if (
+            not workspace.purged
+        ):  # settling reads what is gone then; no export can have been killed since
+            notify.batches.settle(workspace, settings, recorded_at=now, journal=Journal(workspace))
         today = max(current.incident.as_of, now.date())
         recalled = notify.batches.recall(
             workspace, batch, by=by, note=note, as_of=today, recorded_at=now
@@ -174,6 +183,7 @@ def write_letters(
         audit(workspace, "letter", person=person, entity=entity)
     else:
         files = notify.letters.proof_pack(workspace, settings)
+        audit(workspace, "letters", proofs=len(files))
     return {**document, "files": [str(path) for path in files]}
 
 

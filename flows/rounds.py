@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.settings import IncidentFile
+from flows.settings import IncidentFile, load_incident
 from matching.errors import IntegrityError, OperatorError
 from matching.intake import register_files
 from matching.store import Evidence, Workspace, locked
@@ -29,6 +29,7 @@ __all__ = [
     "open_round",
     "open_workspace",
     "profiled_before",
+    "refuse_changed",
     "refuse_purged",
     "save",
 ]
@@ -185,6 +186,20 @@ def refuse_purged(workspace: Workspace) -> None:
         raise OperatorError(
             f"workspace {workspace.root}: its working data was purged (evidence/purge-*.json);"
             " it can be read, not run or released from"
+        )
+
+
+def refuse_changed(current: Round) -> None:
+    """Raise OperatorError where the incident file says something else than the round that planned read.
+
+    A hold, a right or counsel's word that was typed since would be passed over. Without the file the round counts.
+    """
+    path = Path(current.incident_file)
+    if not path.is_file():
+        return
+    if load_incident(path, today=current.incident.as_of).digest != current.config_digest:
+        raise OperatorError(
+            f"{path}: changed since round {current.number}; `affected run` first, nothing was released"
         )
 
 

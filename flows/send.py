@@ -20,7 +20,14 @@ import notify.email
 from flows import step_settings
 from flows.audit import audit
 from flows.gates import gate_state
-from flows.rounds import Round, holding, open_round, open_workspace, refuse_purged
+from flows.rounds import (
+    Round,
+    holding,
+    open_round,
+    open_workspace,
+    refuse_changed,
+    refuse_purged,
+)
 from matching.errors import ApprovalMissing, OperatorError, TryAgainLater, UsageError
 from matching.store import Workspace
 from notify.email import EmailSettings, Hooks, Report, Sender
@@ -59,6 +66,7 @@ def send(
                 return _dry(workspace, settings, waves, hooks)
             if canary:
                 return _canary(workspace, settings, waves, hooks)
+            refuse_changed(current)
             return _send(workspace, current, settings, waves, hooks)
 
 

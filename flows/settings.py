@@ -20,6 +20,7 @@ from matching.costs import Costs
 from matching.errors import OperatorError
 from matching.intake.settings import SuppressionSource
 from matching.link.settings import Matching
+from matching.names_alike import alike, sound_name
 from matching.openers import Person, sound_recipient
 from matching.sources import LeakedSource, MasterSource
 from matching.typed_files import parse_toml
@@ -83,7 +84,8 @@ class Security(Closed):
             name, _, recipient = entry.strip().rpartition(" ")
             if not name.strip() or not sound_recipient(recipient):
                 raise ValueError("an entry is no `NAME age1...`; take the recipient of age-keygen")
-        if len({entry.strip().rpartition(" ")[0] for entry in entries}) < len(entries):
+        names = [entry.strip().rpartition(" ")[0].strip() for entry in entries]
+        if len(set(names)) < len(names) or alike(names):
             raise ValueError("names somebody twice; each once")
         return entries
 
@@ -132,6 +134,16 @@ class IncidentFile(Closed):
     security: Security = Field(default=Security(), description="Keys.")
     dask: Dask = Field(default=Dask(), description="Cluster.")
     folder: str = Field(default=".", description="Set by the program: the incident file's folder.")
+
+    @field_validator("people")
+    @classmethod
+    def _told_apart(cls, people: dict[str, tuple[Right, ...]]) -> dict[str, tuple[Right, ...]]:
+        """Where two people must act, two names must be two people."""
+        if not all(map(sound_name, people)):
+            raise ValueError("a name is empty, or has blanks around it or letters that do not show")
+        if (two := alike(people)) is not None:
+            raise ValueError(f"{two[0]} and {two[1]} look the same; write them so that they differ")
+        return people
 
     @property
     def as_of(self) -> date:

@@ -31,12 +31,16 @@ def write_table(root: Path, name: str, out: Path, *, by: str) -> dict[str, Any]:
         raise OperatorError(f"table '{name}': not written yet; run `affected run` first")
     if out.suffix not in {".parquet", ".csv"}:
         raise UsageError(f"--out {out}: must end in .parquet or .csv")
+    if root.resolve() in out.resolve().parents:
+        raise UsageError(f"--out {out}: lies inside the workspace; name a file elsewhere")
     if out.is_dir() or not out.parent.is_dir():
         raise UsageError(f"--out {out}: no file in a folder that is there; name another")
     rows = workspace.scan(name)
+    audit(
+        workspace, "table", by=by, table=name, rows=workspace.rows(name)
+    )  # before anybody sees it
     with replacing(out) as draft:
         rows.sink_parquet(draft) if out.suffix == ".parquet" else rows.sink_csv(draft)
-    audit(workspace, "table", by=by, table=name, rows=workspace.rows(name))
     return {
         "schema": "affected.table/1",
         "table": name,

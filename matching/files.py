@@ -22,6 +22,7 @@ from matching.errors import TryAgainLater
 __all__ = [
     "digest_of",
     "drop_drafts",
+    "linked",
     "locked",
     "placed",
     "replacing",
@@ -118,6 +119,16 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def linked(root: Path, relative: str) -> bool:
+    """The file, or a folder between it and `root`, is a symbolic link: what is read or written lies elsewhere."""
+    path = root
+    for name in relative.split("/"):
+        path /= name
+        if path.is_symlink():
+            return True
+    return False
 
 
 def sha256_file(path: Path) -> str:

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import time
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +90,7 @@ def with_passphrase(name: str, passphrase: str) -> Person:
     if len(passphrase) < LETTERS_MIN:
         raise OperatorError(f"passphrase of {name}: shorter than {LETTERS_MIN} letters; take more")
     identity = pyrage.x25519.Identity.generate()
-    closed = pyrage.passphrase.encrypt(str(identity).encode(), passphrase)
+    closed = pyrage.passphrase.encrypt(str(identity).encode(), _composed(passphrase))
     return Person(name, str(identity.to_public()), base64.b64encode(closed).decode())
 
 
@@ -150,7 +151,21 @@ def _by_identity_file(path: Path, people: Mapping[str, Person]) -> tuple[Any, st
     return None
 
 
-def _by_passphrase(passphrase: str, people: Mapping[str, Person]) -> tuple[Any, str] | None:
+def _composed(passphrase: str) -> str:
+    """One form of letters with marks: keyboards and editors differ, and the bytes would not open it."""
+    return unicodedata.normalize("NFC", passphrase)
+
+
+def _by_passphrase(typed: str, people: Mapping[str, Person]) -> tuple[Any, str] | None:
+    """Whose it is. As it was typed, too: it closed files before there was one form."""
+    for passphrase in dict.fromkeys((_composed(typed), typed)):
+        found = _opened_by(passphrase, people)
+        if found is not None:
+            return found
+    return None
+
+
+def _opened_by(passphrase: str, people: Mapping[str, Person]) -> tuple[Any, str] | None:
     for person in people.values():
         if not person.identity:
             continue

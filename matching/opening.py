@@ -125,6 +125,11 @@ def new_identity(path: Path, incident_id: str, synthetic: bool, encryption: str)
 
 def refuse_exposed(root: Path) -> None:
     """Raise where a file of the frame is another user's or others can read it."""
+    for name in (*_FOLDERS, *_EXPOSED):
+        if (root / name).is_symlink():
+            raise IntegrityError(
+                f"workspace {root}: {name}: a link to elsewhere; put the thing itself there"
+            )
     for name in _EXPOSED:
         with suppress(FileNotFoundError):
             refuse_unsafe(root / name, what="file")

@@ -13,6 +13,7 @@ from secrets import token_bytes
 
 from matching.errors import OperatorError
 from matching.keyfile import KeyFile, holding_key_file, shred_drafts, write_key_file
+from matching.names_alike import alike
 from matching.openers import Person
 from matching.ring import FILE, KEY_BYTES, Ring
 from matching.schema import Keep
@@ -31,6 +32,10 @@ def add_person(path: Path, person: Person) -> None:
         kept, _ = file.open()
         if person.name in file.people:
             raise OperatorError(f"keys: {person.name} is there already; remove that entry first")
+        if (two := alike([*file.people, person.name])) is not None:
+            raise OperatorError(
+                f"keys: {two[1]} looks like {two[0]}, who is there; write it otherwise"
+            )
         same = [other.name for other in file.people.values() if other.recipient == person.recipient]
         if same:
             raise OperatorError(f"keys: {same[0]} has that recipient already; each has their own")

@@ -36,7 +36,16 @@ from matching.errors import (
     UsageError,
 )
 from matching.evidence import CLOSED, Evidence, check_pages
-from matching.files import digest_of, drop_drafts, locked, placed, replacing, rows_hash, sha256_file
+from matching.files import (
+    digest_of,
+    drop_drafts,
+    linked,
+    locked,
+    placed,
+    replacing,
+    rows_hash,
+    sha256_file,
+)
 from matching.guarded import refuse_unsafe
 from matching.keyfile import KeyFile, default_key_file, holding_key_file, load_or_make
 from matching.keys import Keys
@@ -345,19 +354,20 @@ class Workspace:
     def check_part(self, name: str, part: Part) -> None:
         """Raise IntegrityError where a part is missing or its bytes are not the manifest's."""
         path = self._folder(name) / part.file
+        shown = f"{TABLES[name].kind}/{name}/{part.file}"
+        if linked(self.root, shown):
+            raise IntegrityError(f"{shown}: a link to elsewhere; put the file itself there")
         try:
             stat = path.stat()
         except FileNotFoundError:
             if name in self.purged:
                 raise OperatorError(f"table '{name}': purged; see evidence/purge-*.json") from None
-            raise IntegrityError(f"{TABLES[name].kind}/{name}/{part.file}: missing") from None
+            raise IntegrityError(f"{shown}: missing") from None
         seen = (str(path), stat.st_mtime_ns, stat.st_size)
         if seen in self._checked:
             return
         if sha256_file(path) != part.file_sha256:
-            raise IntegrityError(
-                f"{TABLES[name].kind}/{name}/{part.file}: bytes changed since written"
-            )
+            raise IntegrityError(f"{shown}: bytes changed since written")
         self._checked.add(seen)
 
     # --- writing ----------------------------------------------------------------------------

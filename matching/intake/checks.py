@@ -7,6 +7,7 @@ rows are rejects. Messages name files, keys, rows, columns and ids of entities, 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -212,6 +213,10 @@ def _kind_problems(where: str, source: LeakedSource) -> Iterator[str]:
             yield f"{where}: kinds.{name}: no kind {', '.join(strange)}; one of {', '.join(sorted(known))}"
 
 
+_VALUE = re.compile(r"\d{4}|\d[-/.() ]\d|@")
+"""A number of somebody, a date, an address of e-mail."""
+
+
 def _dialect_problems(where: str, source: Source) -> Iterator[str]:
     """Signs that cannot part the fields of a file, whatever is in it."""
     signs = {"delimiter": source.delimiter or ",", "quote": source.quote, "escape": source.escape}
@@ -256,7 +261,12 @@ def _columns(count: int) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names[:12]) + (" ..." if len(names) > 12 else "") or "no columns at all"
+    """Names of columns, but for those that are values of somebody: keys of JSON, a first row that is no header."""
+    shown = [name for name in names if not _VALUE.search(name)]
+    hidden = len(names) - len(shown)
+    told = ", ".join(shown[:12]) + (" ..." if len(shown) > 12 else "")
+    like_values = f"{_columns(hidden)} whose name looks like a value" if hidden else ""
+    return " and ".join(filter(None, (told, like_values))) or "no columns at all"
 
 
 def _date_problems(where: str, delivered: Delivered, names: list[str]) -> Iterator[str]:

@@ -29,7 +29,7 @@ def roster_problems(settings: IntakeSettings) -> Iterator[str]:
         if not {"record_id", "person_id"} & set(columns):
             yield (
                 f'[[suppressions]] {entry.path}: no column "record_id" or "person_id";'
-                f" it has {', '.join(columns)}"
+                f" its first row must name them, and has {len(columns)}"
             )
 
 

@@ -28,7 +28,7 @@ from notify.batches.vendors import Vendor, closed_to
 from notify.facts import Hold
 from notify.letters.texts import Wording
 
-__all__ = ["Release", "done_file", "unlisted", "write_folder", "write_rows"]
+__all__ = ["Release", "is_whole", "refuse_changed_files", "unlisted", "write_folder", "write_rows"]
 
 _FILE_NUMBER = "001"
 """One file a batch: at most 250,000 rows, and batches are cut to that."""
@@ -56,9 +56,22 @@ class Release:
     audit_log: Mapping[str, Any] | None = None
 
 
-def done_file(workspace: Workspace, batch: str) -> Path:
-    """Its presence makes the folder whole: from then on nothing in it is touched."""
-    return workspace.out / "batches" / batch / ".done"
+def is_whole(workspace: Workspace, batch: str) -> bool:
+    """`.done` makes a folder whole, where we wrote it: one that somebody put there says nothing."""
+    return workspace.is_recorded(f"batches/{batch}/.done")
+
+
+def refuse_changed_files(workspace: Workspace, batch: str) -> None:
+    """Raise IntegrityError where a file of a batch that was whole is missing or not as it was released.
+
+    Else it would be written a second time, or stay as it is. What a killed release left is no damage.
+    """
+    place = f"out/batches/{batch}/"
+    if workspace.evidence.read(f"{place}.done") is None:
+        return
+    for name, digest in workspace.evidence.outputs().items():
+        if digest and name.startswith(place) and not workspace.evidence.intact(name):
+            workspace.evidence.read(name)
 
 
 def write_folder(release: Release, planned: dict[str, Any]) -> None:
@@ -96,7 +109,7 @@ def write_rows(release: Release, planned: dict[str, Any], rows: pl.DataFrame) ->
 
 def unlisted(workspace: Workspace, batch: str) -> dict[str, str]:
     """Digests as stored of the files that the manifest of a finished batch cannot list."""
-    folder = done_file(workspace, batch).parent
+    folder = workspace.out / "batches" / batch
     found = [folder / ".done", *folder.glob("*manifest.*"), *folder.glob("*.done")]
     return {path.name: sha256_file(path) for path in sorted(set(found))}
 

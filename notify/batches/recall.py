@@ -47,12 +47,12 @@ def recall(
     exported, or was recalled before. Memory is bounded by a batch's pieces.
     """
     folder = workspace.out / "batches" / batch
-    if (folder / _FILE).exists():
+    if workspace.was_recorded(f"batches/{batch}/{_FILE}"):
         raise OperatorError(
             f"batch {batch}: recalled before; its vendor's file is {folder / _FILE}"
         )
     found = pieces(workspace).filter(channel="mail", batch_id=batch).collect().sort("piece_id")
-    if found.is_empty() or not (folder / ".done").exists():
+    if found.is_empty() or not workspace.was_recorded(f"batches/{batch}/.done"):
         raise OperatorError(
             f"batch {batch}: never exported; `affected status` names those that were"
         )

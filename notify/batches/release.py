@@ -19,7 +19,13 @@ import polars as pl
 from matching.store import OperatorError, Workspace
 from notify.answers import current_holds, holds_on
 from notify.batches.codes import reconcile
-from notify.batches.folder import Release, done_file, unlisted, write_folder
+from notify.batches.folder import (
+    Release,
+    is_whole,
+    refuse_changed_files,
+    unlisted,
+    write_folder,
+)
 from notify.batches.noting import note
 from notify.batches.settings import BatchesSettings, load_vendor
 from notify.letters.merge import element_code, element_sets, entity_table
@@ -75,14 +81,16 @@ def export(
     ends now.
     Idempotent: a batch with `.done` keeps its files, and what is in `events` already adds nothing.
     Raises OperatorError for a batch that is not planned, CheckFailed where texts or profile changed
-    or a hold was recorded since it was planned.
+    or a hold was recorded since it was planned, IntegrityError where a released file is not as it was.
     """
     wanted = sorted(set(batches))
     planned = {row["batch_id"]: row for row in workspace.read("batches").iter_rows(named=True)}
     unknown = [batch for batch in wanted if batch not in planned]
     if unknown:
         raise OperatorError(f"batch {unknown[0]}: not planned in this round; see `affected status`")
-    missing = [planned[batch] for batch in wanted if not done_file(workspace, batch).exists()]
+    for batch in wanted:
+        refuse_changed_files(workspace, batch)
+    missing = [planned[batch] for batch in wanted if not is_whole(workspace, batch)]
     if missing:
         release = Release(
             **_read_once(workspace, settings, [row["batch_id"] for row in missing], recorded_at),
@@ -110,7 +118,7 @@ def settle(
     To be called before a new round replaces `pieces`; gives the number of pieces noted.
     """
     planned = workspace.read("batches").iter_rows(named=True)
-    finished = [row for row in planned if done_file(workspace, row["batch_id"]).exists()]
+    finished = [row for row in planned if is_whole(workspace, row["batch_id"])]
     _say_exported(workspace, finished, recorded_at, journal)
     batches = [row["batch_id"] for row in finished]
     return note(workspace, settings.as_of, batches, recorded_at)

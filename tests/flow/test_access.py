@@ -19,7 +19,7 @@ from matching import scratch
 from matching.openers import IDENTITY_FILE
 from matching.store import Workspace
 from tests.flow.hand_made import Call, HandMade, _ran_once, call, done, incident
-from tests.flow.recorded import as_real, own_key_file
+from tests.flow.recorded import as_real, own_key_file, rounds_as
 
 __all__ = ["_ran_once", "call", "done", "incident"]
 
@@ -62,6 +62,56 @@ def test_letters_and_sending_need_two_different_people(
     assert gate(call, root, "thresholds")["open"], "one is enough to look at numbers"
 
 
+def test_two_names_that_one_key_opened_are_told(
+    call: Call, done: HandMade, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = done.folder / "ws"
+    own_key_file(monkeypatch, root, tmp_path)
+    one = pyrage.x25519.Identity.generate()
+    secret = tmp_path / "one.txt"
+    secret.touch(mode=0o600)
+    secret.write_text(str(one))
+    assert call("keys", root, "add", "R. Vance", "--recipient", one.to_public()).code == 0
+    monkeypatch.setenv(IDENTITY_FILE, str(secret))
+    as_real(monkeypatch, SECOND=["approve"])
+    for name in ("LEAD", "SECOND"):
+        assert call("approve", root, "letters", "--by", name).code == 0
+    said = call("verify", root, "--json")
+    assert said.code == 0
+    told = json.loads(said.out)["told"]
+    assert told == ["gate letters: LEAD and SECOND approved with the key of R. Vance; ask them"]
+
+
+def test_a_right_that_was_taken_away_counts_no_more(
+    call: Call, done: HandMade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = done.folder / "ws"
+    with monkeypatch.context() as patch:
+        as_real(patch, SECOND=["approve"])
+        assert call("approve", root, "letters", "--by", "SECOND").code == 0
+        assert gate(call, root, "letters")["open"]
+    as_real(monkeypatch, SECOND=["reveal"])
+    closed = gate(call, root, "letters")
+    assert (closed["open"], closed["by"]) == (False, ["LEAD"])
+    assert call("export", root).code == 5
+
+
+@pytest.mark.parametrize("command", ["export", "packets", "filings"])
+def test_what_was_typed_since_the_round_is_run_before_anything_leaves(
+    call: Call, done: HandMade, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """A hold, a right, counsel's word: the plan knows nothing of it."""
+    root = done.folder / "ws"
+    rounds_as(monkeypatch, incident_file=str(done.file))
+    done.add(
+        '[[holds]]\nkind = "court"\nofficial = "Judge"\nagency = "Court"\nstated_on = 2026-03-10\n'
+    )
+    said = call(command, root)
+    assert (said.code, len(said.lines)) == (3, 1)
+    assert "changed since round 1; `affected run` first" in said.err
+    assert not (root / "out" / {"export": "batches"}.get(command, command)).exists()
+
+
 def test_a_made_up_incident_needs_one(call: Call, done: HandMade) -> None:
     assert gate(call, done.folder / "ws", "letters")["open"]
 
@@ -80,6 +130,56 @@ def test_values_are_shown_to_whom_may_reveal_and_the_log_says_who(
     assert call("table", root, "persons", "--out", out, "--by", "VIEWER").code == 0
     last = acts(root)[-1]
     assert (last["act"], last["by"], last["opened_by"]) == ("table", "VIEWER", "")
+
+
+def test_a_reading_is_in_the_log_before_it_is_on_disk(
+    call: Call, done: HandMade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = done.folder / "ws", done.folder / "persons.csv"
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flows.table.replacing", killed)
+    call("table", root, "persons", "--out", out, "--by", "LEAD")
+    assert (acts(root)[-1]["act"], acts(root)[-1]["by"]) == ("table", "LEAD")
+
+
+def test_whoever_asks_about_a_person_is_in_the_log(call: Call, done: HandMade) -> None:
+    root = done.folder / "ws"
+    for asked in (("L3",), ("C3", "L3")):
+        said = call("explain", root, *asked, "--json")
+        assert said.code == 0
+        told = json.loads(said.out)
+        line = acts(root)[-1]
+        assert (line["act"], line["kind"]) == ("explain", told["kind"])
+        assert line["persons"] == " ".join(told.get("persons") or [told["person_id"]])
+        assert "L3" not in json.dumps(line), "a source's own id may be a chart number"
+
+
+def test_no_table_is_written_into_the_workspace(call: Call, done: HandMade) -> None:
+    root = done.folder / "ws"
+    part = next((root / "tables" / "counts").glob("part-*.parquet"))
+    before = part.read_bytes()
+    for out in (part, root / "out" / "persons.csv"):
+        said = call("table", root, "persons", "--out", out)
+        assert (said.code, len(said.lines)) == (2, 1)
+        assert "inside the workspace" in said.err
+    assert part.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["tables", "out", "journal.sqlite", "keys.json", "tables/persons", "runs/1.json"]
+)
+def test_what_lies_elsewhere_is_found_and_refused(call: Call, done: HandMade, name: str) -> None:
+    root = done.folder / "ws"
+    (root / name).rename(done.folder / "elsewhere")
+    (root / name).symlink_to(done.folder / "elsewhere")
+    for command in (("verify", root), ("table", root, "persons", "--out", root.parent / "p.csv")):
+        said = call(*command)
+        assert said.code == 7
+        assert f"{name}" in said.err + said.out
+        assert "a link to elsewhere" in said.err + said.out
 
 
 def test_keys_by_command(

@@ -313,3 +313,44 @@ def test_another_workspaces_certificate_says_nothing_here(
     shutil.copy2(root / "evidence" / "purge-1.json", other.root / "evidence" / "purge-1.json")
     assert purged(Workspace.open(root)) == WORKING
     assert purged(other) == frozenset()
+
+
+def test_a_hold_that_came_after_a_killed_beginning_stands_in_the_way(
+    call: Call, ready: HandMade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While no key is gone nothing is decided, and the workspace can be run on."""
+    root = ready.folder / "ws"
+    with monkeypatch.context() as patch:
+        interrupting(patch, flows.purge, "drop_classes", 0)
+        with pytest.raises(Killed):
+            flows.purge.purge(root, "leak", by=("LEAD", "SECOND"), leave_untold=True)
+    says, keys = _hold(ready, call), (root / RING).read_bytes()
+    said = purge(call, ready, "--leak")
+    assert (said.code, len(said.lines)) == (3, 1)
+    assert says in said.err
+    assert (root / RING).read_bytes() == keys
+    assert purged(Workspace.open(root)) == frozenset()
+    assert Workspace.open(root).read("leaked").height == 12
+
+
+def test_names_that_look_the_same_do_not_purge(call: Call, ready: HandMade) -> None:
+    said = call("purge", ready.folder / "ws", "--leak", "--by", "LEAD", "--by", "L\u0435AD")
+    assert (said.code, len(said.lines)) == (2, 1)
+    assert "two different people" in said.err
+
+
+def test_what_was_released_can_be_filed_and_recalled_after_purging(
+    call: Call, ready: HandMade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = ready.folder / "ws"
+    batch = Workspace.open(root).read("batches")["batch_id"][0]
+    with monkeypatch.context() as patch:
+        rounds_as(patch, incident_file="")
+        assert call("approve", root, f"send:{batch}", "--by", "LEAD").code == 0
+        assert call("export", root).code == 0
+    assert purge(call, ready, "--leak").code == 0
+    filed = call("filings", root)
+    assert filed.code == 0, filed.err
+    recalled = call("recall", root, batch, "--by", "LEAD", "--json")
+    assert recalled.code == 0, recalled.err
+    assert json.loads(recalled.out)["recalled"] == 6

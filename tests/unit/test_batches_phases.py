@@ -15,7 +15,7 @@ import matching.evidence
 import matching.store
 from flows.integrity import look
 from flows.journal import Journal
-from matching.store import OperatorError, Workspace
+from matching.store import IntegrityError, OperatorError, Workspace
 from matching.tables import TABLES
 from notify import batches
 from notify.batches.folder import unlisted
@@ -194,3 +194,52 @@ def test_export_without_a_journal_still_says_everything(workspace: Workspace) ->
     assert journal.export_states() == {}
     assert batches.settle(workspace, SETTINGS, recorded_at=LATER, journal=journal) == 0
     assert journal.export_states() == {batch: "exported"}
+
+
+def test_a_batch_that_somebody_declares_done_is_written_all_the_same(workspace: Workspace) -> None:
+    """Else its people count as written to, and nobody ever is."""
+    plan(workspace, PEOPLE)
+    batch = workspace.read("batches")["batch_id"][0]
+    folder = workspace.out / "batches" / batch
+    folder.mkdir(parents=True)
+    (folder / ".done").touch()
+    assert batches.settle(workspace, SETTINGS, recorded_at=NOW) == 0
+    assert release(workspace) == folder
+    assert len(list(folder.iterdir())) > 5
+
+
+@pytest.mark.parametrize("gone", [".done", "MAIL_v1.csv", ""])
+def test_a_released_batch_is_not_written_a_second_time(workspace: Workspace, gone: str) -> None:
+    plan(workspace, PEOPLE)
+    folder = release(workspace)
+    shutil.rmtree(folder) if not gone else (folder / gone).unlink()
+    with pytest.raises(IntegrityError, match=r"out/batches/.*missing"):
+        release(workspace)
+    assert not (folder / (gone or ".done")).exists()
+
+
+def test_a_released_batch_that_was_changed_is_refused(workspace: Workspace) -> None:
+    plan(workspace, PEOPLE)
+    folder = release(workspace)
+    with (folder / "MAIL_v1.csv").open("ab") as mail:
+        mail.write(b"x")
+    with pytest.raises(IntegrityError, match=r"MAIL_v1\.csv: damaged"):
+        release(workspace)
+
+
+def test_a_file_put_into_a_released_batch_is_found(workspace: Workspace) -> None:
+    plan(workspace, PEOPLE)
+    folder = release(workspace)
+    (folder / "MAIL_v2.csv").touch()
+    assert [line.split(":")[0] for line in look(workspace).damaged] == [
+        f"out/batches/{folder.name}/MAIL_v2.csv"
+    ]
+
+
+def test_a_recall_is_not_stopped_by_a_file_of_somebody_else(workspace: Workspace) -> None:
+    plan(workspace, PEOPLE)
+    folder = release(workspace)
+    (folder / "RECALL.json").write_text("{}")
+    assert _recall(workspace, folder.name).pieces == MAILED
+    with pytest.raises(OperatorError, match="recalled before"):
+        _recall(workspace, folder.name)

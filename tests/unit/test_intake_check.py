@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from matching.intake import IntakeSettings, check
+from matching.intake.settings import SuppressionSource
 from matching.sources import LeakedSource, MasterSource
 
 ROSTER = "entities.csv"
@@ -139,3 +140,26 @@ def test_a_first_row_that_may_be_somebodys_is_not_repeated(tmp_path: Path) -> No
     (problem,) = check(IntakeSettings(root=tmp_path, leaked=(source,)))
     assert "none of the mapped columns is there" in problem
     assert "Canar" not in problem
+
+
+def test_a_column_named_by_a_value_is_not_repeated(tmp_path: Path) -> None:
+    """Keys of JSON, and a first row that is half a header."""
+    (tmp_path / "a.csv").write_text("first,987-65-4320,canary@example.com,\nAnn,x,y,z\n")
+    mapped = {"first_name": "first", "last_name": "last"}
+    source = LeakedSource(path="a.csv", format="csv", columns=mapped)
+    problems = check(IntakeSettings(root=tmp_path, leaked=(source,)))
+    (problem,) = [each for each in problems if "last_name" in each]
+    assert 'no column "last"; it has first' in problem
+    assert "2 columns whose name looks like a value" in problem
+    assert "987" not in "".join(problems)
+    assert "canary" not in "".join(problems)
+
+
+def test_suppressions_without_a_header_are_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("first\nAnn\n")
+    (tmp_path / "s.csv").write_text("CANARY17,litigation hold,memo\n")
+    source = LeakedSource(path="a.csv", format="csv", columns={"first_name": "first"})
+    told = SuppressionSource(path="s.csv", reason="counsel", authority="x")
+    (problem,) = check(IntakeSettings(root=tmp_path, leaked=(source,), suppressions=(told,)))
+    assert "its first row must name them, and has 3" in problem
+    assert "CANARY" not in problem.upper().replace("S.CSV", "")

@@ -227,3 +227,24 @@ def test_a_key_file_is_wrapped_from_the_first_moment(
     workspace = made()
     assert workspace.keys.opened_by == "ADA"
     assert workspace.keys.id_key.hex() not in path.read_text()
+
+
+def test_a_name_that_looks_like_another_is_not_added(wrapped: Workspace, key_file: Path) -> None:
+    name = next(iter(KeyFile.read(key_file).people))
+    someone = str(pyrage.x25519.Identity.generate().to_public())
+    for like in (f"{name}\u200b", name.swapcase()):
+        with pytest.raises(OperatorError, match="looks like"):
+            add_person(key_file, Person(like, someone))
+
+
+def test_a_passphrase_opens_however_its_accents_were_typed(
+    workspace: Workspace, key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed, apart = "caf\u00e9 au lait, deux", "cafe\u0301 au lait, deux"
+    add_person(key_file, with_passphrase("J. Okafor", apart))
+    secret = tmp_path / "passphrase"
+    secret.touch(mode=0o600)
+    monkeypatch.setenv(PASSPHRASE_FILE, str(secret))
+    for typed in (composed, apart):
+        secret.write_text(typed + "\n", encoding="utf-8")
+        assert KeyFile.read(key_file).open()[1] == "J. Okafor"

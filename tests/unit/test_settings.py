@@ -105,3 +105,28 @@ def test_other_encodings_are_named(tmp_path: Path) -> None:
     path.write_bytes("title = 'Zoë'".encode("latin-1"))
     with pytest.raises(OperatorError, match="not UTF-8 at byte"):
         load_incident(path)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["R.  Vance", "r. vance", "R. V\u0430nce", "\uff32. Vance", "R. Va\u0301nce", "R.\u00a0Vance"],
+)
+def test_two_names_that_look_the_same_are_no_two_people(tmp_path: Path, other: str) -> None:
+    """Blanks, case, a Cyrillic a, a wide R, an accent: one person could act as two."""
+    named = f'{GOOD}[people]\n"R. Vance" = ["approve"]\n"{other}" = ["approve"]\n'
+    with pytest.raises(OperatorError, match=r"people: .* (look the same|do not show)") as told:
+        load(tmp_path, named)
+    assert len(str(told.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["", " R. Vance", "R. Vance ", "R. Va\u200bnce", "A\tB"])
+def test_a_name_with_letters_that_do_not_show_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OperatorError, match="people: "):
+        load(tmp_path, f'{GOOD}[people]\n"{name}" = ["approve"]\n')
+
+
+def test_different_names_stay_different(tmp_path: Path) -> None:
+    named = (
+        GOOD + '[people]\n"R. Vance" = ["approve"]\n"J. Okafor" = ["approve"]\n"Zo\u00eb" = []\n'
+    )
+    assert len(load(tmp_path, named).people) == 3
