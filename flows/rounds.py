@@ -126,11 +126,13 @@ def profiled_before(root: Path, number: int) -> Round | None:
 
 
 def _files(root: Path) -> list[int]:
-    """Numbers of the rounds that are there or were recorded, in order."""
+    """Numbers of the rounds that are there or were recorded, in order; not of one whose first writing was killed."""
     if not (root / "runs").is_dir():
         return []
     there = {path.stem for path in (root / "runs").glob("*.json")}
-    recorded = {Path(name).stem for name in Evidence(root).head().files if name.startswith("runs/")}
+    head = Evidence(root).head()
+    written = (name for name in head.files if head.before.get(name) != "")
+    recorded = {Path(name).stem for name in written if name.startswith("runs/")}
     return sorted(int(number) for number in there | recorded if number.isdecimal())
 
 
