@@ -63,7 +63,11 @@ def main() -> int:
     parser.add_argument("command", nargs="*")
     given = parser.parse_args()
     demo = [sys.executable, "-m", "flows", "demo", "--workspace", "{folder}/ws"]
-    commands = [given.command] if given.command else [demo, [sys.executable, "-m", "pytest"]]
+    commands = (
+        [given.command]
+        if given.command
+        else [demo, [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]]
+    )
     result: dict[str, Any] = {"commands": []}
     for command in commands:
         began = time.perf_counter()
