@@ -122,6 +122,7 @@ def _forked(asked: dict[str, Any]) -> int:
     pid = os.fork()
     if pid:
         return pid
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     try:
         code = _called(asked)
     except BaseException:  # noqa: BLE001 - a fork must never go back into its parent's loop
