@@ -12,6 +12,7 @@ from flows.docs.figures import MILLION, NO_RESULTS, documents_of, machine_of, wi
 from flows.docs.intake_figures import intake_tables
 from flows.docs.mail_figures import mail_tables
 from flows.docs.markdown import grid
+from flows.docs.security_figures import security_tables
 
 __all__ = ["performance_page", "tables_of"]
 
@@ -33,6 +34,7 @@ def tables_of(results: Path) -> str:
         *_tuning(documents),
         *intake_tables(documents),
         *mail_tables(documents),
+        *security_tables(documents),
     ]
     return "\n\n".join(parts) + "\n" if parts else NO_RESULTS
 
