@@ -62,7 +62,9 @@ def _measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     for turn in range(options.repeats):
         for way, made in roots.items():
             root = made.with_name(f"{made.name}-{turn}")
-            shutil.copytree(made, root, copy_function=_linked_file)  # a step that was done is not done again
+            shutil.copytree(
+                made, root, copy_function=_linked_file
+            )  # a step that was done is not done again
             command = [sys.executable, "-m", "benchmarks.encryption", "--workspace", str(root), "--way", way,
                        "--rows", str(options.rows), "--model", options.model]  # fmt: skip
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ)

@@ -102,6 +102,12 @@ class Evidence:
         self._refuse_link(relative)
         return path.is_file() and (not self.kept or sha256_file(path) == self.recorded(relative))
 
+    def was_written(self, relative: str) -> bool:
+        """The file was recorded, whatever became of it; where the act that was to write it was killed: is it there?"""
+        if not self.recorded(relative):
+            return False
+        return self.head().before.get(relative) != "" or self.intact(relative)
+
     def outputs(self) -> Mapping[str, str]:
         """Every file below `out/` with the digest recorded last."""
         with self._guard:

@@ -545,7 +545,7 @@ class Workspace:
     def was_recorded(self, relative: str) -> bool:
         """A file below `out/` was written whole and recorded, whatever became of it."""
         names = (f"out/{relative}", f"out/{relative}.enc")
-        return not self.evidence.kept or any(self.evidence.recorded(name) for name in names)
+        return not self.evidence.kept or any(self.evidence.was_written(name) for name in names)
 
     def drop_outputs(self, relative: str) -> None:
         """Remove a file or folder below `out/`, and say so in the audit log."""

@@ -81,7 +81,7 @@ def test_a_harness_that_sees_nothing_would_say_so(world: Undisturbed) -> None:
     assert "draft ws/tables/.left" in found
     assert "scratch left" in found
     assert "journal/approvals" in found
-    assert "figure I = 1" in found
+    assert "figure I = 2" in found  # the part, and the journal that was written to beside the log
 
 
 def test_an_operation_is_told_before_it_happens_and_its_failure_is_real(tmp_path: Path) -> None:

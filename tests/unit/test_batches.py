@@ -154,19 +154,20 @@ def test_released_pieces_are_told_and_never_planned_again(planned: Workspace) ->
     assert (figure_d(planned), figure_l(planned)) == (0, {"gaps": 0, "overlaps": 0})
 
 
-def test_a_finished_folder_is_never_touched_and_an_unfinished_one_is_rebuilt(
-    planned: Workspace,
-) -> None:
+def test_a_finished_folder_is_never_touched(planned: Workspace) -> None:
     folder = release(planned)
     before = (folder / "manifest.json").stat().st_mtime_ns
     assert batches.export(planned, SETTINGS, batches=[folder.name], recorded_at=NOW).pieces == 0
     assert (folder / "manifest.json").stat().st_mtime_ns == before
-    good = (folder / "MAIL_v1.csv").read_bytes()
-    (folder / ".done").unlink()
+
+
+def test_an_unfinished_folder_is_rebuilt(planned: Workspace) -> None:
+    folder = planned.out / "batches" / planned.read("batches")["batch_id"][0]
+    folder.mkdir(parents=True)
     (folder / "MAIL_v1.csv").write_bytes(b"half")
     (folder / "stray").touch()
-    batches.export(planned, SETTINGS, batches=[folder.name], recorded_at=NOW)
-    assert (folder / "MAIL_v1.csv").read_bytes() == good
+    assert release(planned) == folder
+    assert (folder / "MAIL_v1.csv").read_bytes() != b"half"
     assert not (folder / "stray").exists()
     assert planned.rows("events") == MAILED
 

@@ -275,6 +275,21 @@ def test_a_kill_at_any_moment_is_no_damage_and_leaves_a_note(
         assert damaged(written) == ["out/report.html: changed since released"]
 
 
+def test_a_file_whose_first_writing_was_killed_was_never_written(
+    written: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Workspace.open(written.root)
+    with monkeypatch.context() as patch:
+        kill_at(patch, 1, half=True)  # the head names the act, the file is half written
+        with pytest.raises(KilledError):
+            opened.put_output("batches/B/.done", b"", personal=False)
+    again = Workspace.open(written.root)
+    assert again.evidence.recorded("out/batches/B/.done")
+    assert not again.was_recorded("batches/B/.done")
+    again.put_output("batches/B/.done", b"", personal=False)
+    assert again.was_recorded("batches/B/.done")
+
+
 def test_a_forged_act_does_not_pass_for_a_killed_one(written: Workspace) -> None:
     previous = hashlib.sha256(lines(written)[-1].encode()).hexdigest()
     entry = {"act": "approve", "by": "NOBODY", "gate": "owners", "previous": previous}

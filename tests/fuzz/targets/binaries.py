@@ -305,6 +305,9 @@ def _member(content: Content) -> None:
         assert content.damage() is None or content.damage()
 
 
+ZSTD = zstd(CSV)
+OTHERS = 8_000
+"""Archives that are tried without zstd among them: of each damaged stream Arrow keeps 3 MB of address space."""
 ARCHIVES = [
     zipped({"d/x.csv": CSV}),
     zipped({"a.csv": CSV, "b.zip": zipped({"c.csv": CSV})}),
@@ -314,7 +317,7 @@ ARCHIVES = [
     gzip.compress(tarred({"x.csv": CSV}, tarfile.USTAR_FORMAT), mtime=0),
     bz2.compress(CSV),
     lzma.compress(CSV),
-    zstd(CSV),
+    ZSTD,
     zipped({"x.csv.gz": gzip.compress(CSV, mtime=0)}),
 ]
 ARCHIVE_TOKENS = (b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"\x1f\x8b\x08", b"BZh9", b"\xfd7zXZ\x00",
@@ -383,5 +386,12 @@ TARGETS = (
     ),
     _binary("xlsx", BOOKS, XML_TOKENS, partial(_books, form="xlsx")),
     _binary("ods", [_part(ods(ODS_ROWS), "content.xml")], XML_TOKENS, partial(_books, form="ods")),
-    _binary("archives", ARCHIVES, ARCHIVE_TOKENS, _archives),
+    _binary("archives", ARCHIVES, ARCHIVE_TOKENS, _archives, CASES - OTHERS),
+    _binary(
+        "archives without zstd",
+        [archive for archive in ARCHIVES if archive is not ZSTD],
+        ARCHIVE_TOKENS,
+        _archives,
+        OTHERS,
+    ),
 )
