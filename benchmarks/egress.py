@@ -66,7 +66,20 @@ def main() -> int:
     commands = (
         [given.command]
         if given.command
-        else [demo, [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]]
+        else [
+            demo,
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-n",
+                "2",
+                "--dist",
+                "loadfile",
+                "--no-loadscope-reorder",
+            ],
+        ]
     )
     result: dict[str, Any] = {"commands": []}
     for command in commands:
