@@ -437,13 +437,9 @@ def explain(
 
     Example: affected explain northwind/ws 1099511627784 2199023255560
     """
-    from flows.audit import audit
-    from flows.explain import explain as told
-    from flows.explain import explain_text, explained
-    from flows.rounds import open_workspace
+    from flows.explain import explain_text, told
 
-    document = told(workspace, first, second)
-    audit(open_workspace(workspace), "explain", by=_login(), **explained(document))
+    document = told(workspace, first, second, by=_login())
     _show(document, as_json=as_json, text=explain_text)
 
 

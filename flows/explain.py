@@ -13,7 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from flows.rounds import open_round
+from flows.audit import audit
+from flows.rounds import open_round, open_workspace
 from matching.errors import OperatorError
 from matching.link.guards import GUARDS, MISSING
 from matching.link.rescore import ModelWeights, model_weights
@@ -23,7 +24,7 @@ from matching.people.decided import read_decided
 from matching.store import Workspace
 from notify.ledger import history, told_words
 
-__all__ = ["explain", "explain_text", "explained"]
+__all__ = ["explain", "explain_text", "told"]
 
 Document = dict[str, Any]
 SHOWN_PAIRS = 10
@@ -51,10 +52,15 @@ def explain(root: Path, first: str, second: str = "") -> Document:
     return {**head, "kind": "record", **_of_record(workspace, matching, _record(workspace, first))}
 
 
-def explained(document: Document) -> dict[str, str]:
-    """Whom a document is about, for the audit log: the incident's own ids, never one that a source gave."""
-    persons = document.get("persons") or [document["person_id"]]
-    return {"kind": document["kind"], "persons": " ".join(persons)}
+def told(root: Path, first: str, second: str = "", *, by: str) -> Document:
+    """As `explain`; before anybody sees it the audit log says who asked about whom.
+
+    By the incident's own ids, never by one that a source gave.
+    """
+    document = explain(root, first, second)
+    persons = " ".join(document.get("persons") or [document["person_id"]])
+    audit(open_workspace(root), "explain", by=by, kind=document["kind"], persons=persons)
+    return document
 
 
 def _person(workspace: Workspace, given: str) -> dict[str, Any] | None:
@@ -211,7 +217,7 @@ def _of_person(workspace: Workspace, matching: Matching, person: dict[str, Any])
     between = workspace.scan("maybe_same").filter(
         (pl.col("person_a") == person["person_id"]) | (pl.col("person_b") == person["person_id"])
     )
-    told = told_words(workspace, person["person_id"])
+    messages = told_words(workspace, person["person_id"])
     owned = workspace.scan("ownership").filter(mine) if workspace.has("ownership") else None
     others = between.collect().height
     leaked = members.filter(side="leaked").height
@@ -221,7 +227,7 @@ def _of_person(workspace: Workspace, matching: Matching, person: dict[str, Any])
         f"{links.height} kept pairs lie inside, merging from {matching.merge_at_bits:g} bits on."
         + (f" The weakest weighs {links['match_weight'][0]:.1f}." if links.height else ""),
         f"{others} other persons may be the same one; nothing was merged with them.",
-        *told,
+        *messages,
     ]  # fmt: skip
     return {
         "person_id": person["person_id"],

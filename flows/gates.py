@@ -143,9 +143,7 @@ def gate_state(workspace: Workspace, current: Round, gate: str) -> GateState:
     right = _right_for(gate)
     people = current.incident.people
     given = (a.by for a in approvals if a.subject == digest)
-    by = tuple(
-        name for name in given if right in people.get(name, ())
-    )  # taken away since: counts no more
+    by = tuple(name for name in given if right in people.get(name, ()))  # not who lost it since
     may = tuple(name for name in sorted(people) if right in people[name] and name not in by)
     return GateState(gate, digest or "", by, people_needed(workspace, gate), may)
 

@@ -22,6 +22,7 @@ from flows.steps import REPORT, STEPS
 from matching.chain import HEAD, INTERRUPTED, LOG
 from matching.errors import IntegrityError, OperatorError
 from matching.evidence import OPEN, Entry, check_pages
+from matching.files import LINKED
 from matching.opening import open_keys
 from matching.purged import signed
 from matching.ring import FILE as RING
@@ -124,7 +125,7 @@ def _links(workspace: Workspace, found: Findings) -> None:
     for path in sorted(workspace.root.rglob("*")):
         name = path.relative_to(workspace.root).as_posix()
         if path.is_symlink() and name.split("/")[0] not in NOT_DURABLE:
-            found.damaged.append(f"{name}: a link to elsewhere; put the file itself there")
+            found.damaged.append(f"{name}: {LINKED}")
 
 
 def _dropped(entries: list[Entry]) -> frozenset[str]:

@@ -65,9 +65,7 @@ def release_filings(root: Path, *, entity: str | None = None) -> dict[str, Any]:
     """
     with holding(root, "send.lock"):
         workspace, current = _allowed(root)
-        if (
-            not workspace.purged
-        ):  # afterwards nothing can be run, and counsel's word was typed to purge
+        if not workspace.purged:  # nothing can be run afterwards; counsel's word was typed to purge
             refuse_changed(current)
         released = notify.filings.release(
             workspace,
@@ -129,9 +127,7 @@ def recall_batch(root: Path, batch: str, *, by: str, note: str = "") -> dict[str
         check_right(current.incident, by, "send")
         now = datetime.now(UTC)
         settings = step_settings.batches(current.incident)
-        if (
-            not workspace.purged
-        ):  # settling reads what is gone then; no export can have been killed since
+        if not workspace.purged:  # settling reads what is gone then, and no export came since
             notify.batches.settle(workspace, settings, recorded_at=now, journal=Journal(workspace))
         today = max(current.incident.as_of, now.date())
         recalled = notify.batches.recall(

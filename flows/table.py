@@ -36,9 +36,8 @@ def write_table(root: Path, name: str, out: Path, *, by: str) -> dict[str, Any]:
     if out.is_dir() or not out.parent.is_dir():
         raise UsageError(f"--out {out}: no file in a folder that is there; name another")
     rows = workspace.scan(name)
-    audit(
-        workspace, "table", by=by, table=name, rows=workspace.rows(name)
-    )  # before anybody sees it
+    # before anybody sees it
+    audit(workspace, "table", by=by, table=name, rows=workspace.rows(name))
     with replacing(out) as draft:
         rows.sink_parquet(draft) if out.suffix == ".parquet" else rows.sink_csv(draft)
     return {

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from matching.chain import GENESIS, HEAD, INTERRUPTED, LOG, Head, followed, line_of
 from matching.errors import IntegrityError
-from matching.files import drop_drafts, linked, locked, replacing, sha256_file
+from matching.files import drop_drafts, locked, refuse_link, replacing, sha256_file
 
 __all__ = ["CLOSED", "NEW", "OPEN", "Entry", "Evidence", "check_pages"]
 
@@ -80,7 +80,7 @@ class Evidence:
         Raises IntegrityError where the file is not the recorded one.
         """
         path = self.root / relative
-        self._refuse_link(relative)
+        refuse_link(self.root, relative)
         while True:
             head = self.head() if self.kept else None
             data = path.read_bytes() if path.is_file() else None
@@ -99,7 +99,7 @@ class Evidence:
     def intact(self, relative: str) -> bool:
         """The file is there, was recorded, and has the bytes that were."""
         path = self.root / relative
-        self._refuse_link(relative)
+        refuse_link(self.root, relative)
         return path.is_file() and (not self.kept or sha256_file(path) == self.recorded(relative))
 
     def was_written(self, relative: str) -> bool:
@@ -154,7 +154,7 @@ class Evidence:
     def database(self, name: str) -> str:
         """State of a SQLite file. Raises IntegrityError where it is closed and another than recorded."""
         path = self.root / name
-        self._refuse_link(name)
+        refuse_link(self.root, name)
         while self.kept:
             head = self.head()
             wanted = head.databases.get(name)
@@ -189,7 +189,7 @@ class Evidence:
         with self.recording(act, files=digests, by=by, **details):
             for name, data in files.items():
                 target = self.root / name
-                self._refuse_link(name)
+                refuse_link(self.root, name)
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 with replacing(target) as draft:
                     draft.write_bytes(data)
@@ -232,11 +232,6 @@ class Evidence:
             self._write(settled)
 
     # --- inside -----------------------------------------------------------------------------
-
-    def _refuse_link(self, relative: str) -> None:
-        """Raise IntegrityError where a name of the workspace leads out of it."""
-        if linked(self.root, relative):
-            raise IntegrityError(f"{relative}: a link to elsewhere; put the file itself there")
 
     def _fits(self, head: Head, relative: str, found: str) -> bool:
         below_out = relative.startswith("out/")

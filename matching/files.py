@@ -17,14 +17,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from matching.errors import TryAgainLater
+from matching.errors import IntegrityError, TryAgainLater
 
 __all__ = [
+    "LINKED",
     "digest_of",
     "drop_drafts",
-    "linked",
     "locked",
     "placed",
+    "refuse_link",
     "replacing",
     "rows_hash",
     "sha256_file",
@@ -34,6 +35,7 @@ __all__ = [
 
 HASH_BASE = 1 << 64
 """Row hashes have 64 bits and are summed modulo this."""
+LINKED = "a link to elsewhere; put the file itself there"
 _HALVES = (slice(0, 16), slice(16, 32))
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 
@@ -121,14 +123,13 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
         os.close(handle)
 
 
-def linked(root: Path, relative: str) -> bool:
-    """The file, or a folder between it and `root`, is a symbolic link: what is read or written lies elsewhere."""
+def refuse_link(root: Path, relative: str) -> None:
+    """Raise IntegrityError where a file, or a folder between it and `root`, is a symbolic link: what lies there is elsewhere."""
     path = root
     for name in relative.split("/"):
         path /= name
         if path.is_symlink():
-            return True
-    return False
+            raise IntegrityError(f"{relative}: {LINKED}")
 
 
 def sha256_file(path: Path) -> str:

@@ -39,9 +39,9 @@ from matching.evidence import CLOSED, Evidence, check_pages
 from matching.files import (
     digest_of,
     drop_drafts,
-    linked,
     locked,
     placed,
+    refuse_link,
     replacing,
     rows_hash,
     sha256_file,
@@ -355,8 +355,7 @@ class Workspace:
         """Raise IntegrityError where a part is missing or its bytes are not the manifest's."""
         path = self._folder(name) / part.file
         shown = f"{TABLES[name].kind}/{name}/{part.file}"
-        if linked(self.root, shown):
-            raise IntegrityError(f"{shown}: a link to elsewhere; put the file itself there")
+        refuse_link(self.root, shown)
         try:
             stat = path.stat()
         except FileNotFoundError:

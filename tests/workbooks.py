@@ -1,7 +1,6 @@
 """Small workbooks, written by hand: what a spreadsheet program may leave in them, and what none would."""
 
-import io
-import zipfile
+from tests.archive_bytes import zipped
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -86,12 +85,3 @@ def ods(rows: str) -> bytes:
             "META-INF/manifest.xml": manifest,
         }
     )
-
-
-def zipped(parts: dict[str, bytes | str]) -> bytes:
-    """The parts as a zip."""
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in parts.items():
-            archive.writestr(name, data)
-    return sink.getvalue()

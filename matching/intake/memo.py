@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from matching.intake.content import Content
+from matching.intake.packed.archives import stamp
 
 __all__ = ["Memo", "Owners", "memo_of", "owners_of"]
 
@@ -139,12 +140,11 @@ def memo_of(content: Content) -> Memo | None:
     )
     if not beside:
         return None
-    data, stat = np.memmap(beside[0], np.uint8, "r"), beside[0].stat()
-    stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+    data, changed = np.memmap(beside[0], np.uint8, "r"), stamp(beside[0])
     if beside[0].suffix.lower() == ".fpt":
-        return Memo(data, int.from_bytes(data[6:8].tobytes(), "big") or 1, "foxpro", stamp)
+        return Memo(data, int.from_bytes(data[6:8].tobytes(), "big") or 1, "foxpro", changed)
     block = int.from_bytes(data[20:22].tobytes(), "little")
     if block >= 64 and data[block : block + 4].tobytes() == _SIGN_DBASE4:
-        return Memo(data, block, "dbase4", stamp)
+        return Memo(data, block, "dbase4", changed)
     fallback = data[512:516].tobytes() == _SIGN_DBASE4
-    return Memo(data, 512, "dbase4" if fallback else "dbase3", stamp)
+    return Memo(data, 512, "dbase4" if fallback else "dbase3", changed)

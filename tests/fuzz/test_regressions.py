@@ -21,10 +21,10 @@ from matching.intake.parquet import as_text
 from matching.intake.records import Dialect, find_records
 from matching.intake.workbooks.parts import _refuse_malformed
 from matching.typed_files import parse_json, parse_toml
+from tests.archive_bytes import zipped
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.targets.binaries import dbf
 from tests.fuzz.targets.tables import outcome, source
-from tests.workbooks import zipped
 
 SIZES = (None, 1, 7, 64)
 REGRESSIONS = Path(__file__).parent / "regressions"

@@ -12,7 +12,6 @@ import zipfile
 import zlib
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from matching.errors import OperatorError
@@ -21,36 +20,12 @@ from matching.intake.content import Content, EncryptedMember, is_encrypted, memb
 from matching.intake.packed import archives, streams, zips
 from matching.intake.pieces import Position
 from matching.sources import LeakedSource
+from tests.archive_bytes import tarred, zipped, zstd
 
 RANDOM = random.Random(5)
 CSV = "id,name\n" + "".join(f"{i},N{RANDOM.randrange(10**9)}\n" for i in range(20_000))
 BYTES = CSV.encode()
 SOURCE = LeakedSource(path="x", format="csv", columns={"record_id": "id"})
-
-
-def zstd(data: bytes) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(data)
-    return sink.getvalue().to_pybytes()
-
-
-def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    sink = io.BytesIO()
-    with zipfile.ZipFile(sink, "w", method) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return sink.getvalue()
-
-
-def tarred(files: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w", format=form) as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return sink.getvalue()
 
 
 def put(tmp_path: Path, data: bytes, name: str = "delivered.bin") -> Path:

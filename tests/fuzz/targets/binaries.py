@@ -21,7 +21,6 @@ from unittest import mock
 from zlib import crc32
 
 import polars as pl
-import pyarrow as pa
 
 from matching.errors import OperatorError
 from matching.intake import dbf as dbf_reader
@@ -29,10 +28,11 @@ from matching.intake import memo
 from matching.intake.content import Content, EncryptedMember, members, skipped
 from matching.intake.packed.limits import COLUMNS_MAX
 from matching.intake.workbooks import workbook, worker
+from tests.archive_bytes import tarred, zipped, zstd
 from tests.fuzz.engine import Mutator
 from tests.fuzz.oracle import CASES, FILES, Check, Target, clean, refusal
 from tests.fuzz.targets.tables import ROWS_OF_ONE, files, one_file, outcome, rows_of_one, source
-from tests.workbooks import DATE, cell, ods, row, xlsx, zipped
+from tests.workbooks import DATE, cell, ods, row, xlsx
 
 __all__ = ["TARGETS"]
 
@@ -250,24 +250,6 @@ XML_TOKENS = (
 
 
 # --- archives ----------------------------------------------------------------------------------
-
-
-def tarred(named: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> bytes:
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w", format=form) as archive:
-        for name, data in named.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return sink.getvalue()
-
-
-def zstd(data: bytes) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(data)
-    made: bytes = sink.getvalue().to_pybytes()
-    return made
 
 
 def _archives(data: Sequence[bytes], folder: Path) -> int:
