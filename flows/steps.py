@@ -71,7 +71,7 @@ class Step:
 
 STEPS: tuple[Step, ...] = (
     Step(
-        "intake", matching.intake.run, step_settings.intake, 5,
+        "intake", matching.intake.run, step_settings.intake, 6,
         reads=("files", "decisions"),
         writes=("inventory", "custody", "skipped", "leaked", "charts", "rejects", "passages", "entities", "delegation", "suppressions"),
     ),

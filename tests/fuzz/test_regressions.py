@@ -186,6 +186,19 @@ def test_a_member_without_a_name_is_read(tmp_path: Path) -> None:
         assert stream.read() == b"id\n1\n"
 
 
+def test_rows_that_a_damaged_archive_takes_for_a_name_are_in_no_message(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    for name in ("<c><t>Wrenquist</t></c>", "Wrenquist\x00\x01.csv", "Wrenquist" * 40):
+        path.write_bytes(zipped({"m.csv": b"", "q" * len(name): b"id\n1\n"}))
+        data = path.read_bytes().replace(b"q" * len(name), name.encode())
+        path.write_bytes(data)
+        content = next(c for c in members(path, "") if c.members != ("m.csv",))
+        assert "Wrenquist" not in content.name
+        assert content.name.startswith("a.zip!member ")
+    path.write_bytes(zipped({"Zoë's list (2024-01-02T10:00).csv": b"id\n1\n"}))
+    assert next(members(path, "")).name == "a.zip!Zoë's list (2024-01-02T10:00).csv"
+
+
 def test_a_spreadsheet_whose_table_never_ends_is_refused_at_once() -> None:
     """calamine looked for its end for ever; its process was ended after a quarter of an hour."""
     from xml.parsers.expat import ParserCreate

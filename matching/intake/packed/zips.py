@@ -6,7 +6,9 @@ ever used as a path, no link is followed. A zip without a sound table of content
 
 from __future__ import annotations
 
+import hashlib
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -23,6 +25,7 @@ __all__ = [
     "Unreadable",
     "distinct",
     "is_document",
+    "member_shown",
     "place_of",
     "zip_directory",
 ]
@@ -31,6 +34,9 @@ MEMBERS_MAX = 100_000
 """Ten times what the largest folders of charts and scans hold; a table of so many takes 0.1 GiB."""
 NAME_MAX = 4096
 """Characters: a path on Linux is no longer."""
+SHOWN_MAX = 255
+"""Characters of a name that messages repeat: one of a file is no longer."""
+_NO_FILE_BEARS = re.compile('[<>"\ufffd]')
 TABLE_BYTES_MAX = MEMBERS_MAX * 512
 """A zip's table of contents of MEMBERS_MAX entries, long names and extra fields included."""
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -97,6 +103,16 @@ def zip_directory(file: BinaryIO) -> Directory:
     if not damage:
         _refuse_overlaps(entries)
     return Directory(distinct(entries), damage)
+
+
+def member_shown(name: str) -> str:
+    """A member's name as messages show it; of one that no file bears its digest.
+
+    A damaged table of contents takes rows for names, which nobody must read in a log.
+    """
+    if len(name) <= SHOWN_MAX and not _NO_FILE_BEARS.search(name):
+        return name
+    return f"member {hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def distinct(entries: list[Entry]) -> tuple[Entry, ...]:
