@@ -167,14 +167,13 @@ class Undisturbed:
 
     def to_the_end(self, number: int) -> list[str]:
         """All phases after this one, in whole calls; gives what differs at the end."""
-        calls: list[list[str]] = []
+        calls: dict[tuple[str, ...], Phase] = {}
         for phase in self.phases[number:]:
-            if phase.arguments not in calls:
-                calls.append(phase.arguments)
-        for arguments in calls:
-            ended = called(arguments)
-            if not ended.well:
-                return [f"{arguments[0]} ended with {ended.code}: {ended.said.strip()}"]
+            calls.setdefault(tuple(phase.arguments), phase)
+        for phase in calls.values():
+            ended = called(phase.arguments)
+            if not ended.well and phase.before not in ended.said:
+                return [f"{phase.arguments[0]} ended with {ended.code}: {ended.said.strip()}"]
         return self.unlike(len(self.phases) - 1)
 
 
