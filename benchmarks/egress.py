@@ -41,6 +41,9 @@ echo "$code $before $(left)" > "$ANSWER"
 """192.0.2.0/24 is TEST-NET-1 (RFC 5737): addresses of nobody. The resolver is there, too."""
 
 
+AS_MAKE_TEST = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
 def watched(command: list[str]) -> tuple[int, int]:
     """The command's exit code, and how many packets tried to leave."""
     with tempfile.TemporaryDirectory() as name:
@@ -66,20 +69,7 @@ def main() -> int:
     commands = (
         [given.command]
         if given.command
-        else [
-            demo,
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-q",
-                "-n",
-                "2",
-                "--dist",
-                "loadfile",
-                "--no-loadscope-reorder",
-            ],
-        ]
+        else [demo, [sys.executable, "-m", "pytest", "-q", *AS_MAKE_TEST]]
     )
     result: dict[str, Any] = {"commands": []}
     for command in commands:

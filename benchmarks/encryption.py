@@ -1,6 +1,6 @@
 """What encryption and checks cost the link step: as it is, against plain tables that nobody checks.
 
-python -m benchmarks.encryption [--rows 15000000] [--model plain|dental] [--repeats 2] [--json]
+python -m benchmarks.encryption [--rows 15000000] [--model plain|dental] [--repeats 4] [--json]
 
 Both sides link the same cleaned tables, in processes of their own, now one first, now the other; the best of each counts.
 `plain`: parts are not encrypted, no part's digest is computed or looked at. What tables hold is the same, and both wait
@@ -64,9 +64,8 @@ def _measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     for turn in range(options.repeats):
         for way, made in list(roots.items())[:: -1 if turn % 2 else 1]:
             root = made.with_name(f"{made.name}-{turn}")
-            shutil.copytree(
-                made, root, copy_function=_linked_file
-            )  # a step that was done is not done again
+            # each in a copy of its own: a step that was done is not done again
+            shutil.copytree(made, root, copy_function=_linked_file)
             command = [sys.executable, "-m", "benchmarks.encryption", "--workspace", str(root), "--way", way,
                        "--rows", str(options.rows), "--model", options.model]  # fmt: skip
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ)

@@ -17,7 +17,7 @@ from typing import Any
 from flows.init_text import incident_text, open_columns, relative
 from matching.errors import OperatorError
 from matching.files import replacing
-from matching.intake.packed.zips import member_shown
+from matching.intake.packed.zips import way_shown
 from matching.propose.sheets import COLUMN_SHEET, SAMPLE_SHEET, column_rows, sample_rows
 from matching.propose.survey import Found, Survey, survey
 
@@ -116,7 +116,7 @@ def _sample_rows(found: Survey, folder: Path) -> Iterable[dict[str, str]]:
 def _shown(one: Found, folder: Path) -> str:
     first = one.files[0]
     more = f" and {len(one.files) - 1} more" if len(one.files) > 1 else ""
-    return "!".join((relative(first.path, folder), *map(member_shown, first.members))) + more
+    return way_shown(relative(first.path, folder), first.members) + more
 
 
 def _sheet(columns: Sequence[str], rows: Iterable[dict[str, str]]) -> str:

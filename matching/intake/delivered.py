@@ -13,7 +13,7 @@ import polars as pl
 
 from matching.errors import OperatorError
 from matching.intake.content import Content, members
-from matching.intake.packed.zips import member_shown
+from matching.intake.packed.zips import way_shown
 from matching.intake.readers import parts
 from matching.intake.settings import IntakeSettings
 from matching.sources import SEALED, LeakedSource, MasterSource, Source
@@ -70,7 +70,7 @@ class Delivered:
         """The place as a person would write it: path, `!` and the way into an archive, `#` and the table."""
         path = self.content.path
         inside = path.relative_to(root) if path.is_relative_to(root) else path
-        whole = "!".join((inside.as_posix(), *map(member_shown, self.content.members)))
+        whole = way_shown(inside.as_posix(), self.content.members)
         named = f"{whole}#{named_part(self.part)}" if (part or self.text) and self.part else whole
         return f"{named}@text" if self.text else named
 

@@ -44,8 +44,8 @@ from matching.intake.packed.zips import (
     Entry,
     Unreadable,
     is_document,
-    member_shown,
     place_of,
+    way_shown,
     zip_directory,
 )
 
@@ -238,7 +238,7 @@ def _walked(path: Path, way: Way) -> Iterator[Member]:
 
 def shown(path: Path, way: Way) -> str:
     """File and way in as messages show them."""
-    return "!".join((path.name, *map(member_shown, way)))
+    return way_shown(path.name, way)
 
 
 def stamp(path: Path) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import BinaryIO
@@ -25,8 +25,8 @@ __all__ = [
     "Unreadable",
     "distinct",
     "is_document",
-    "member_shown",
     "place_of",
+    "way_shown",
     "zip_directory",
 ]
 
@@ -105,11 +105,15 @@ def zip_directory(file: BinaryIO) -> Directory:
     return Directory(distinct(entries), damage)
 
 
-def member_shown(name: str) -> str:
-    """A member's name as messages show it; of one that no file bears its digest.
+def way_shown(file: str, way: Iterable[str]) -> str:
+    """A file and the way into it as messages show them; of a member whose name no file bears its digest.
 
     A damaged table of contents takes rows for names, which nobody must read in a log.
     """
+    return "!".join((file, *map(_member_shown, way)))
+
+
+def _member_shown(name: str) -> str:
     if len(name) <= SHOWN_MAX and not _NO_FILE_BEARS.search(name):
         return name
     return f"member {hashlib.sha256(name.encode()).hexdigest()[:8]}"
