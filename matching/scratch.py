@@ -16,7 +16,7 @@ from matching.errors import OperatorError
 from matching.guarded import refuse_unsafe
 from matching.log import warn_once
 
-__all__ = ["empty", "entries_of", "place_of", "scratch_folder"]
+__all__ = ["empty", "entries_of", "place_of", "removed", "scratch_folder"]
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - ours below it is private and checked
 
@@ -58,6 +58,15 @@ def empty(root: Path, store_id: str) -> int:
     if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
         folder.rmdir()
     return len(entries)
+
+
+def removed(folder: Path) -> bool:
+    """Remove a folder, twice where the disk refuses once; gives whether it is gone."""
+    for _ in range(2):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return True
+    return False
 
 
 def _places(root: Path, store_id: str) -> Iterator[Path]:

@@ -66,7 +66,7 @@ from matching.opening import (
 )
 from matching.purged import purged
 from matching.schema import Keep, Kind, Table
-from matching.scratch import empty, entries_of, scratch_folder
+from matching.scratch import empty, entries_of, removed, scratch_folder
 from matching.signing import fingerprint, public_key, signature
 from matching.tables import KEEP, TABLES
 
@@ -592,13 +592,22 @@ class Workspace:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A private folder for spill, gone afterwards whatever happens; in memory where that is asked for."""
+        """A private folder for spill, gone afterwards whatever happens; in memory where that is asked for.
+
+        Raises TryAgainLater where all went well but the folder cannot be removed.
+        """
         folder = scratch_folder(self.root, self.store_id, self.scratch_in) / token_hex(6)
         folder.mkdir(mode=0o700, parents=True)
         try:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        except BaseException:
+            removed(folder)
+            raise
+        if not removed(folder):
+            raise TryAgainLater(
+                f"scratch {folder.name}: cannot be removed;"
+                f" see to the disk, then affected purge {self.root} --scratch"
+            )
 
     def scratch_entries(self) -> list[str]:
         """What lies in scratch, on disk and in memory: names of our making."""

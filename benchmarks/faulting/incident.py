@@ -91,6 +91,7 @@ class Incident:
         os.environ["TMPDIR"] = str(self.live / "tmp")
         (self.live / "tmp").mkdir(exist_ok=True)
         tempfile.tempdir = None
+        tempfile.gettempdir()  # Python tries the folder with a file of four letters: not an operation of ours
 
 
 def made(folder: Path, people: int) -> Incident:

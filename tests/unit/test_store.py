@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -206,3 +208,41 @@ def test_a_part_with_its_own_key_is_found_at_any_place(workspace: Workspace) -> 
         assert writer.noted(7) == {"columns": ["XOCHITL"]}
     assert workspace.rows("identities") == 3
     assert all(b"XOCHITL" not in p.read_bytes() for p in workspace.root.rglob("*") if p.is_file())
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The disk refuses to remove files, so many times."""
+    left = [times]
+    unlink = os.unlink
+
+    def refused(path: str, *args: object, **more: object) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.EIO, "Input/output error", path)
+        unlink(path, *args, **more)
+
+    monkeypatch.setattr(os, "unlink", refused)
+
+
+def used(workspace: Workspace, fault: str = "") -> None:
+    with workspace.scratch() as folder:
+        (folder / "spill").write_text("x")
+        if fault:
+            raise OperatorError(fault)
+
+
+def test_scratch_that_cannot_be_removed_is_told(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(monkeypatch, 1)
+    used(workspace)
+    assert workspace.scratch_entries() == [], "refused once, removed then"
+    refusing(monkeypatch, 9)
+    with pytest.raises(OperatorError, match="first fault"):
+        used(workspace, "first fault")
+    refusing(monkeypatch, 9)
+    with pytest.raises(TryAgainLater, match=r"purge .* --scratch"):
+        used(workspace)
+    monkeypatch.undo()
+    assert workspace.purge_scratch() == 2
+    assert workspace.scratch_entries() == []
