@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,10 +35,12 @@ SEED = 7
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[Undisturbed]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Undisturbed]:
+    tmp_path_factory.getbasetemp()  # made before TMPDIR is another
     with pytest.MonkeyPatch.context() as patch, fast_folder() as folder:
         for name in ("AFFECTED_KEYS", "TMPDIR", "AFFECTED_WORKERS", "AFFECTED_MEMORY_GIB"):
             patch.setenv(name, os.environ.get(name, ""))  # put back afterwards
+        patch.setattr(tempfile, "tempdir", tempfile.gettempdir())
         yield world_of(folder, PEOPLE)
 
 
