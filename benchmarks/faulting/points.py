@@ -253,6 +253,10 @@ def _died_at(world: Undisturbed, number: int, moments: list[int]) -> Iterator[Po
 
     world.restore(number)
     world.through(phase, tell, half)
+    # connections of a sender share its work as they come: a call may end an operation or two sooner
+    if missed := [which for which in moments if which >= seen]:
+        found = tuple(world.unlike(number))
+        yield from (Point(phase.name, which, "none", "dies", "absorbed", found) for which in missed)
     for which, kind, state, taken in kept:
         world.put_back(state, taken)
         shutil.rmtree(state)
