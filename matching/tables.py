@@ -942,21 +942,27 @@ FILES = Table(
 )
 DECISIONS = Table(
     name="decisions",
-    grain="one decision of one person on a pair, cluster, practice name, role or mapping",
+    grain="one decision of one person on a pair, practice name, role or mapping",
     key=("decision_id",),
     kind=Kind.INBOX,
     columns={
         "decision_id": _id("Random id."),
-        "subject": _text("pair, cluster, practice, role or mapping."),
+        "subject": _text(
+            "pair; second (a second reviewer's answer on a pair, given without seeing the first: it changes nothing"
+            " by itself); practice (a practice's name, by a row that says it), role or mapping."
+        ),
         "left_file_sha256": _text("File of the first record.", "not about records"),
         "left_row_no": _count("Row of the first record.", "not about records"),
         "left_role": _text("Role of the first record.", "not about records"),
         "right_file_sha256": _text("File of the second record.", "not about a pair"),
         "right_row_no": _count("Row of the second record.", "not about a pair"),
         "right_role": _text("Role of the second record.", "not about a pair"),
-        "value": _text("match, no, unsure; entity id; role ..."),
+        "value": _text(
+            "match, no, unsure; of a practice's name an entity id or none; role ...; withdrawn: the decision that"
+            " `supersedes` names is taken back, and what it had superseded stands again."
+        ),
         "note": _text("Why.", "none"),
-        "supersedes": _id("decision_id that this one undoes.", "first"),
+        "supersedes": _id("decision_id that this one takes the place of, or withdraws.", "first"),
         "by": _BY,
         "recorded_at": _RECORDED,
     },

@@ -20,6 +20,7 @@ from matching.intake.settings import IntakeSettings
 from matching.intake.spoken import SpokenReader
 from matching.log import log_counts
 from matching.passages import Names
+from matching.standing import standing
 from matching.store import Workspace
 
 __all__ = ["run"]
@@ -92,13 +93,7 @@ def _files(workspace: Workspace, settings: IntakeSettings) -> list[TableRead]:
 
 def _role_decisions(workspace: Workspace) -> pl.DataFrame:
     """The last word on the role of each row: left_file_sha256, row_no, role, value."""
-    rows = workspace.read("decisions")
-    undone = rows["supersedes"].drop_nulls()
-    standing = rows.filter(
-        (pl.col("subject") == "role") & ~pl.col("decision_id").is_in(undone.implode())
-    )
-    return (
-        standing.sort("recorded_at", "decision_id")
-        .unique(["left_file_sha256", "left_row_no", "left_role"], keep="last", maintain_order=True)
-        .select("left_file_sha256", row_no="left_row_no", role="left_role", value="value")
-    )
+    said = standing(workspace.read("decisions"), "role")
+    return said.unique(
+        ["left_file_sha256", "left_row_no", "left_role"], keep="last", maintain_order=True
+    ).select("left_file_sha256", row_no="left_row_no", role="left_role", value="value")

@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 
 from matching.people.partition import Ints
+from matching.standing import standing
 from matching.store import Workspace
 from matching.tables import FILE_STEP, ROLE_NUMBER
 
-__all__ = ["Decided", "read_decided", "record_number"]
+__all__ = ["Decided", "pairs_of", "read_decided", "record_number"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,18 @@ def record_number(row: str, role: str) -> pl.Expr:
 
 def read_decided(workspace: Workspace) -> Decided:
     """Pair decisions in force. Decisions on files that were never delivered are left out."""
-    decisions = workspace.read("decisions")
-    undone = decisions["supersedes"].drop_nulls().to_list()
-    last = decisions.filter(pl.col("subject") == "pair", ~pl.col("decision_id").is_in(undone)).sort(
-        "recorded_at", "decision_id"
-    )
     files = workspace.read("files", ["file_no", "file_sha256"])
+    last = pairs_of(standing(workspace.read("decisions"), "pair"), files)
+    kept = last.unique(["low", "high"], keep="last", maintain_order=True)
+    return Decided(*(_pairs(kept, value) for value in ("match", "no", "unsure")))
+
+
+def pairs_of(decisions: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    """Decisions with the ids of their records as `low` and `high`; without those of files never delivered."""
+    numbers = files.select("file_no", "file_sha256")
     ends = [
-        last.join(
-            files,
+        decisions.join(
+            numbers,
             left_on=f"{side}_file_sha256",
             right_on="file_sha256",
             how="left",
@@ -51,13 +55,9 @@ def read_decided(workspace: Workspace) -> Decided:
         for side in ("left", "right")
     ]
     one, other = ends
-    pairs = pl.DataFrame({"one": one, "other": other, "value": last["value"]}).drop_nulls()
-    kept = pairs.select(
-        pl.min_horizontal("one", "other").alias("low"),
-        pl.max_horizontal("one", "other").alias("high"),
-        "value",
-    ).unique(["low", "high"], keep="last", maintain_order=True)
-    return Decided(*(_pairs(kept, value) for value in ("match", "no", "unsure")))
+    low, high = pl.min_horizontal("one", "other"), pl.max_horizontal("one", "other")
+    both = decisions.with_columns(one.alias("one"), other.alias("other"))
+    return both.drop_nulls(["one", "other"]).with_columns(low=low, high=high).drop("one", "other")
 
 
 def _pairs(kept: pl.DataFrame, value: str) -> Ints:
