@@ -1,0 +1,230 @@
+"""What a set of thresholds makes of the incident: people, legal lines, review load, errors and their cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from matching.costs import Costs
+from matching.link.settings import Matching
+from matching.reviewed import EDGES, Estimate, Strata
+from matching.store import Workspace
+from matching.tables import UNOWNED
+from matching.tuning.changes import STEPS_PER_BIT
+
+__all__ = [
+    "LARGE", "Curve", "Numbers", "Thresholds", "crossed", "curve_of_run", "errors_at", "legal_lines", "moved",
+    "numbers_at", "numbers_of_run",
+]  # fmt: skip
+
+LARGE = 500
+"""45 CFR 164.408(b): 500 people or more of an entity; 164.406: more than 500 residents of one state."""
+MINUTES_A_PAIR = 1.0
+"""What a reviewer needs for one pair, as `[costs] reviewed_pair` has it."""
+_NUMBERS = ("confirmed", "expected", "upper")
+_DRAWS = 2_000
+_TAIL = 0.025
+_SEED = 43
+_UNSURE_BITS = 1.0
+"""Without labels probabilities are the model's: all odds may be off together by a factor of two."""
+
+Reals = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Bits: including someone as affected, merging two records, attributing to an entity by a chart alone."""
+
+    include_at_bits: float
+    merge_at_bits: float
+    attribute_at_bits: float
+
+    @classmethod
+    def of(cls, matching: Matching) -> Thresholds:
+        """Those of `[matching]`."""
+        return cls(matching.include_at_bits, matching.merge_at_bits, matching.attribute_at_bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The whole incident at some thresholds.
+
+    `counts`: rows as the table `counts`. `lines`: line (in words), confirmed, expected, upper: how many pass
+    it. `exact`: no pair that was dropped could matter. Estimates are of people and letters; `labelled`: from
+    people's labels, else from the model's probabilities, with odds that may be off by a bit.
+    """
+
+    at: Thresholds
+    counts: pl.DataFrame
+    lines: pl.DataFrame
+    review_pairs: int
+    review_hours: float
+    missed: Estimate
+    wrong_letters: Estimate
+    duplicate_letters: Estimate
+    cost: Estimate
+    exact: bool
+    labelled: bool
+
+    @property
+    def union(self) -> dict[str, float]:
+        """confirmed, expected, expected_low, expected_high, upper over all entities and states."""
+        whole = self.counts.filter(pl.col("entity_id").is_null(), pl.col("state").is_null())
+        columns = ("confirmed", "expected", "expected_low", "expected_high", "upper")
+        if not whole.height:
+            return dict.fromkeys(columns, 0.0)
+        return {name: float(whole[name][0]) for name in columns}
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """By tenth of a bit from `lowest` on: links of the merge tree, mean chance, and pairs to review."""
+
+    lowest: int
+    links: Ints
+    pairs: Ints
+
+    def step(self, bits: float) -> int:
+        """Place of a threshold: the tenth at or above it."""
+        wanted = int(np.ceil(round(bits * STEPS_PER_BIT, 6))) - self.lowest
+        return min(max(wanted, 0), len(self.links))
+
+
+def numbers_of_run(
+    workspace: Workspace, matching: Matching, costs: Costs, strata: Strata
+) -> Numbers:
+    """The round's own numbers at its own thresholds, from its tables."""
+    return numbers_at(
+        workspace.read("counts"), curve_of_run(workspace), Thresholds.of(matching), costs, strata
+    )
+
+
+def numbers_at(
+    counts: pl.DataFrame, curve: Curve, at: Thresholds, costs: Costs, strata: Strata, *, exact: bool = True
+) -> Numbers:  # fmt: skip
+    """Rows of `counts` at some thresholds with what follows from them and from the curve."""
+    pairs = int(curve.pairs[curve.step(at.include_at_bits) : curve.step(at.merge_at_bits)].sum())
+    missed, wrong, duplicate, cost = errors_at(curve, at, costs, strata)
+    return Numbers(
+        at, counts, legal_lines(counts), pairs, pairs * MINUTES_A_PAIR / 60, missed, wrong, duplicate, cost,
+        exact, labelled=bool(strata.reviewed.any()),
+    )  # fmt: skip
+
+
+def curve_of_run(workspace: Workspace) -> Curve:
+    """From the merge tree and the pairs of the round. Two passes, which stream."""
+    step = (
+        (pl.col("match_weight") * STEPS_PER_BIT).round(8).floor().cast(pl.Int64).clip(-1000, 1000)
+    )
+    found = [
+        workspace.scan(table).group_by(step=step).agg(rows=pl.len()).collect(engine="streaming")
+        for table in ("merge_tree", "pairs")
+    ]
+    lowest = min((int(f["step"].min()) for f in found if f.height), default=0)  # type: ignore[arg-type]  # not empty
+    highest = max((int(f["step"].max()) for f in found if f.height), default=0)  # type: ignore[arg-type]
+    arrays = []
+    for rows in found:
+        array = np.zeros(highest - lowest + 1, np.int64)
+        array[rows["step"].to_numpy() - lowest] = rows["rows"].to_numpy()
+        arrays.append(array)
+    return Curve(lowest, arrays[0], arrays[1])
+
+
+def legal_lines(counts: pl.DataFrame) -> pl.DataFrame:
+    """line, confirmed, expected, upper: how many entities, entities in one state, and states pass a line of law."""
+    named = crossed(counts)
+    entity = named.filter(pl.col("state").is_null())
+    inside = named.filter(pl.col("state").is_not_null())
+    rows = [
+        ("entities with 500 people or more", entity.select(pl.col(_NUMBERS).sum())),
+        ("entities with more than 500 in one state", inside.select(pl.col(_NUMBERS).sum())),
+        (
+            "states with such an entity",
+            inside.group_by("state").agg(pl.col(_NUMBERS).any()).select(pl.col(_NUMBERS).sum()),
+        ),
+    ]
+    return pl.concat([
+        found.select(pl.lit(line).alias("line"), pl.col(_NUMBERS).cast(pl.Int64)) for line, found in rows
+    ])  # fmt: skip
+
+
+def crossed(counts: pl.DataFrame) -> pl.DataFrame:
+    """entity_id, state, and whether confirmed, expected and upper pass the line of the entity or of its state."""
+    named = counts.filter(pl.col("entity_id").is_not_null() & (pl.col("entity_id") != UNOWNED))
+    some = ~pl.col("state").is_in(["UNK", "ZZ"]) | pl.col("state").is_null()
+    least = pl.when(pl.col("state").is_null()).then(LARGE).otherwise(LARGE + 1)
+    return named.filter(some.fill_null(value=True)).select(
+        "entity_id", "state", *((pl.col(name) >= least).alias(name) for name in _NUMBERS)
+    )
+
+
+def errors_at(
+    curve: Curve, at: Thresholds, costs: Costs, strata: Strata
+) -> tuple[Estimate, Estimate, Estimate, Estimate]:
+    """(missed, wrong letters, duplicate letters, cost) of leaving the review band unreviewed.
+
+    Missed: people merged with another above the merge threshold, whom nobody tells. Wrong letters: the same
+    merges, each a letter about one that the other opens. Duplicates: links below it that join one person.
+    """
+    right = _right(curve, strata)
+    merge = curve.step(at.merge_at_bits)
+    false = (curve.links[None, merge:] * (1 - right[:, merge:])).sum(axis=1)
+    twice = (curve.links[None, :merge] * right[:, :merge]).sum(axis=1)
+    cost = false * (costs.untold_person + costs.wrong_letter) + twice * costs.duplicate_letter
+    missed, double, money = (_estimate(values) for values in (false, twice, cost))
+    return missed, missed, double, money
+
+
+def _right(curve: Curve, strata: Strata) -> Reals:
+    """Draws (rows) of the share of links at each step (column) that join one person; the first row is the mean.
+
+    A stratum's labels move the model's odds there, all by one factor; without labels by up to a bit.
+    """
+    rng = np.random.Generator(np.random.PCG64(_SEED))
+    bits = (np.arange(len(curve.links)) + curve.lowest + 0.5) / STEPS_PER_BIT
+    number = np.searchsorted(np.array(EDGES), bits, side="right")
+    yes, seen = strata.matches.astype(float), strata.reviewed.astype(float)
+    prior = np.clip(strata.model, 1e-6, 1 - 1e-6)
+    logit = np.log2(prior / (1 - prior))
+    share = rng.beta(yes + prior, np.maximum(seen - yes, 0) + 1 - prior, size=(_DRAWS, len(prior)))
+    share[0] = (yes + prior) / (seen + 1)
+    share = np.clip(share, 1e-9, 1 - 1e-9)
+    labelled = np.log2(share / (1 - share)) - logit
+    alike = rng.normal(0.0, _UNSURE_BITS / 2, size=(_DRAWS, 1))
+    alike[0] = 0.0
+    moved_by = np.where(seen > 0, labelled, alike)
+    return np.asarray(1 / (1 + 2.0 ** -(np.clip(bits, -60, 60) + moved_by[:, number])))
+
+
+def _estimate(draws: Reals) -> Estimate:
+    low, high = np.quantile(draws[1:], [_TAIL, 1 - _TAIL])
+    value = float(draws[0])
+    return Estimate(
+        round(value, 1), round(min(float(low), value), 1), round(max(float(high), value), 1)
+    )
+
+
+def moved(counts: pl.DataFrame, now: Mapping[str, Reals], was: Mapping[str, Reals]) -> pl.DataFrame:
+    """Rows of `counts` with what other thresholds change: confirmed <= expected <= upper stays.
+
+    `now` and `was` have confirmed, expected, upper and spread by row of `counts`.
+    """
+    change = {name: pl.Series(now[name] - was[name]) for name in _NUMBERS}
+    upper = (pl.col("upper") + change["upper"].round().cast(pl.Int64)).clip(lower_bound=0)
+    confirmed = (pl.col("confirmed") + change["confirmed"].round().cast(pl.Int64)).clip(0, upper)
+    mean = (pl.col("expected") + change["expected"]).clip(
+        confirmed.cast(pl.Float64), upper.cast(pl.Float64)
+    )
+    wider = np.sqrt((now["spread"] + 1.0) / (was["spread"] + 1.0))
+    low = mean - (pl.col("expected") - pl.col("expected_low")) * pl.Series(wider)
+    high = mean + (pl.col("expected_high") - pl.col("expected")) * pl.Series(wider)
+    return counts.select(
+        "entity_id", "state", confirmed=confirmed, expected=mean.round(6),
+        expected_low=low.clip(lower_bound=0).round(6),
+        expected_high=high.clip(mean, upper.cast(pl.Float64)).round(6), upper=upper,
+    )  # fmt: skip
