@@ -7,7 +7,6 @@ together. Names, dates and addresses stay in the tables.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,10 @@ import polars as pl
 from flows.audit import audit
 from flows.rounds import open_round, open_workspace
 from matching.errors import OperatorError
-from matching.link.guards import GUARDS, MISSING
-from matching.link.rescore import ModelWeights, model_weights
+from matching.link.guards import MISSING
 from matching.link.settings import Matching
-from matching.link.vectors import codes, graded
 from matching.people.decided import read_decided
+from matching.review.judged import Judge
 from matching.store import Workspace
 from notify.ledger import history, told_words
 
@@ -29,7 +27,6 @@ __all__ = ["explain", "explain_text", "told"]
 Document = dict[str, Any]
 SHOWN_PAIRS = 10
 """Strongest pairs of a record, and links of a person, that are listed."""
-_WORDS = {guard.code: guard.words for guard in GUARDS}
 
 
 def explain(root: Path, first: str, second: str = "") -> Document:
@@ -107,8 +104,11 @@ def _pair(
     if not found.height:
         words = f"No pair was kept: no blocking rule made it, or it weighs less than {matching.floor_bits:g} bits."
         return {**both, "compared": False, "decided": decided, "words": [words]}
-    judged = _judged(workspace, matching, found.row(0, named=True))
-    return {**both, "compared": True, "decided": decided, **judged}
+    judged = Judge.load(workspace, matching).of(found.row(0, named=True))
+    levels = [
+        {name: row[name] for name in ("comparison", "level", "bits")} for row in judged["levels"]
+    ]
+    return {**both, "compared": True, "decided": decided, **judged, "levels": levels}
 
 
 def _decided(workspace: Workspace, ends: list[int]) -> str | None:
@@ -117,70 +117,6 @@ def _decided(workspace: Workspace, ends: list[int]) -> str | None:
         if (rows == ends).all(axis=1).any():
             return value
     return None
-
-
-def _judged(workspace: Workspace, matching: Matching, pair: dict[str, Any]) -> Document:
-    """Weights by comparison, guards, and what would change the decision."""
-    settings = json.loads(workspace.read("model")["settings"][0])
-    weights = model_weights(settings)
-    levels = _levels(settings, weights, pair["vector"])
-    rules, _, said = (pair["reasons"] or "").partition(";")
-    guards = [
-        {"guard": code, "action": action, "words": _WORDS.get(code, "")}
-        for code, _, action in (one.partition("=") for one in said.split(",") if one)
-    ]
-    found: Document = {
-        "match_weight": pair["match_weight"], "probability": pair["probability"],
-        "band": pair["band"], "prior_bits": round(weights.prior, 2),
-        "term_frequency_bits": round(pair["tf_bits"], 2), "levels": levels,
-        "blocking_rules": [rule for rule in rules.split(",") if rule], "guards": guards,
-    }  # fmt: skip
-    return {**found, "words": _what_would_change(matching, found)}
-
-
-def _levels(
-    settings: dict[str, Any], weights: ModelWeights, vector: int
-) -> list[dict[str, str | float]]:
-    """Comparison, level and bits, most telling first; term frequencies are said once for all."""
-    code = codes(pl.Series([vector]).to_numpy(), len(weights.names))[0]
-    rows: list[dict[str, str | float]] = []
-    for place, comparison in enumerate(settings["comparisons"]):
-        number = int(code[place])
-        label = graded(comparison)[number - 1]["label_for_charts"] if number else MISSING
-        bits = round(float(weights.bits[place, number]), 2)
-        rows.append({"comparison": weights.names[place], "level": label, "bits": bits})
-    return sorted(rows, key=lambda row: -abs(float(row["bits"])))
-
-
-def _what_would_change(matching: Matching, found: Document) -> list[str]:
-    """Sentences: where the weight lies, what a guard did, which comparison alone would turn it."""
-    weight, merge, include = found["match_weight"], matching.merge_at_bits, matching.include_at_bits
-    band = "match" if weight >= merge else "review" if weight >= include else "no"
-    words = [
-        f"{weight:.1f} bits: {band} by weight (review from {include:g}, match from {merge:g})."
-    ]
-    words += [f"Guard {g['guard']} ({g['action']}): {g['words']}." for g in found["guards"]]
-    if found["band"] != band:
-        words.append(f"The guards make it {found['band']}; without them it would be {band}.")
-    against = [row for row in found["levels"] if float(row["bits"]) < 0]
-    for_it = [row for row in found["levels"] if float(row["bits"]) > 0]
-    if band != "match":
-        words += [
-            f"Were {row['comparison']} missing instead of '{row['level']}', it would weigh {weight - float(row['bits']):.1f}: a match."
-            for row in against
-            if weight - float(row["bits"]) >= merge
-        ]
-        if not any(weight - float(row["bits"]) >= merge for row in against):
-            words.append(
-                f"{merge - weight:.1f} bits are lacking for a match; no single comparison makes up for them."
-            )
-    else:
-        words += [
-            f"Were {row['comparison']} missing instead of '{row['level']}', it would weigh {weight - float(row['bits']):.1f}: no match."
-            for row in for_it
-            if weight - float(row["bits"]) < merge
-        ]
-    return words
 
 
 def _of_record(workspace: Workspace, matching: Matching, record: dict[str, Any]) -> Document:
