@@ -92,7 +92,7 @@ STEPS: tuple[Step, ...] = (
         writes=("members", "persons", "affected", "histories", "profile", "maybe_same", "merge_tree", "merge_counts"),
     ),
     Step(
-        "owners", matching.owners.run, step_settings.owners, 4,
+        "owners", matching.owners.run, step_settings.owners, 5,
         reads=("files", "leaked", "passages", "charts", "entities", "identities", "pairs", "members", "persons",
                "affected", "maybe_same", "leaked_std", "charts_std", "decisions", "responses"),
         writes=("row_owners", "ownership", "elements", "candidate_owners", "same_chances"),

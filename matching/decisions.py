@@ -2,7 +2,8 @@
 
 A row names two records, each by the source's record id (`left_record_id`) or by place (`left_file`:
 path or SHA-256, `left_row`: from 0), with `left_role` where a row holds several people. Splink's
-labels (`unique_id_l`, `unique_id_r`, `clerical_match_score`) are read, too. Stored by file digest,
+labels (`unique_id_l`, `unique_id_r`, `clerical_match_score`) are read, too. An id may also be the incident's
+own: mention_id or chart_id. Stored by file digest,
 row and role, so that a decision outlives every re-run.
 """
 
@@ -114,9 +115,17 @@ def _with_place(workspace: Workspace, rows: pl.DataFrame, side: str) -> pl.DataF
 
 
 def _by_record_id(workspace: Workspace, rows: pl.DataFrame, side: str) -> pl.DataFrame:
+    """By the source's own id; one that no source gave may be the incident's, mention_id or chart_id."""
     column = f"{side}_record_id"
-    wanted = rows.select("number", record_id=column).drop_nulls().lazy()
-    return _records(workspace).join(wanted, on="record_id").drop("record_id").collect()
+    wanted = rows.select("number", record_id=column).drop_nulls()
+    found = _records(workspace).join(wanted.lazy(), on="record_id").drop("record_id").collect()
+    ours = wanted.join(found, on="number", how="anti").select(
+        "number", record=pl.col("record_id").cast(pl.Int64, strict=False)
+    )
+    by_id = _records(workspace).join(ours.drop_nulls().lazy(), on="record")
+    if ours["record"].null_count() == ours.height:
+        return found
+    return pl.concat([found, by_id.select(found.columns).collect()])
 
 
 def _by_place(workspace: Workspace, rows: pl.DataFrame, side: str) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import polars as pl
 
 from matching.in_memory import in_memory
 
-__all__ = ["PracticeNames", "named_by_text", "practice_name", "practice_roster"]
+__all__ = ["PracticeNames", "name_places", "named_by_text", "practice_name", "practice_roster"]
 
 _TEXT = ("entity_hint", "state")
 
@@ -118,9 +118,13 @@ def practice_name(text: pl.Expr) -> pl.Expr:
 class PracticeNames:
     """What texts name, learned as they come: each distinct text is compared once."""
 
-    def __init__(self, entities: pl.DataFrame, owner: pl.Expr) -> None:
+    def __init__(
+        self, entities: pl.DataFrame, owner: pl.Expr, decided: pl.DataFrame | None = None
+    ) -> None:
+        """`decided`: name_place, entity_id (null: no practice) where people said whose a name is."""
         self._roster = practice_roster(entities)
         self._owner = owner
+        self._decided = decided
         said = {"entity_hint": pl.String(), "state": pl.String()}
         self._seen = pl.DataFrame(schema=said)
         self._named = pl.DataFrame(schema=said | {"entity_id": pl.String()}).with_columns(owner)
@@ -133,11 +137,33 @@ class PracticeNames:
         said = rows.select("row", *_TEXT).drop_nulls("entity_hint")
         texts = said.select(_TEXT).unique()
         new = texts.join(self._seen, on=_TEXT, how="anti", nulls_equal=True)
-        named = named_by_text(new, self._roster).with_columns(self._owner).unique()
+        named = self._as_decided(new, named_by_text(new, self._roster))
+        named = named.with_columns(self._owner).unique()
         self._seen = pl.concat([self._seen, new])
         self._named = pl.concat([self._named, named])
         found = said.join(self._named, on=_TEXT, nulls_equal=True)
         return found.select("row", "entity_id").unique()
+
+    def _as_decided(self, texts: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+        """What people said of a name and place goes before what it resembles."""
+        if self._decided is None or self._decided.is_empty():
+            return named
+        said = name_places(texts).join(self._decided, on="name_place").drop("name_place")
+        left = named.join(said, on=_TEXT, how="anti", nulls_equal=True)
+        columns = [*_TEXT, "entity_id"]
+        return pl.concat([left.select(columns), said.drop_nulls("entity_id").select(columns)])
+
+
+def name_places(texts: pl.DataFrame) -> pl.DataFrame:
+    """The distinct texts with `name_place`: the cleaned name, or names, within its state, else its town.
+
+    Two texts of one `name_place` say the same practice, whatever the spelling of legal form and title; a text
+    that says nothing has none and is left out.
+    """
+    texts = texts.select(_TEXT).sort(_TEXT, nulls_last=True).with_row_index("text_id")
+    parts = _said(texts).with_columns(part=pl.concat_str("name", "block", separator=" @ "))
+    places = parts.group_by("text_id").agg(name_place=pl.col("part").sort().str.join(" | "))
+    return texts.join(places, on="text_id").drop("text_id")
 
 
 def named_by_text(texts: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:

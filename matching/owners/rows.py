@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from matching.owners.codes import ChartOwners, entity_codes
+from matching.owners.decided_names import decided_names
 from matching.owners.evidence import chart_numbers, linked_charts
 from matching.owners.ladder import HINT, LADDER, MRN, at_level, climb, settle
 from matching.owners.order import between, meet, meet_rows, place_in
@@ -47,11 +48,13 @@ class _Evidence:
 def write_row_owners(workspace: Workspace, settings: OwnersSettings) -> None:
     """Write `row_owners`. Parts that an earlier run made of the same tables stand."""
     slices = list(mention_slices(workspace))
-    with workspace.writer("row_owners", resume_key=_resume_key(workspace, settings)) as writer:
+    decided = decided_names(workspace)
+    key = _resume_key(workspace, settings, decided)
+    with workspace.writer("row_owners", resume_key=key) as writer:
         missing = [index for index in range(len(slices)) if not writer.has(index)]
         if not missing:
             return
-        evidence = _evidence(workspace, settings)
+        evidence = _evidence(workspace, settings, decided)
 
         def write(index: int) -> None:
             start, end = slices[index]
@@ -61,19 +64,20 @@ def write_row_owners(workspace: Workspace, settings: OwnersSettings) -> None:
             list(pool.map(write, missing))
 
 
-def _resume_key(workspace: Workspace, settings: OwnersSettings) -> str:
+def _resume_key(workspace: Workspace, settings: OwnersSettings, decided: pl.DataFrame) -> str:
     tables = [workspace.digest(name) for name in _INPUTS]
     chosen = settings.model_dump(mode="json", exclude={"presumed_entities"})
-    return hashlib.sha256(json.dumps([_VERSION, tables, chosen]).encode()).hexdigest()
+    said = decided.sort("name_place").rows()
+    return hashlib.sha256(json.dumps([_VERSION, tables, chosen, said]).encode()).hexdigest()
 
 
-def _evidence(workspace: Workspace, settings: OwnersSettings) -> _Evidence:
+def _evidence(workspace: Workspace, settings: OwnersSettings, decided: pl.DataFrame) -> _Evidence:
     entities = workspace.read("entities")
     codes, owner = entity_codes(entities), legal_owner(entities, on=settings.owner_on)
     charts = ChartOwners(workspace, owner, codes)
     return _Evidence(
         keys=roster_keys(entities).with_columns(owner.cast(codes)).unique(),
-        texts=PracticeNames(entities, owner.cast(codes)),
+        texts=PracticeNames(entities, owner.cast(codes), decided),
         providers=provider_keys(workspace, owner, entities),
         numbers=chart_numbers(workspace, charts),
         linked=linked_charts(workspace, settings, charts),

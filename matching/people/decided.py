@@ -39,7 +39,10 @@ def read_decided(workspace: Workspace) -> Decided:
 
 
 def pairs_of(decisions: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
-    """Decisions with the ids of their records as `low` and `high`; without those of files never delivered."""
+    """Decisions with their records' ids, `left_id` and `right_id`, in order `low` and `high`.
+
+    Those on files that were never delivered are left out.
+    """
     numbers = files.select("file_no", "file_sha256")
     ends = [
         decisions.join(
@@ -51,13 +54,12 @@ def pairs_of(decisions: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
         )
         .select(record_number(f"{side}_row_no", f"{side}_role"))
         .to_series()
-        .alias(side)
+        .alias(f"{side}_id")
         for side in ("left", "right")
     ]
-    one, other = ends
-    low, high = pl.min_horizontal("one", "other"), pl.max_horizontal("one", "other")
-    both = decisions.with_columns(one.alias("one"), other.alias("other"))
-    return both.drop_nulls(["one", "other"]).with_columns(low=low, high=high).drop("one", "other")
+    sides = ["left_id", "right_id"]
+    both = decisions.with_columns(ends).drop_nulls(sides)
+    return both.with_columns(low=pl.min_horizontal(sides), high=pl.max_horizontal(sides))
 
 
 def _pairs(kept: pl.DataFrame, value: str) -> Ints:

@@ -131,6 +131,10 @@ class Answers:
         """Every pair on which a decision stands. Do not change it."""
         return self._folded.by_pair
 
+    def pairs(self) -> pl.DataFrame:
+        """Decisions on pairs that stand, one row a pair: as the table, with `left_id`, `right_id`, `low` and `high`."""
+        return self._folded.pair
+
     def seconds(self) -> pl.DataFrame:
         """Second answers that stand, one row a pair and reviewer: low, high, value, note, by, recorded_at ..."""
         return self._folded.second
@@ -183,8 +187,27 @@ class Answers:
             self._append(rows, by)
             return act
 
+    def name_practice(
+        self, record: int, value: str, *, by: str, note: str = "", once: str = "",
+        supersedes: str | None = None,
+    ) -> str:  # fmt: skip
+        """Say whose the practice's name on a record is: an entity id, or none; gives the act's id.
+
+        It holds for all rows of that name and place. `supersedes`: the decision_id that stood on it.
+        """
+        if not by or not value or len(note) > _NOTE_MAX:
+            raise OperatorError(f"a decision needs a name and an entity; a note has up to {_NOTE_MAX} characters")  # fmt: skip
+        with self._lock:
+            self.refresh()
+            act = _act(by, once)
+            if act not in self._folded.acts:
+                place = {f"left_{part}": said for part, said in self._place(record).items()}
+                row = {"decision_id": f"{act}-0", "subject": "practice", "value": value} | place
+                self._append([row | {"note": note or None, "supersedes": supersedes}], by)
+            return act
+
     def undo(self, *, by: str, once: str = "") -> list[Pair]:
-        """Take back the reviewer's own last act: what stood before stands again. Gives its pairs.
+        """Take back the reviewer's own last act on pairs: what stood before stands again. Gives its pairs.
 
         Raises OperatorError where there is none, or where somebody has decided on one of its pairs since.
         """
