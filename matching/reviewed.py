@@ -59,6 +59,11 @@ class Strata:
     matches: Ints
     model: Reals
 
+    @property
+    def labelled(self) -> bool:
+        """Anything was reviewed."""
+        return bool(self.reviewed.any())
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:

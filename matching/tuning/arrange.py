@@ -15,17 +15,23 @@ import numpy.typing as npt
 
 from matching.compiling import compiled
 from matching.people.compiled import Ids, Numbers, Reals
-from matching.tuning.speakers import CHART, DOUBTFUL, FENCED, ROW, SETTLED, SURE, UNION
+from matching.tuning.speakers import CHART, CHARTED, DOUBTFUL, FENCED, ROW, SETTLED, SURE, UNION
 
 __all__ = ["Changes", "add_clusters", "used_cells", "weighed_steps"]
 
+Small = npt.NDArray[np.uint8]
 Steps = npt.NDArray[np.int16]
-Cells = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
 Changes = npt.NDArray[np.int32]
-_MENTION, _UNFENCED, _UNSETTLED, _AGREED = 1, 2, 4, 8
+_MENTION, _UNFENCED, _UNSETTLED, _AGREED, _CHARTS = 1, 2, 4, 8, 16
 """What a component has: a leaked row; one without an account number; one without a confirmed owner; a chart at
-an entity that a row confirms."""
+an entity that a row confirms; a chart."""
 _NONE = -1
+_ABSORBED = 255
+_MANY_LINKS = 64
+"""Clusters of more links are sorted by NumPy."""
+_MANY_ENTRIES = 48
+"""A longer list of entities is found by entity, not by walking it."""
 
 
 @compiled
@@ -43,35 +49,30 @@ def weighed_steps(weight: Reals, lowest: int, steps: int) -> Steps:
 
 @compiled
 def used_cells(
-    clusters: tuple[Ids, Numbers],
-    said: tuple[Numbers, Numbers, Numbers],
-    state: npt.NDArray[np.uint8],
-    first_chart: int,
-    used: npt.NDArray[np.bool_],
+    nodes: tuple[Ids, Small, Numbers, Numbers],
+    links: tuple[Ids, Numbers, Numbers, Reals],
+    used: Flags,
+    least: float,
 ) -> None:
-    """Mark entity and state (row, column of `used`) wherever a person of some cluster may be counted."""
-    node_starts, nodes = clusters
-    start, entity, chart_entity = said
-    here, listed = np.zeros(256, np.bool_), np.empty(256, np.uint8)
+    """Mark entity and state (row, column of `used`) where people may be counted.
+
+    Each record's entities in its own state, and in that of any record that a link of `least` bits joins it to.
+    """
+    node_starts, state, said_starts, entity = nodes
+    link_starts, left, right, weight = links
+    for k in range(len(state)):
+        for s in range(said_starts[k], said_starts[k + 1]):
+            used[entity[s], state[k]] = True
     for c in range(len(node_starts) - 1):
-        low, high, count = node_starts[c], node_starts[c + 1], 0
-        for k in range(low, high):
-            if not here[state[nodes[k]]]:
-                here[state[nodes[k]]] = True
-                listed[count] = state[nodes[k]]
-                count += 1
-        for home in listed[:count]:
-            here[home], used[UNION, home] = False, True
-        for k in range(low, high):
-            node = nodes[k]
-            if node >= first_chart:
-                if chart_entity[node - first_chart] >= 0:
-                    for home in listed[:count]:
-                        used[chart_entity[node - first_chart], home] = True
-            else:
-                for s in range(start[node], start[node + 1]):
-                    for home in listed[:count]:
-                        used[entity[s], home] = True
+        low = node_starts[c]
+        for link in range(link_starts[c], link_starts[c + 1]):
+            one, other = low + left[link], low + right[link]
+            if weight[link] < least or state[one] == state[other]:
+                continue
+            for s in range(said_starts[one], said_starts[one + 1]):
+                used[entity[s], state[other]] = True
+            for s in range(said_starts[other], said_starts[other + 1]):
+                used[entity[s], state[one]] = True
 
 
 @compiled
@@ -86,146 +87,168 @@ def _speaks(says: int, has: int) -> bool:
 
 
 @compiled
-def _by_weight(weight: Reals, links: Numbers, order: Numbers) -> None:
-    """Links of a cluster, heaviest first; ties in their order. Shellsort in place for few, NumPy's for many."""
-    count = len(links)
-    if count > 64:
-        order[:count] = np.argsort(-weight[links], kind="mergesort").astype(np.int32)
+def _by_weight(weight: Reals, order: Numbers) -> None:
+    """Places of a cluster's links, heaviest first; ties in their order."""
+    count = len(weight)
+    if count > _MANY_LINKS:
+        order[:count] = np.argsort(-weight, kind="mergesort").astype(np.int32)
         return
     for i in range(count):
-        key, k = i, i
-        while k > 0 and weight[links[order[k - 1]]] < weight[links[key]]:
+        k = i
+        while k > 0 and weight[order[k - 1]] < weight[i]:
             order[k] = order[k - 1]
             k -= 1
-        order[k] = key
+        order[k] = i
+
+
+@compiled
+def _room(node_starts: Ids, said_starts: Numbers, link_starts: Ids, first: int, last: int) -> Any:
+    """Most nodes, things said and links of a cluster among first .. last - 1."""
+    nodes, said, links = np.int64(1), np.int64(1), np.int64(1)
+    for c in range(first, last):
+        low, high = node_starts[c], node_starts[c + 1]
+        nodes, links = max(nodes, high - low), max(links, link_starts[c + 1] - link_starts[c])
+        said = max(said, np.int64(said_starts[high] - said_starts[low]))
+    return nodes, said, links
 
 
 @compiled
 def add_clusters(
-    clusters: tuple[Ids, Numbers, Ids, Numbers, Numbers],
-    links: tuple[Numbers, Numbers, Reals, Steps, npt.NDArray[np.bool_]],
-    said: tuple[Numbers, Numbers, npt.NDArray[np.uint8], npt.NDArray[np.uint8], Numbers],
-    state: npt.NDArray[np.uint8],
-    cell: npt.NDArray[np.int32],
-    span: tuple[int, int, int],
+    nodes: tuple[Ids, Small, Small, Numbers, Numbers, Small],
+    links: tuple[Ids, Numbers, Numbers, Reals, Steps, Flags],
+    cell: Numbers,
+    span: tuple[int, int],
     out: tuple[Changes, Changes, Changes, Changes],
-    merges: npt.NDArray[np.int64],
+    merges: Ids,
 ) -> None:
-    """Add what the merges of clusters span[0] .. span[1] - 1 change; span[2] is the first chart's number.
+    """Add what the merges of clusters span[0] .. span[1] - 1 change.
 
     `cell`: by entity and state the column of `out`. `out`, one row a step: upper at the merge threshold, upper
     between include and merge, confirmed at the include threshold, confirmed at the attribute threshold.
     `merges` counts by step what merged.
     """
-    node_starts, nodes, link_starts, cluster_links, place = clusters
-    left, right, weight, step, held = links
-    start, entity, says, flags, chart_entity = said
-    first, last, first_chart = span
+    node_starts, state, flags, said_starts, entity, says = nodes
+    link_starts, left, right, weight, step, held = links
     upper, between, sure, attributed = out
-    most_nodes, most_links, most_said = 1, 1, 1
-    for c in range(first, last):
-        size = node_starts[c + 1] - node_starts[c]
-        entries = size
-        for k in range(node_starts[c], node_starts[c + 1]):
-            if nodes[k] < first_chart:
-                entries += start[nodes[k] + 1] - start[nodes[k]]
-        most_nodes, most_said = max(most_nodes, size), max(most_said, entries)
-        most_links = max(most_links, link_starts[c + 1] - link_starts[c])
-    parent, head = np.empty(most_nodes, np.int32), np.empty(most_nodes, np.int32)
-    tail, length = np.empty(most_nodes, np.int32), np.empty(most_nodes, np.int32)
-    has, home = np.empty(most_nodes, np.int32), np.empty(most_nodes, np.int32)
-    charted = np.empty(most_nodes, np.bool_)
-    best, best_of = np.empty(most_nodes, np.int32), np.empty(most_nodes, np.int32)
-    second = np.empty(most_nodes, np.int32)
+    most, most_said, most_links = _room(node_starts, said_starts, link_starts, span[0], span[1])
+    parent, head, tail = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)  # fmt: skip
+    length, has, home = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
+    best, best_of, second = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)  # fmt: skip
     about, bits = np.empty(most_said, np.int32), np.empty(most_said, np.int32)
     mate, after = np.empty(most_said, np.int32), np.empty(most_said, np.int32)
     order = np.empty(most_links, np.int32)
-    for c in range(first, last):
+    slot = np.full(len(cell), _NONE, np.int32)
+    knows, tree, lists = (has, home), (parent, head, tail, length), (about, bits, mate, after)
+    for c in range(span[0], span[1]):
         low, size = node_starts[c], node_starts[c + 1] - node_starts[c]
-        entries = 0
+        begin = said_starts[low]
         for n in range(size):
-            node = nodes[low + n]
-            parent[n], head[n], home[n] = n, entries, state[node]
+            parent[n], home[n] = n, state[low + n]
             best[n], best_of[n], second[n] = _NONE, _NONE, _NONE
-            charted[n] = node >= first_chart
-            if charted[n]:
-                has[n] = 0
-                if chart_entity[node - first_chart] >= 0:
-                    about[entries], bits[entries] = chart_entity[node - first_chart], CHART
-                    after[entries], mate[entries] = _NONE, 0
-                    entries += 1
+            flag, has[n] = flags[low + n], 0
+            if flag & CHARTED:
+                has[n] = _CHARTS
             else:
-                flag = flags[node]
                 has[n] = _MENTION
                 if not flag & FENCED:
                     has[n] |= _UNFENCED
                 if not flag & SETTLED:
                     has[n] |= _UNSETTLED
-                about[entries], after[entries], mate[entries] = UNION, entries + 1, 0
-                bits[entries] = ROW if flag & DOUBTFUL else ROW | SURE
-                entries += 1
-                for s in range(start[node], start[node + 1]):
-                    about[entries], after[entries], mate[entries] = entity[s], entries + 1, 0
-                    bits[entries] = ROW if flag & DOUBTFUL else says[s]
-                    entries += 1
-                after[entries - 1] = _NONE
-            length[n] = entries - head[n]
-            tail[n] = entries - 1
-            if length[n] == 0:
+            first, end = said_starts[low + n] - begin, said_starts[low + n + 1] - begin
+            length[n], head[n], tail[n] = end - first, first, end - 1
+            if first == end:
                 head[n] = tail[n] = _NONE
-        own = cluster_links[link_starts[c] : link_starts[c + 1]]
-        _by_weight(weight, own, order)
-        for k in range(len(own)):
-            link = own[order[k]]
-            one, other = place[left[link]], place[right[link]]
-            at = step[link]
-            if not held[link]:
-                chart, mention = max(left[link], right[link]), min(left[link], right[link])
-                if mention < first_chart <= chart and chart_entity[chart - first_chart] >= 0:
-                    about_chart, row = chart_entity[chart - first_chart], place[mention]
-                    if best[row] == _NONE:
-                        best[row], best_of[row] = at, about_chart
-                    elif about_chart != best_of[row] and second[row] == _NONE:
-                        second[row] = at
+            for k in range(first, end):
+                about[k], bits[k], mate[k], after[k] = entity[begin + k], says[begin + k], 0, k + 1
+            if first < end:
+                after[end - 1] = _NONE
+        indexed = _NONE
+        span_of = slice(link_starts[c], link_starts[c + 1])
+        _by_weight(weight[span_of], order)
+        for k in range(span_of.stop - span_of.start):
+            link = span_of.start + order[k]
+            one, other, at = left[link], right[link], step[link]
+            if not held[link] and (flags[low + one] ^ flags[low + other]) & CHARTED:
+                _attribute(min(one, other), max(one, other), at, head, about, best, best_of, second)
             while parent[one] != one:
+                parent[one] = parent[parent[one]]
                 one = parent[one]
             while parent[other] != other:
+                parent[other] = parent[parent[other]]
                 other = parent[other]
             if one == other:
                 continue
             if length[one] < length[other]:
                 one, other = other, one
-            _add_between(one, other, at, has, home, head, about, bits, after, cell, between)
-            if held[link]:
-                continue
-            merges[at] += 1
-            _merge(
-                one, other, at,
-                (parent, head, tail, length), (has, home, charted), (about, bits, mate, after),
-                cell, upper, sure,
-            )  # fmt: skip
-        _add_attributed(
-            size,
-            low,
-            nodes,
-            flags,
-            state,
-            start,
-            best,
-            best_of,
-            second,
-            first_chart,
-            cell,
-            attributed,
-        )
+            if length[one] > _MANY_ENTRIES and indexed != one:
+                indexed = _index(one, indexed, head, about, after, slot)
+            _add_between(one, other, at, indexed, knows, head, lists, cell, slot, between)
+            if not held[link]:
+                merges[at] += 1
+                _merge(one, other, at, indexed, tree, knows, lists, cell, slot, upper, sure)
+        if indexed != _NONE:
+            _index(_NONE, indexed, head, about, after, slot)
+        for n in range(size):
+            names_none = said_starts[low + n + 1] - said_starts[low + n] == 1
+            if best[n] != _NONE and names_none and not flags[low + n] & DOUBTFUL:
+                attributed[best[n], cell[best_of[n], state[low + n]]] += 1
+                if second[n] != _NONE:
+                    attributed[second[n], cell[best_of[n], state[low + n]]] -= 1
+
+
+@compiled
+def _attribute(
+    mention: int, chart: int, at: int, head: Any, about: Any, best: Any, best_of: Any, second: Any
+) -> None:
+    """Heaviest link of a mention to a chart, and to one of another entity: it is attributed between the two."""
+    entity = _NONE
+    if head[chart] != _NONE:
+        entity = about[head[chart]]
+    if entity == _NONE:
+        return
+    if best[mention] == _NONE:
+        best[mention], best_of[mention] = at, entity
+    elif entity != best_of[mention] and second[mention] == _NONE:
+        second[mention] = at
+
+
+@compiled
+def _index(one: int, before: int, head: Any, about: Any, after: Any, slot: Any) -> Any:
+    """Entries of a long list by entity, in place of those of the list that was indexed before."""
+    if before != _NONE:
+        k = head[before]
+        while k != _NONE:
+            slot[about[k]] = _NONE
+            k = after[k]
+    if one != _NONE:
+        k = head[one]
+        while k != _NONE:
+            slot[about[k]] = k
+            k = after[k]
+    return one
+
+
+@compiled
+def _found(
+    entity: int, one: int, indexed: int, head: Any, about: Any, after: Any, slot: Any
+) -> Any:
+    """The entry of a component's list about an entity, or _NONE."""
+    if indexed == one:
+        return slot[entity]
+    m = head[one]
+    while m != _NONE and about[m] != entity:
+        m = after[m]
+    return m
 
 
 @compiled
 def _add_between(
-    one: int, other: int, at: int, has: Any, home: Any, head: Any, about: Any, bits: Any, after: Any,
-    cell: Any, between: Changes,
+    one: int, other: int, at: int, indexed: int, knows: Any, head: Any, lists: Any, cell: Any,
+    slot: Any, between: Changes,
 ) -> None:  # fmt: skip
     """A link of a person with rows and one of charts only: in review, both may be patients where these charts are."""
+    has, home = knows
+    about, bits, _, after = lists
     if (has[one] ^ has[other]) & _MENTION == 0:
         return
     rows, charts = one, other
@@ -235,61 +258,66 @@ def _add_between(
     k = head[charts]
     while k != _NONE:
         between[at, cell[about[k], home[charts]]] += 1
-        m = head[rows]
-        while m != _NONE and about[m] != about[k]:
-            m = after[m]
-        if not _speaks(bits[k] if m == _NONE else bits[m] | bits[k], has[rows]):
-            k = after[k]
-            continue
-        if m == _NONE or not _speaks(bits[m], has[rows]):
+        m = _found(about[k], rows, indexed, head, about, after, slot)
+        if m == _NONE:
+            if _speaks(CHART, has[rows]):
+                between[at, cell[about[k], home[rows]]] += 1
+        elif not _speaks(bits[m], has[rows]) and _speaks(bits[m] | CHART, has[rows]):
             between[at, cell[about[k], home[rows]]] += 1
         k = after[k]
 
 
 @compiled
 def _merge(
-    one: int, other: int, at: int, tree: Any, knows: Any, lists: Any, cell: Any, upper: Changes, sure: Changes,
+    one: int, other: int, at: int, indexed: int, tree: Any, knows: Any, lists: Any, cell: Any,
+    slot: Any, upper: Changes, sure: Changes,
 ) -> None:  # fmt: skip
-    """Component `other` joins `one`, which has the longer list; changes of who speaks are added at step `at`."""
+    """Component `other` joins `one`, which has the longer list; changes of who speaks are added at step `at`.
+
+    Where neither its home nor what it has changes, `one` is looked at only where `other` speaks of the same.
+    """
     parent, head, tail, length = tree
-    has, home, charted = knows
+    has, home = knows
     about, bits, mate, after = lists
-    before_one, before_other = has[one], has[other]
-    home_one, home_other = home[one], home[other]
-    both = before_one | before_other
-    agreed = False
+    has_one, has_other, home_one, home_other = has[one], has[other], home[one], home[other]
+    both = has_one | has_other
     k = head[other]
     while k != _NONE:
-        m = head[one]
-        while m != _NONE and about[m] != about[k]:
-            m = after[m]
+        m = _found(about[k], one, indexed, head, about, after, slot)
+        joined = bits[k]
         if m != _NONE:
-            mate[m], mate[k] = bits[k], 255
-            joined = bits[m] | bits[k]
-        else:
+            mate[m], mate[k] = bits[k], _ABSORBED
+            joined |= bits[m]
+        if joined & (SURE | CHART) == SURE | CHART:
+            both |= _AGREED
+        k = after[k]
+    where = _home(home_one, has_one, home_other, has_other)
+    if both == has_one and where == home_one:
+        k = head[other]
+        while k != _NONE:
+            if mate[k] == _ABSORBED:
+                m = _found(about[k], one, indexed, head, about, after, slot)
+                _move(about[k], bits[m], has_one, home_one, bits[k], has_other, home_other,
+                      bits[m] | bits[k], both, where, at, cell, upper, sure)  # fmt: skip
+                bits[m] |= bits[k]
+                mate[m] = 0
+            k = after[k]
+    else:
+        k = head[one]
+        while k != _NONE:
+            _move(about[k], bits[k], has_one, home_one, mate[k], has_other, home_other,
+                  bits[k] | mate[k], both, where, at, cell, upper, sure)  # fmt: skip
+            bits[k] |= mate[k]
             mate[k] = 0
-            joined = bits[k]
-        agreed |= joined & (SURE | CHART) == SURE | CHART
-        k = after[k]
-    if agreed:
-        both |= _AGREED
-    there = charted[one] or charted[other]
-    home_both = _home(home_one, charted[one], home_other, charted[other])
-    k = head[one]
-    while k != _NONE:
-        joined = bits[k] | mate[k]
-        _move(about[k], bits[k], before_one, home_one, mate[k], before_other, home_other, joined, both, home_both,
-              at, cell, upper, sure)  # fmt: skip
-        bits[k], mate[k] = joined, 0
-        k = after[k]
+            k = after[k]
     k = head[other]
     while k != _NONE:
         following = after[k]
-        if mate[k] == 255:
+        if mate[k] == _ABSORBED:
             mate[k] = 0
         else:
-            _move(about[k], 0, before_one, home_one, bits[k], before_other, home_other, bits[k], both, home_both,
-                  at, cell, upper, sure)  # fmt: skip
+            _move(about[k], 0, has_one, home_one, bits[k], has_other, home_other,
+                  bits[k], both, where, at, cell, upper, sure)  # fmt: skip
             after[k] = _NONE
             if tail[one] == _NONE:
                 head[one] = k
@@ -297,18 +325,20 @@ def _merge(
                 after[tail[one]] = k
             tail[one] = k
             length[one] += 1
+            if indexed == one:
+                slot[about[k]] = k
         k = following
     parent[other] = one
-    has[one], home[one], charted[one] = both, home_both, there
+    has[one], home[one] = both, where
 
 
 @compiled
-def _home(one: int, one_charted: bool, other: int, other_charted: bool) -> int:
+def _home(one: int, has_one: int, other: int, has_other: int) -> int:
     """Where a person of two components lives: a chart's address before a row's, known before unknown, then by number."""
     if one == 0 or other == 0:
         return one | other
-    if one_charted != other_charted:
-        return one if one_charted else other
+    if (has_one ^ has_other) & _CHARTS:
+        return one if has_one & _CHARTS else other
     return min(one, other)
 
 
@@ -330,21 +360,3 @@ def _move(
         if other & SURE:
             sure[at, cell[entity, home_other]] -= 1
         sure[at, cell[entity, home]] += 1
-
-
-@compiled
-def _add_attributed(
-    size: int, low: int, nodes: Numbers, flags: Any, state: Any, start: Any, best: Any, best_of: Any,
-    second: Any, first_chart: int, cell: Any, attributed: Changes,
-) -> None:  # fmt: skip
-    """Mentions that name no entity: confirmed at that of their linked charts, while these are of one only."""
-    for n in range(size):
-        node = nodes[low + n]
-        if node >= first_chart or best[n] == _NONE or flags[node] & DOUBTFUL:
-            continue
-        if start[node + 1] > start[node]:
-            continue
-        column = cell[best_of[n], state[node]]
-        attributed[best[n], column] += 1
-        if second[n] != _NONE:
-            attributed[second[n], column] -= 1

@@ -18,17 +18,22 @@ from matching.tuning.clusters import Clusters
 from matching.tuning.links import Links
 from matching.tuning.speakers import DOUBTFUL, SURE, UNION, Speakers
 
-__all__ = ["STEPS_PER_BIT", "Cells", "Counted", "cells_of", "counted", "open_chance"]
+__all__ = [
+    "HIGHEST_BITS", "STEPS_PER_BIT", "Base", "Cells", "Counted", "base_of", "cells_of", "counted", "open_chance",
+]  # fmt: skip
 
 STEPS_PER_BIT = 10
 """Thresholds are tenths of a bit, as in `merge_counts`."""
-HIGHEST_BITS = 26.0
+HIGHEST_BITS = 20.0
 """No threshold is above this: heavier links merge at every one."""
+_NEAR_BITS = 1.0
+"""Links from here on are as likely as once in three times: they bring people's homes together."""
 _THREADS = 2
 _BELOW = (0.75, -1.75)
 """Odds of a link below the review band: three quarters of its bits, less this (`same_chances`)."""
 
 Whole = npt.NDArray[np.int32]
+Long = npt.NDArray[np.int64]
 Single = npt.NDArray[np.float32]
 
 
@@ -42,12 +47,20 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """By cell, while nothing merges: people, and those of whom a row is certain."""
+
+    people: Whole
+    confirmed: Whole
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """Cumulative numbers by step (row) and cell (column); row s holds what links at or above step s make.
 
     `upper`: people whom rows or charts give to the entity. `between`: people and entities that links of the
-    review band add; `confirmed`: by certain rows; `attributed`: by linked charts alone. `likely`, `spread`: sum and
-    variance of what links *below* row s change, each by its chance. `merges`: links of the forest by step.
+    review band add; `confirmed`: by certain rows; `attributed`: by linked charts alone. `likely`: the sum of
+    what links *below* row s change, each by its chance; `spread`, by entity: its variance. `merges`: links of the forest by step.
     """
 
     lowest: int
@@ -57,7 +70,7 @@ class Counted:
     attributed: Whole
     likely: Single
     spread: Single
-    merges: npt.NDArray[np.int64]
+    merges: Long
 
     def step(self, bits: float) -> int:
         """Row of a threshold: the tenth at or above it."""
@@ -65,26 +78,30 @@ class Counted:
         return min(max(wanted, 0), len(self.upper) - 1)
 
 
-def cells_of(clusters: Clusters, speakers: Speakers, first_chart: int) -> Cells:
-    """Where anybody may be counted, whatever the thresholds are."""
+def cells_of(clusters: Clusters, speakers: Speakers) -> Cells:
+    """Where people may be counted, whatever the thresholds are.
+
+    A home may come from far, through records between: an entity's people in a state where no neighbour of its
+    records lives count with those of unknown residence, so that its total is right.
+    """
     used = np.zeros((len(speakers.entities), len(speakers.states)), bool)
     used_cells(
-        (clusters.node_starts, clusters.nodes),
-        (speakers.start, speakers.entity, speakers.chart_entity),
-        speakers.state, first_chart, used,
+        (clusters.node_starts, clusters.state, clusters.said_starts, clusters.entity),
+        (clusters.link_starts, clusters.links.left, clusters.links.right, clusters.links.weight),
+        used, _NEAR_BITS,
     )  # fmt: skip
     node, named = _named(clusters.alone, speakers)
     used[named, speakers.state[node]] = True
-    used[UNION, speakers.state[clusters.alone]] = True
+    used[UNION] = True
+    used[:, 0] |= used.any(axis=1)
     entity, state = np.nonzero(used)
     column = np.full(used.shape, -1, np.int32)
     column[entity, state] = np.arange(len(entity))
+    column = np.where(used, column, column[:, :1])
     return Cells(column, entity.astype(np.int32), state.astype(np.int32))
 
 
-def _named(
-    mentions: npt.NDArray[np.int32], speakers: Speakers
-) -> tuple[npt.NDArray[np.int64], Whole]:
+def _named(mentions: Whole, speakers: Speakers) -> tuple[npt.NDArray[np.int64], Whole]:
     """(mention, entity) for every entity that the rows of some mentions name."""
     count = speakers.start[mentions + 1] - speakers.start[mentions]
     at = np.repeat(mentions.astype(np.int64), count)
@@ -93,48 +110,50 @@ def _named(
 
 
 def counted(
-    links: Links,
     clusters: Clusters,
-    speakers: Speakers,
+    links: Links,
     cells: Cells,
+    base: Base,
     *,
-    first_chart: int,
     lowest: int,
     include_at_bits: float,
 ) -> Counted:
-    """Arrange every cluster and sum up. Takes two arrays a thread of the size of `Counted`'s for a while."""
-    steps = int(HIGHEST_BITS * STEPS_PER_BIT) - lowest + 1
-    shape = (steps, len(cells.entity))
-    step = weighed_steps(links.weight, lowest, steps)
-    bounds = _even(clusters.link_starts, _THREADS)
+    """Arrange every cluster and sum up. `links`: those of the clusters, perhaps with other weights.
 
-    def part(
-        span: tuple[int, int],
-    ) -> tuple[tuple[Whole, Whole, Whole, Whole], npt.NDArray[np.int64]]:
+    Takes four arrays a thread of the size of `Counted`'s for a while.
+    """
+    steps = int(HIGHEST_BITS * STEPS_PER_BIT) - lowest + 1
+    step = weighed_steps(links.weight, lowest, steps)
+
+    def part(span: tuple[int, int]) -> tuple[tuple[Whole, Whole, Whole, Whole], Long]:
         merges = np.zeros(steps, np.int64)
-        out = (np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(shape, np.int32))  # fmt: skip
+        upper, between, sure, attributed = (
+            np.zeros((steps, len(cells.entity)), np.int32) for _ in range(4)
+        )
+        out = (upper, between, sure, attributed)
         add_clusters(
-            (clusters.node_starts, clusters.nodes, clusters.link_starts, clusters.links, clusters.place),
-            (links.left, links.right, links.weight, step, links.held),
-            (speakers.start, speakers.entity, speakers.says, speakers.flags, speakers.chart_entity),
-            speakers.state, cells.column, (*span, first_chart), out, merges,
+            (clusters.node_starts, clusters.state, clusters.flags, clusters.said_starts,
+             clusters.entity, clusters.says),
+            (clusters.link_starts, links.left, links.right, links.weight, step, links.held),
+            cells.column, span, out, merges,
         )  # fmt: skip
         return out, merges
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        made = list(pool.map(part, bounds))
-    upper, between, confirmed, attributed = (
-        _summed([part[n] for part, _ in made]) for n in range(4)
-    )
-    merges = np.sum([found for _, found in made], axis=0)
-    del made
+        (out, merges), *others = pool.map(part, _even(clusters.link_starts, _THREADS))
+    while others:
+        more, counts = others.pop()
+        merges += counts
+        for total, other in zip(out, more, strict=True):
+            np.add(total, other, out=total)
+        del more
+    upper, between, confirmed, attributed = out
     chance = open_chance(np.arange(steps) + lowest, include_at_bits)
-    likely, spread = _below(upper, chance), _below(upper, chance * (1 - chance), squared=True)
-    base, base_sure = _alone(speakers, cells)
-    for changes in (upper, between, confirmed, attributed):
+    likely, spread = _below(upper, chance), _spread(upper, chance * (1 - chance), cells)
+    for changes in out:
         _from_heaviest(changes)
-    upper += base
-    confirmed += base_sure
+    upper += base.people
+    confirmed += base.confirmed
     return Counted(lowest, upper, between, confirmed, attributed, likely, spread, merges)
 
 
@@ -154,19 +173,21 @@ def _even(starts: npt.NDArray[np.int64], parts: int) -> list[tuple[int, int]]:
     return list(pairwise(bounds))
 
 
-def _summed(parts: list[Whole]) -> Whole:
-    total = parts[0]
-    for more in parts[1:]:
-        total += more
-    return total
-
-
-def _below(changes: Whole, weight: npt.NDArray[np.float64], *, squared: bool = False) -> Single:
-    """By step: weighted sum of the changes of all lower steps (of their size, where squared)."""
+def _below(changes: Whole, weight: npt.NDArray[np.float64]) -> Single:
+    """By step: the changes of all lower steps, each by its weight."""
     found = np.zeros(changes.shape, np.float32)
     for step in range(1, len(changes)):
-        change = np.abs(changes[step - 1]) if squared else changes[step - 1]
-        found[step] = found[step - 1] + change * np.float32(weight[step - 1])
+        found[step] = found[step - 1] + changes[step - 1] * np.float32(weight[step - 1])
+    return found
+
+
+def _spread(changes: Whole, weight: npt.NDArray[np.float64], cells: Cells) -> Single:
+    """By step and entity: the size of the changes of all lower steps, each by its weight."""
+    first = np.flatnonzero(np.diff(cells.entity, prepend=-1))
+    found = np.zeros((len(changes), len(first)), np.float32)
+    for step in range(1, len(changes)):
+        size = np.add.reduceat(np.abs(changes[step - 1]), first)
+        found[step] = found[step - 1] + size * np.float32(weight[step - 1])
     return found
 
 
@@ -175,17 +196,16 @@ def _from_heaviest(changes: Whole) -> None:
         changes[step] += changes[step + 1]
 
 
-def _alone(speakers: Speakers, cells: Cells) -> tuple[Whole, Whole]:
-    """(people, confirmed) by cell while nothing merges: every mention is a person."""
+def base_of(speakers: Speakers, cells: Cells) -> Base:
+    """People while nothing merges: every mention is one."""
     mentions = np.arange(len(speakers.flags), dtype=np.int32)
     doubtful = speakers.flags & DOUBTFUL != 0
-    home = speakers.state[mentions]
     at, entity = _named(mentions, speakers)
     by_row = cells.column[entity, speakers.state[at]]
-    union = cells.column[UNION, home]
+    union = cells.column[UNION, speakers.state[mentions]]
     size = len(cells.entity)
     sure = (speakers.says & SURE != 0) & ~doubtful[at]
     people = np.bincount(by_row, minlength=size) + np.bincount(union, minlength=size)
     certain = np.bincount(by_row[sure], minlength=size)
     certain += np.bincount(union[~doubtful], minlength=size)
-    return people.astype(np.int32), certain.astype(np.int32)
+    return Base(people.astype(np.int32), certain.astype(np.int32))

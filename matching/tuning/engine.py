@@ -19,10 +19,18 @@ from matching.link.settings import Matching
 from matching.people.records import read_records
 from matching.reviewed import Strata, reviewed_strata
 from matching.store import Workspace
-from matching.tuning.changes import STEPS_PER_BIT, Cells, Counted, cells_of, counted
+from matching.tuning.changes import STEPS_PER_BIT, Base, Cells, Counted, base_of, cells_of, counted
 from matching.tuning.clusters import Clusters, clusters_of
 from matching.tuning.links import Links, read_links
-from matching.tuning.numbers import Curve, Numbers, Thresholds, curve_of_run, moved, numbers_at
+from matching.tuning.numbers import (
+    Curve,
+    Errors,
+    Numbers,
+    Thresholds,
+    curve_of_run,
+    moved,
+    numbers_at,
+)
 from matching.tuning.speakers import Speakers, read_speakers
 
 __all__ = ["Edits", "Tuning", "edited"]
@@ -40,11 +48,17 @@ class _Rows:
     """Rows of `counts` (those that only other thresholds fill, too) and where each one's number stands.
 
     `place`: a cell's column, or behind all cells an entity's total; the last place is nobody's.
+    `entity`: the place of its entity among those with cells.
     """
 
     frame: pl.DataFrame
     place: npt.NDArray[np.int64]
+    entity: npt.NDArray[np.int64]
     first_of_entity: npt.NDArray[np.int64]
+
+    def of_entity(self, by_entity: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """A number by entity as one by row: its states have it, too."""
+        return np.asarray(np.append(by_entity, 0.0)[self.entity])
 
     def of(self, by_cell: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """A number by cell as one by row."""
@@ -62,9 +76,8 @@ class _Read:
     weights: ModelWeights
     strata: Strata
     clusters: Clusters
-    speakers: Speakers
-    first_chart: int
     cells: Cells
+    base: Base
     rows: _Rows
     curve: Curve
 
@@ -77,9 +90,10 @@ class Tuning:
     """
 
     read: _Read
-    links: Links
     run: Counted
     now: Counted
+    curve: Curve
+    errors: Errors
     edits: tuple[tuple[str, int, float], ...] = ()
 
     @classmethod
@@ -90,19 +104,22 @@ class Tuning:
         records = read_records(workspace)
         links = read_links(workspace, records)
         speakers = read_speakers(workspace, records, owner_on=owner_on)
-        first_chart, size = records.first_chart, len(records)
+        first_chart = records.first_chart
         del records
-        clusters = clusters_of(links, records=size, first_chart=first_chart)
-        cells = cells_of(clusters, speakers, first_chart)
+        clusters = clusters_of(links, speakers, first_chart=first_chart)
+        del links
+        cells = cells_of(clusters, speakers)
         read = _Read(
             matching=matching, costs=costs,
             weights=model_weights(json.loads(workspace.read("model")["settings"][0])),
-            strata=reviewed_strata(workspace), clusters=clusters, speakers=speakers,
-            first_chart=first_chart, cells=cells, rows=_rows(workspace.read("counts"), speakers, cells),
-            curve=curve_of_run(workspace),
+            strata=reviewed_strata(workspace), clusters=clusters, cells=cells,
+            base=base_of(speakers, cells), curve=curve_of_run(workspace),
+            rows=_rows(workspace.read("counts"), speakers, cells),
         )  # fmt: skip
-        found = _counted(links, read)
-        return cls(read, links, run=found, now=found)
+        del speakers
+        found = _counted(clusters.links, read)
+        errors = Errors.of(read.curve, read.strata)
+        return cls(read, run=found, now=found, curve=read.curve, errors=errors)
 
     def numbers(self, at: Thresholds) -> Numbers:
         """The whole incident at these thresholds: the round's numbers, and what the thresholds change in them."""
@@ -110,8 +127,9 @@ class Tuning:
         run = self._looked_up(self.run, Thresholds.of(self.read.matching))
         counts = moved(self.read.rows.frame, asked, run)
         return numbers_at(
-            counts, self._curve(), at, self.read.costs, self.read.strata, exact=self._exact(at)
-        )
+            counts, self.curve, at, self.read.costs, self.errors,
+            labelled=self.read.strata.labelled, exact=self._exact(at),
+        )  # fmt: skip
 
     def reweighed(self, edits: Edits) -> Tuning:
         """The same incident with other bits at some levels; weights that are not named are the model's.
@@ -119,20 +137,22 @@ class Tuning:
         Raises OperatorError for a comparison or level that the model has not.
         """
         new = edited(self.read.weights, edits)
-        chosen = self.links.by_model
+        links = self.read.clusters.links
+        chosen = links.by_model
         kept = KeptVectors(
-            self.links.vectors, self.links.pattern[chosen], self.links.weight[chosen],  # type: ignore[arg-type]  # any integers
+            links.vectors, links.pattern[chosen], links.weight[chosen],  # type: ignore[arg-type]  # any integers
             np.full(int(chosen.sum()), 2, np.uint8),
         )  # fmt: skip
-        weight = self.links.weight.copy()
+        weight = links.weight.copy()
         weight[chosen] = rescore(
             kept, old=self.read.weights, new=new, include_at_bits=0.0, merge_at_bits=0.0
         ).match_weight
         del kept
-        links = self.links.weighed(weight)
-        found = _counted(links, self.read)
+        found = _counted(links.weighed(weight), self.read)
         named = tuple(sorted((name, code, bits) for (name, code), bits in edits.items()))
-        return replace(self, now=found, edits=named)
+        curve = _moved(self.read.curve, self.run, found)
+        errors = Errors.of(curve, self.read.strata)
+        return replace(self, now=found, curve=curve, errors=errors, edits=named)
 
     def _looked_up(self, counted: Counted, at: Thresholds) -> dict[str, npt.NDArray[np.float64]]:
         include, merge = counted.step(at.include_at_bits), counted.step(at.merge_at_bits)
@@ -144,21 +164,9 @@ class Tuning:
             "confirmed": counted.confirmed[likely] + counted.attributed[attribute],
             "expected": people + counted.likely[merge],
             "upper": people + between,
-            "spread": counted.spread[merge],
         }
-        return {name: self.read.rows.of(values) for name, values in by_cell.items()}
-
-    def _curve(self) -> Curve:
-        """The round's curve, and what other weights change in it."""
-        if self.now is self.run:
-            return self.read.curve
-        change = self.now.merges - self.run.merges
-        links = self.read.curve.links.astype(np.int64).copy()
-        at = np.clip(
-            np.arange(len(change)) + self.run.lowest - self.read.curve.lowest, 0, len(links) - 1
-        )
-        np.add.at(links, at, change)
-        return replace(self.read.curve, links=np.maximum(links, 0))
+        found = {name: self.read.rows.of(values) for name, values in by_cell.items()}
+        return {**found, "spread": self.read.rows.of_entity(counted.spread[merge])}
 
     def _exact(self, at: Thresholds) -> bool:
         """No pair that was dropped below the floor could reach the include threshold by these weights."""
@@ -188,9 +196,17 @@ def edited(weights: ModelWeights, edits: Edits) -> ModelWeights:
 def _counted(links: Links, read: _Read) -> Counted:
     lowest = int(np.floor(read.matching.floor_bits * STEPS_PER_BIT))
     return counted(
-        links, read.clusters, read.speakers, read.cells, first_chart=read.first_chart, lowest=lowest,
+        read.clusters, links, read.cells, read.base, lowest=lowest,
         include_at_bits=read.matching.include_at_bits,
     )  # fmt: skip
+
+
+def _moved(curve: Curve, run: Counted, now: Counted) -> Curve:
+    """The round's curve, and what other weights change in it."""
+    links = curve.links.copy()
+    at = np.clip(np.arange(len(now.merges)) + run.lowest - curve.lowest, 0, len(links) - 1)
+    np.add.at(links, at, now.merges - run.merges)
+    return replace(curve, links=np.maximum(links, 0))
 
 
 def _rows(counts: pl.DataFrame, speakers: Speakers, cells: Cells) -> _Rows:
@@ -202,6 +218,7 @@ def _rows(counts: pl.DataFrame, speakers: Speakers, cells: Cells) -> _Rows:
             "entity_id": names.set(names == "", None),
             "state": pl.Series(speakers.states, dtype=pl.String).gather(cells.state),
             "place": np.arange(len(cells.entity), dtype=np.int64),
+            "entity": np.repeat(np.arange(len(first)), np.diff([*first, len(cells.entity)])),
         }
     )
     totals = known[first].with_columns(
@@ -214,6 +231,9 @@ def _rows(counts: pl.DataFrame, speakers: Speakers, cells: Cells) -> _Rows:
     numbers = ("confirmed", "expected", "expected_low", "expected_high", "upper")
     nobody = len(known) + len(first)
     every = every.with_columns(
-        pl.col(numbers).fill_null(0), pl.col("place").fill_null(nobody)
+        pl.col(numbers).fill_null(0),
+        pl.col("place").fill_null(nobody),
+        pl.col("entity").fill_null(len(first)),
     ).sort(keys)
-    return _Rows(every.select(*keys, *numbers), every["place"].to_numpy(), first)
+    place, entity = (every[name].to_numpy() for name in ("place", "entity"))
+    return _Rows(every.select(*keys, *numbers), place, entity, first)

@@ -11,13 +11,13 @@ import polars as pl
 
 from matching.costs import Costs
 from matching.link.settings import Matching
-from matching.reviewed import EDGES, Estimate, Strata
+from matching.reviewed import EDGES, Estimate, Strata, reviewed_strata
 from matching.store import Workspace
 from matching.tables import UNOWNED
 from matching.tuning.changes import STEPS_PER_BIT
 
 __all__ = [
-    "LARGE", "Curve", "Numbers", "Thresholds", "crossed", "curve_of_run", "errors_at", "legal_lines", "moved",
+    "LARGE", "Curve", "Errors", "Numbers", "Thresholds", "crossed", "curve_of_run", "legal_lines", "moved",
     "numbers_at", "numbers_of_run",
 ]  # fmt: skip
 
@@ -26,7 +26,7 @@ LARGE = 500
 MINUTES_A_PAIR = 1.0
 """What a reviewer needs for one pair, as `[costs] reviewed_pair` has it."""
 _NUMBERS = ("confirmed", "expected", "upper")
-_DRAWS = 2_000
+_DRAWS = 1_000
 _TAIL = 0.025
 _SEED = 43
 _UNSURE_BITS = 1.0
@@ -95,24 +95,23 @@ class Curve:
         return min(max(wanted, 0), len(self.links))
 
 
-def numbers_of_run(
-    workspace: Workspace, matching: Matching, costs: Costs, strata: Strata
-) -> Numbers:
+def numbers_of_run(workspace: Workspace, matching: Matching, costs: Costs) -> Numbers:
     """The round's own numbers at its own thresholds, from its tables."""
-    return numbers_at(
-        workspace.read("counts"), curve_of_run(workspace), Thresholds.of(matching), costs, strata
-    )
+    curve, strata = curve_of_run(workspace), reviewed_strata(workspace)
+    counts, at = workspace.read("counts"), Thresholds.of(matching)
+    return numbers_at(counts, curve, at, costs, Errors.of(curve, strata), labelled=strata.labelled)
 
 
 def numbers_at(
-    counts: pl.DataFrame, curve: Curve, at: Thresholds, costs: Costs, strata: Strata, *, exact: bool = True
+    counts: pl.DataFrame, curve: Curve, at: Thresholds, costs: Costs, errors: Errors,
+    *, labelled: bool, exact: bool = True,
 ) -> Numbers:  # fmt: skip
     """Rows of `counts` at some thresholds with what follows from them and from the curve."""
-    pairs = int(curve.pairs[curve.step(at.include_at_bits) : curve.step(at.merge_at_bits)].sum())
-    missed, wrong, duplicate, cost = errors_at(curve, at, costs, strata)
+    merge = curve.step(at.merge_at_bits)
+    pairs = int(curve.pairs[curve.step(at.include_at_bits) : merge].sum())
     return Numbers(
-        at, counts, legal_lines(counts), pairs, pairs * MINUTES_A_PAIR / 60, missed, wrong, duplicate, cost,
-        exact, labelled=bool(strata.reviewed.any()),
+        at, counts, legal_lines(counts), pairs, pairs * MINUTES_A_PAIR / 60, *errors.at(merge, costs),
+        exact, labelled,
     )  # fmt: skip
 
 
@@ -163,21 +162,36 @@ def crossed(counts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def errors_at(
-    curve: Curve, at: Thresholds, costs: Costs, strata: Strata
-) -> tuple[Estimate, Estimate, Estimate, Estimate]:
-    """(missed, wrong letters, duplicate letters, cost) of leaving the review band unreviewed.
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Draws (rows) of how many links of the curve are wrong, summed by step (column).
 
-    Missed: people merged with another above the merge threshold, whom nobody tells. Wrong letters: the same
-    merges, each a letter about one that the other opens. Duplicates: links below it that join one person.
+    `false`: links at or above a step that join two people; `twice`: links below it that would join one. The
+    first draw is the mean.
     """
-    right = _right(curve, strata)
-    merge = curve.step(at.merge_at_bits)
-    false = (curve.links[None, merge:] * (1 - right[:, merge:])).sum(axis=1)
-    twice = (curve.links[None, :merge] * right[:, :merge]).sum(axis=1)
-    cost = false * (costs.untold_person + costs.wrong_letter) + twice * costs.duplicate_letter
-    missed, double, money = (_estimate(values) for values in (false, twice, cost))
-    return missed, missed, double, money
+
+    false: Reals
+    twice: Reals
+
+    @classmethod
+    def of(cls, curve: Curve, strata: Strata) -> Errors:
+        """From the model's probabilities, as people's labels move them."""
+        right = _right(curve, strata) * curve.links
+        none = np.zeros((len(right), 1))
+        twice = np.concatenate([none, np.cumsum(right, axis=1)], axis=1)
+        wrong = np.cumsum((curve.links - right)[:, ::-1], axis=1)[:, ::-1]
+        return cls(np.concatenate([wrong, none], axis=1), twice)
+
+    def at(self, step: int, costs: Costs) -> tuple[Estimate, Estimate, Estimate, Estimate]:
+        """(missed, wrong letters, duplicate letters, cost) of leaving the review band unreviewed.
+
+        Missed: people merged with another above the merge threshold, whom nobody tells. Wrong letters: the
+        same merges, each a letter about one that the other opens. Duplicates: links below it that join one person.
+        """
+        false, twice = self.false[:, step], self.twice[:, step]
+        cost = false * (costs.untold_person + costs.wrong_letter) + twice * costs.duplicate_letter
+        missed, double, money = (_estimate(values) for values in (false, twice, cost))
+        return missed, missed, double, money
 
 
 def _right(curve: Curve, strata: Strata) -> Reals:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from matching.compiling import compiled
 from matching.owners.ladder import FENCES, LADDER
 from matching.people.compiled import NOT_THERE
 from matching.people.records import Records
@@ -23,6 +24,7 @@ from matching.tables import UNOWNED
 
 __all__ = [
     "CHART",
+    "CHARTED",
     "DOUBTFUL",
     "FENCED",
     "ROW",
@@ -31,19 +33,27 @@ __all__ = [
     "UNION",
     "Speakers",
     "read_speakers",
+    "says_of",
 ]
 
 UNION = 0
 """Number of the union of all entities."""
 ROW, SURE, CHART = 1, 2, 4
 """What a record says of an entity: its row names it, and no other; it is a chart there."""
-SETTLED, FENCED, DOUBTFUL = 1, 2, 4
-"""Of a mention: it has a confirmed owner; by the vendor's own account number; free text names it too thinly to tell whom."""
+SETTLED, FENCED, DOUBTFUL, CHARTED = 1, 2, 4, 8
+"""Of a mention: it has a confirmed owner; by the vendor's own account number; free text names it too thinly to tell whom.
+CHARTED instead of these: the record is a chart."""
 _CHART_RUNG = LADDER[-1]
 UNKNOWN, FOREIGN = "UNK", "ZZ"
 """States of people of unknown residence, and abroad (as in `counts`)."""
 _MILITARY = ("AA", "AE", "AP")
 """Armed-forces addresses: unknown residence, not a state."""
+
+
+@compiled
+def says_of(says: int, flags: int) -> int:
+    """What a row says of an entity; whom it names too thinly to tell it confirms nowhere."""
+    return ROW if flags & DOUBTFUL else says | ROW
 
 
 @dataclass(frozen=True, slots=True)

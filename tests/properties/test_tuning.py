@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching.tuning.changes import STEPS_PER_BIT, cells_of, counted
+from matching.tuning.changes import (
+    STEPS_PER_BIT,
+    Cells,
+    Counted,
+    base_of,
+    cells_of,
+    counted,
+)
 from matching.tuning.clusters import clusters_of
 from matching.tuning.links import Links
 from matching.tuning.speakers import (
@@ -54,7 +61,7 @@ def incidents(draw: st.DrawFn) -> Small:
     pairs = [(a, b) for a in range(size) for b in range(a + 1, size)]
     chosen = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
     tenths = draw(
-        st.lists(st.integers(LOWEST, 240), min_size=len(chosen), max_size=len(chosen), unique=True)
+        st.lists(st.integers(LOWEST, 199), min_size=len(chosen), max_size=len(chosen), unique=True)
     )
     held = draw(st.lists(st.booleans(), min_size=len(chosen), max_size=len(chosen)))
     ends = np.array(chosen, np.int32).reshape(-1, 2)
@@ -74,6 +81,14 @@ def incidents(draw: st.DrawFn) -> Small:
         tuple(map(str, range(STATES))),
     )  # fmt: skip
     return Small(links, speakers, mentions, size)
+
+
+def counted_of(links: Links, small: Small) -> tuple[Counted, Cells]:
+    clusters = clusters_of(links, small.speakers, first_chart=small.first_chart)
+    cells = cells_of(clusters, small.speakers)
+    base = base_of(small.speakers, cells)
+    found = counted(clusters, clusters.links, cells, base, lowest=LOWEST, include_at_bits=3.0)
+    return found, cells
 
 
 def groups(small: Small, tenths: int) -> list[set[int]]:
@@ -121,15 +136,10 @@ def by_sets(small: Small, tenths: int) -> tuple[dict[int, int], dict[int, int]]:
     return people, confirmed
 
 
-@given(incidents(), st.integers(LOWEST, 250))
+@given(incidents(), st.integers(LOWEST, 200))
 @settings(deadline=None, max_examples=400)
 def test_people_at_a_threshold_are_those_counted_by_sets(small: Small, tenths: int) -> None:
-    clusters = clusters_of(small.links, records=small.records, first_chart=small.first_chart)
-    cells = cells_of(clusters, small.speakers, small.first_chart)
-    found = counted(
-        small.links, clusters, small.speakers, cells,
-        first_chart=small.first_chart, lowest=LOWEST, include_at_bits=3.0,
-    )  # fmt: skip
+    found, cells = counted_of(small.links, small)
     step = found.step(tenths / STEPS_PER_BIT)
     people, confirmed = by_sets(small, tenths)
     for wanted, array in ((people, found.upper), (confirmed, found.confirmed)):
@@ -140,12 +150,7 @@ def test_people_at_a_threshold_are_those_counted_by_sets(small: Small, tenths: i
 @given(incidents())
 @settings(deadline=None, max_examples=200)
 def test_nobody_is_counted_below_zero_in_any_state(small: Small) -> None:
-    clusters = clusters_of(small.links, records=small.records, first_chart=small.first_chart)
-    cells = cells_of(clusters, small.speakers, small.first_chart)
-    found = counted(
-        small.links, clusters, small.speakers, cells,
-        first_chart=small.first_chart, lowest=LOWEST, include_at_bits=3.0,
-    )  # fmt: skip
+    found, _ = counted_of(small.links, small)
     assert (found.upper >= 0).all()
     assert (found.confirmed >= 0).all()
     assert (np.diff(found.between, axis=0) <= 0).all()
@@ -162,12 +167,7 @@ def test_links_in_another_order_give_the_same_numbers(small: Small, random: obje
     )  # fmt: skip
     made = []
     for links in (small.links, turned):
-        clusters = clusters_of(links, records=small.records, first_chart=small.first_chart)
-        cells = cells_of(clusters, small.speakers, small.first_chart)
-        found = counted(
-            links, clusters, small.speakers, cells,
-            first_chart=small.first_chart, lowest=LOWEST, include_at_bits=3.0,
-        )  # fmt: skip
+        found, _ = counted_of(links, small)
         made.append(found)
     for name in ("upper", "between", "confirmed", "attributed", "merges"):
         assert np.array_equal(getattr(made[0], name), getattr(made[1], name)), name
@@ -179,11 +179,7 @@ def test_a_threshold_between_two_tenths_counts_as_the_next() -> None:
         np.zeros(2, np.int32), np.empty(0, np.int32), np.empty(0, np.uint8), np.zeros(1, np.uint8),
         np.empty(0, np.int32), np.zeros(1, np.uint8), ("", "A"), ("UNK",),
     )  # fmt: skip
-    clusters = clusters_of(small, records=1, first_chart=1)
-    found = counted(
-        small, clusters, speakers, cells_of(clusters, speakers, 1),
-        first_chart=1, lowest=-30, include_at_bits=3.0,
-    )  # fmt: skip
+    found, _ = counted_of(small, Small(small, speakers, 1, 1))
     assert found.step(5.0) == 80
     assert found.step(5.01) == 81
     assert found.step(1000.0) == len(found.upper) - 1
