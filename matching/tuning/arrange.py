@@ -17,16 +17,24 @@ from matching.compiling import compiled
 from matching.people.compiled import Ids, Numbers, Reals
 from matching.tuning.speakers import CHART, CHARTED, DOUBTFUL, FENCED, ROW, SETTLED, SURE, UNION
 
-__all__ = ["Changes", "add_clusters", "used_cells", "weighed_steps"]
+__all__ = [
+    "ATTRIBUTED", "BETWEEN", "CERTAIN", "UPPER", "add_clusters", "by_cell", "used_cells", "weighed_sizes",
+    "weighed_steps", "weighed_sums",
+]  # fmt: skip
 
 Small = npt.NDArray[np.uint8]
 Steps = npt.NDArray[np.int16]
 Flags = npt.NDArray[np.bool_]
-Changes = npt.NDArray[np.int32]
 _MENTION, _UNFENCED, _UNSETTLED, _AGREED, _CHARTS = 1, 2, 4, 8, 16
 """What a component has: a leaked row; one without an account number; one without a confirmed owner; a chart at
 an entity that a row confirms; a chart."""
+UPPER, BETWEEN, CERTAIN, ATTRIBUTED = range(4)
+"""Kinds of changes: people at an entity, by the merge threshold; those that links in review add; people of certain
+rows, by the include threshold; people whom linked charts alone attribute, by the attribute threshold."""
 _NONE = -1
+_CELL = (1 << 32) - 1
+_ROOM = 1 << 16
+"""Changes that there is room for at first."""
 _ABSORBED = 255
 _MANY_LINKS = 64
 """Clusters of more links are sorted by NumPy."""
@@ -118,18 +126,20 @@ def add_clusters(
     links: tuple[Ids, Numbers, Numbers, Reals, Steps, Flags],
     cell: Numbers,
     span: tuple[int, int],
-    out: tuple[Changes, Changes, Changes, Changes],
     merges: Ids,
-) -> None:
-    """Add what the merges of clusters span[0] .. span[1] - 1 change.
+) -> Any:
+    """(keys, changes): what the merges of clusters span[0] .. span[1] - 1 change; keys as `_note` makes them.
 
-    `cell`: by entity and state the column of `out`. `out`, one row a step: upper at the merge threshold, upper
-    between include and merge, confirmed at the include threshold, confirmed at the attribute threshold.
-    `merges` counts by step what merged.
+    `cell`: the number of each entity and state. `merges` counts by step what merged.
     """
     node_starts, state, flags, said_starts, entity, says = nodes
     link_starts, left, right, weight, step, held = links
-    upper, between, sure, attributed = out
+    top = len(merges) - 1
+    keys, changes, count = (
+        np.empty(_ROOM, np.uint64),
+        np.empty(_ROOM, np.int8),
+        np.zeros(1, np.int64),
+    )
     most, most_said, most_links = _room(node_starts, said_starts, link_starts, span[0], span[1])
     parent, head, tail = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)  # fmt: skip
     length, has, home = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
@@ -180,20 +190,49 @@ def add_clusters(
                 continue
             if length[one] < length[other]:
                 one, other = other, one
+            keys, changes = _with_room(keys, changes, count, 8 * (length[one] + length[other] + 1))
+            notes = (keys, changes, count)
             if length[one] > _MANY_ENTRIES and indexed != one:
                 indexed = _index(one, indexed, head, about, after, slot)
-            _add_between(one, other, at, indexed, knows, head, lists, cell, slot, between)
+            if at < top:  # no merge threshold lies above it
+                _add_between(one, other, at, indexed, knows, head, lists, cell, slot, notes)
             if not held[link]:
                 merges[at] += 1
-                _merge(one, other, at, indexed, tree, knows, lists, cell, slot, upper, sure)
+                _merge(one, other, at, indexed, tree, knows, lists, cell, slot, notes)
         if indexed != _NONE:
             _index(_NONE, indexed, head, about, after, slot)
+        keys, changes = _with_room(keys, changes, count, 2 * size)
+        notes = (keys, changes, count)
         for n in range(size):
             names_none = said_starts[low + n + 1] - said_starts[low + n] == 1
             if best[n] != _NONE and names_none and not flags[low + n] & DOUBTFUL:
-                attributed[best[n], cell[best_of[n], state[low + n]]] += 1
+                at = cell[best_of[n], state[low + n]]
+                _note(notes, ATTRIBUTED, at, best[n], 1)
                 if second[n] != _NONE:
-                    attributed[second[n], cell[best_of[n], state[low + n]]] -= 1
+                    _note(notes, ATTRIBUTED, at, second[n], -1)
+    return keys[: count[0]], changes[: count[0]]
+
+
+@compiled
+def _with_room(keys: Any, changes: Any, count: Ids, more: int) -> Any:
+    """The same, with room for some more."""
+    if count[0] + more <= len(keys):
+        return keys, changes
+    size = max(2 * len(keys), count[0] + more)
+    more_keys, more_changes = np.empty(size, np.uint64), np.empty(size, np.int8)
+    more_keys[: count[0]], more_changes[: count[0]] = keys[: count[0]], changes[: count[0]]
+    return more_keys, more_changes
+
+
+@compiled
+def _note(notes: Any, kind: int, cell: int, at: int, change: int) -> None:
+    """Keep a change: its kind, its cell (32 bits) and its step (16 bits) are one key."""
+    keys, changes, count = notes
+    keys[count[0]] = (
+        np.uint64(kind) << np.uint64(48) | np.uint64(cell) << np.uint64(16) | np.uint64(at)
+    )
+    changes[count[0]] = change
+    count[0] += 1
 
 
 @compiled
@@ -244,7 +283,7 @@ def _found(
 @compiled
 def _add_between(
     one: int, other: int, at: int, indexed: int, knows: Any, head: Any, lists: Any, cell: Any,
-    slot: Any, between: Changes,
+    slot: Any, notes: Any,
 ) -> None:  # fmt: skip
     """A link of a person with rows and one of charts only: in review, both may be patients where these charts are."""
     has, home = knows
@@ -254,23 +293,23 @@ def _add_between(
     rows, charts = one, other
     if not has[one] & _MENTION:
         rows, charts = other, one
-    between[at, cell[UNION, home[charts]]] += 1
+    _note(notes, BETWEEN, cell[UNION, home[charts]], at, 1)
     k = head[charts]
     while k != _NONE:
-        between[at, cell[about[k], home[charts]]] += 1
+        _note(notes, BETWEEN, cell[about[k], home[charts]], at, 1)
         m = _found(about[k], rows, indexed, head, about, after, slot)
         if m == _NONE:
             if _speaks(CHART, has[rows]):
-                between[at, cell[about[k], home[rows]]] += 1
+                _note(notes, BETWEEN, cell[about[k], home[rows]], at, 1)
         elif not _speaks(bits[m], has[rows]) and _speaks(bits[m] | CHART, has[rows]):
-            between[at, cell[about[k], home[rows]]] += 1
+            _note(notes, BETWEEN, cell[about[k], home[rows]], at, 1)
         k = after[k]
 
 
 @compiled
 def _merge(
     one: int, other: int, at: int, indexed: int, tree: Any, knows: Any, lists: Any, cell: Any,
-    slot: Any, upper: Changes, sure: Changes,
+    slot: Any, notes: Any,
 ) -> None:  # fmt: skip
     """Component `other` joins `one`, which has the longer list; changes of who speaks are added at step `at`.
 
@@ -298,7 +337,7 @@ def _merge(
             if mate[k] == _ABSORBED:
                 m = _found(about[k], one, indexed, head, about, after, slot)
                 _move(about[k], bits[m], has_one, home_one, bits[k], has_other, home_other,
-                      bits[m] | bits[k], both, where, at, cell, upper, sure)  # fmt: skip
+                      bits[m] | bits[k], both, where, at, cell, notes)  # fmt: skip
                 bits[m] |= bits[k]
                 mate[m] = 0
             k = after[k]
@@ -306,7 +345,7 @@ def _merge(
         k = head[one]
         while k != _NONE:
             _move(about[k], bits[k], has_one, home_one, mate[k], has_other, home_other,
-                  bits[k] | mate[k], both, where, at, cell, upper, sure)  # fmt: skip
+                  bits[k] | mate[k], both, where, at, cell, notes)  # fmt: skip
             bits[k] |= mate[k]
             mate[k] = 0
             k = after[k]
@@ -317,7 +356,7 @@ def _merge(
             mate[k] = 0
         else:
             _move(about[k], 0, has_one, home_one, bits[k], has_other, home_other,
-                  bits[k], both, where, at, cell, upper, sure)  # fmt: skip
+                  bits[k], both, where, at, cell, notes)  # fmt: skip
             after[k] = _NONE
             if tail[one] == _NONE:
                 head[one] = k
@@ -345,18 +384,94 @@ def _home(one: int, has_one: int, other: int, has_other: int) -> int:
 @compiled
 def _move(
     entity: int, one: int, has_one: int, home_one: int, other: int, has_other: int, home_other: int,
-    joined: int, has: int, home: int, at: int, cell: Any, upper: Changes, sure: Changes,
+    joined: int, has: int, home: int, at: int, cell: Any, notes: Any,
 ) -> None:  # fmt: skip
     """What two components said of an entity, and what they say as one."""
-    if _speaks(one, has_one):
-        upper[at, cell[entity, home_one]] -= 1
-    if _speaks(other, has_other):
-        upper[at, cell[entity, home_other]] -= 1
-    if _speaks(joined, has):
-        upper[at, cell[entity, home]] += 1
-    if joined & SURE:
-        if one & SURE:
-            sure[at, cell[entity, home_one]] -= 1
-        if other & SURE:
-            sure[at, cell[entity, home_other]] -= 1
-        sure[at, cell[entity, home]] += 1
+    cells = (cell[entity, home_one], cell[entity, home_other], cell[entity, home])
+    _note_moved(notes, UPPER, cells, at, _speaks(one, has_one), _speaks(other, has_other), _speaks(joined, has))  # fmt: skip
+    _note_moved(notes, CERTAIN, cells, at, one & SURE != 0, other & SURE != 0, joined & SURE != 0)
+
+
+@compiled
+def _note_moved(
+    notes: Any, kind: int, cells: Any, at: int, one: bool, other: bool, joined: bool
+) -> None:
+    """Note what two said apart and one says now; nothing where that is the same cell as before."""
+    if joined and one and cells[0] == cells[2]:
+        joined = one = False
+    if joined and other and cells[1] == cells[2]:
+        joined = other = False
+    if one:
+        _note(notes, kind, cells[0], at, -1)
+    if other:
+        _note(notes, kind, cells[1], at, -1)
+    if joined:
+        _note(notes, kind, cells[2], at, 1)
+
+
+@compiled
+def by_cell(
+    keys: tuple[Any, ...], changes: tuple[Any, ...], kind: int, cells: int, steps: int
+) -> Any:
+    """(starts, step, change): changes of one kind, cell by cell, one entry a step, steps ascending."""
+    sizes = np.zeros(cells + 1, np.int64)
+    for part in keys:
+        for key in part:
+            if key >> np.uint64(48) == np.uint64(kind):
+                sizes[(key >> np.uint64(16) & np.uint64(_CELL)) + np.uint64(1)] += 1
+    place = np.cumsum(sizes)
+    at, by = np.empty(place[-1], np.uint16), np.empty(place[-1], np.int8)
+    for p in range(len(keys)):
+        part, change = keys[p], changes[p]
+        for i in range(len(part)):
+            if part[i] >> np.uint64(48) == np.uint64(kind):
+                of = part[i] >> np.uint64(16) & np.uint64(_CELL)
+                at[place[of]] = part[i] & np.uint64(65535)
+                by[place[of]] = change[i]
+                place[of] += 1
+    return _summed(at, by, sizes, steps)
+
+
+@compiled
+def _summed(at: Any, by: Any, sizes: Ids, steps: int) -> Any:
+    starts = np.zeros(len(sizes), np.int64)
+    step, change = np.empty(len(at), np.uint16), np.empty(len(at), np.int32)
+    row: Any = np.zeros(steps, np.int32)
+    first, size = 0, 0
+    for c in range(len(sizes) - 1):
+        low, high = np.int64(steps), np.int64(-1)
+        for k in range(first, first + sizes[c + 1]):
+            row[at[k]] += by[k]
+            low, high = min(low, np.int64(at[k])), max(high, np.int64(at[k]))
+        first += sizes[c + 1]
+        for k in range(low, high + 1):
+            if row[k] != 0:
+                step[size], change[size] = k, row[k]
+                size += 1
+                row[k] = 0
+        starts[c + 1] = size
+    return starts, step[:size].copy(), change[:size].copy()
+
+
+@compiled
+def weighed_sums(starts: Ids, step: Any, change: Any, weight: Reals) -> Reals:
+    """By cell: the sum of its changes, each by the weight of its step."""
+    found = np.zeros(len(starts) - 1)
+    for c in range(len(starts) - 1):
+        total = 0.0
+        for k in range(starts[c], starts[c + 1]):
+            total += change[k] * weight[step[k]]
+        found[c] = total
+    return found
+
+
+@compiled
+def weighed_sizes(starts: Ids, step: Any, change: Any, weight: Reals) -> Reals:
+    """By cell: the sum of the sizes of its changes, each by the weight of its step."""
+    found = np.zeros(len(starts) - 1)
+    for c in range(len(starts) - 1):
+        total = 0.0
+        for k in range(starts[c], starts[c + 1]):
+            total += abs(change[k]) * weight[step[k]]
+        found[c] = total
+    return found

@@ -1,7 +1,7 @@
 """People by entity and state at every threshold: what merges change, summed from the heaviest link on.
 
-One column a cell (entity and state), one row a tenth of a bit. A look-up at any thresholds reads a row of each
-array; nothing is counted again.
+Few cells (entity and state) change at many of the tenths of a bit, so changes are kept as lists, cell by cell. A
+look-up at any thresholds adds them up, millions in a hundredth of a second; nothing is counted again.
 """
 
 from __future__ import annotations
@@ -9,17 +9,25 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from matching.tuning.arrange import add_clusters, used_cells, weighed_steps
+from matching.tuning.arrange import (
+    add_clusters,
+    by_cell,
+    used_cells,
+    weighed_sizes,
+    weighed_steps,
+    weighed_sums,
+)
 from matching.tuning.clusters import Clusters
 from matching.tuning.links import Links
 from matching.tuning.speakers import DOUBTFUL, SURE, UNION, Speakers
 
 __all__ = [
-    "HIGHEST_BITS", "STEPS_PER_BIT", "Base", "Cells", "Counted", "base_of", "cells_of", "counted", "open_chance",
+    "HIGHEST_BITS", "STEPS_PER_BIT", "Base", "Cells", "Changes", "Counted", "base_of", "cells_of", "counted", "open_chance",
 ]  # fmt: skip
 
 STEPS_PER_BIT = 10
@@ -34,7 +42,7 @@ _BELOW = (0.75, -1.75)
 
 Whole = npt.NDArray[np.int32]
 Long = npt.NDArray[np.int64]
-Single = npt.NDArray[np.float32]
+Reals = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +63,66 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """Cumulative numbers by step (row) and cell (column); row s holds what links at or above step s make.
+class Changes:
+    """Of cell c the changes `change[starts[c] : starts[c + 1]]`, at these steps, ascending. 6 bytes each."""
 
-    `upper`: people whom rows or charts give to the entity. `between`: people and entities that links of the
-    review band add; `confirmed`: by certain rows; `attributed`: by linked charts alone. `likely`: the sum of
-    what links *below* row s change, each by its chance; `spread`, by entity: its variance. `merges`: links of the forest by step.
-    """
+    starts: Long
+    step: npt.NDArray[np.uint16]
+    change: Whole
+
+    def sums(self, weight: Reals) -> Reals:
+        """By cell: the sum of the changes, each by the weight of its step."""
+        found: Reals = weighed_sums(self.starts, self.step, self.change, weight)
+        return found
+
+    def sizes(self, weight: Reals) -> Reals:
+        """By cell: the same of the sizes of the changes."""
+        found: Reals = weighed_sizes(self.starts, self.step, self.change, weight)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What links change in the numbers of people, by kind, cell and step; `merges`: links of the forest by step."""
 
     lowest: int
-    upper: Whole
-    between: Whole
-    confirmed: Whole
-    attributed: Whole
-    likely: Single
-    spread: Single
+    base: Base
+    upper: Changes
+    between: Changes
+    certain: Changes
+    attributed: Changes
     merges: Long
+    chance: Reals
 
     def step(self, bits: float) -> int:
-        """Row of a threshold: the tenth at or above it."""
+        """Place of a threshold: the tenth at or above it."""
         wanted = int(np.ceil(round(bits * STEPS_PER_BIT, 6))) - self.lowest
-        return min(max(wanted, 0), len(self.upper) - 1)
+        return min(max(wanted, 0), len(self.merges) - 1)
+
+    def people(self, merge: int) -> Reals:
+        """By cell: people whose rows or charts give them to the entity, merging from a step on."""
+        return self.base.people + self.upper.sums(self._from(merge))
+
+    def in_review(self, include: int, merge: int) -> Reals:
+        """By cell: people and entities that links between two steps add."""
+        return self.between.sums(self._from(include) - self._from(merge))
+
+    def confirmed(self, include: int, attribute: int) -> Reals:
+        """By cell: people of certain rows, all links from one step on merged, or of linked charts from another on."""
+        certain = self.base.confirmed + self.certain.sums(self._from(include))
+        return certain + self.attributed.sums(self._from(attribute))
+
+    def expected(self, merge: int) -> Reals:
+        """By cell: mean number of people; links below a step merge by their chance."""
+        below = self._from(merge)
+        return self.base.people + self.upper.sums(below + (1 - below) * self.chance)
+
+    def spread(self, merge: int) -> Reals:
+        """By cell: variance of that number, links taken as independent."""
+        return self.upper.sizes((1 - self._from(merge)) * self.chance * (1 - self.chance))
+
+    def _from(self, step: int) -> Reals:
+        return (np.arange(len(self.merges)) >= step).astype(np.float64)
 
 
 def cells_of(clusters: Clusters, speakers: Speakers) -> Cells:
@@ -120,41 +167,33 @@ def counted(
 ) -> Counted:
     """Arrange every cluster and sum up. `links`: those of the clusters, perhaps with other weights.
 
-    Takes four arrays a thread of the size of `Counted`'s for a while.
+    Takes 9 bytes a change besides, before they are summed: about one a link.
     """
     steps = int(HIGHEST_BITS * STEPS_PER_BIT) - lowest + 1
     step = weighed_steps(links.weight, lowest, steps)
 
-    def part(span: tuple[int, int]) -> tuple[tuple[Whole, Whole, Whole, Whole], Long]:
+    def part(span: tuple[int, int]) -> tuple[Any, Any, Long]:
         merges = np.zeros(steps, np.int64)
-        upper, between, sure, attributed = (
-            np.zeros((steps, len(cells.entity)), np.int32) for _ in range(4)
-        )
-        out = (upper, between, sure, attributed)
-        add_clusters(
+        keys, changes = add_clusters(
             (clusters.node_starts, clusters.state, clusters.flags, clusters.said_starts,
              clusters.entity, clusters.says),
             (clusters.link_starts, links.left, links.right, links.weight, step, links.held),
-            cells.column, span, out, merges,
+            cells.column, span, merges,
         )  # fmt: skip
-        return out, merges
+        return keys, changes, merges
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        (out, merges), *others = pool.map(part, _even(clusters.link_starts, _THREADS))
-    while others:
-        more, counts = others.pop()
-        merges += counts
-        for total, other in zip(out, more, strict=True):
-            np.add(total, other, out=total)
-        del more
-    upper, between, confirmed, attributed = out
+        keys, changes, merges = zip(
+            *pool.map(part, _even(clusters.link_starts, _THREADS)), strict=True
+        )
+        made = pool.map(
+            lambda kind: Changes(*by_cell(keys, changes, kind, len(cells.entity), steps)), range(4)
+        )
+        upper, between, certain, attributed = made
     chance = open_chance(np.arange(steps) + lowest, include_at_bits)
-    likely, spread = _below(upper, chance), _spread(upper, chance * (1 - chance), cells)
-    for changes in out:
-        _from_heaviest(changes)
-    upper += base.people
-    confirmed += base.confirmed
-    return Counted(lowest, upper, between, confirmed, attributed, likely, spread, merges)
+    return Counted(
+        lowest, base, upper, between, certain, attributed, np.sum(merges, axis=0), chance
+    )
 
 
 def open_chance(steps: npt.NDArray[np.int64], include_at_bits: float) -> npt.NDArray[np.float64]:
@@ -171,29 +210,6 @@ def _even(starts: npt.NDArray[np.int64], parts: int) -> list[tuple[int, int]]:
     ends = np.searchsorted(starts, wanted[1:-1])
     bounds = [0, *ends.tolist(), len(starts) - 1]
     return list(pairwise(bounds))
-
-
-def _below(changes: Whole, weight: npt.NDArray[np.float64]) -> Single:
-    """By step: the changes of all lower steps, each by its weight."""
-    found = np.zeros(changes.shape, np.float32)
-    for step in range(1, len(changes)):
-        found[step] = found[step - 1] + changes[step - 1] * np.float32(weight[step - 1])
-    return found
-
-
-def _spread(changes: Whole, weight: npt.NDArray[np.float64], cells: Cells) -> Single:
-    """By step and entity: the size of the changes of all lower steps, each by its weight."""
-    first = np.flatnonzero(np.diff(cells.entity, prepend=-1))
-    found = np.zeros((len(changes), len(first)), np.float32)
-    for step in range(1, len(changes)):
-        size = np.add.reduceat(np.abs(changes[step - 1]), first)
-        found[step] = found[step - 1] + size * np.float32(weight[step - 1])
-    return found
-
-
-def _from_heaviest(changes: Whole) -> None:
-    for step in range(len(changes) - 2, -1, -1):
-        changes[step] += changes[step + 1]
 
 
 def base_of(speakers: Speakers, cells: Cells) -> Base:

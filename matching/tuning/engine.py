@@ -48,17 +48,11 @@ class _Rows:
     """Rows of `counts` (those that only other thresholds fill, too) and where each one's number stands.
 
     `place`: a cell's column, or behind all cells an entity's total; the last place is nobody's.
-    `entity`: the place of its entity among those with cells.
     """
 
     frame: pl.DataFrame
     place: npt.NDArray[np.int64]
-    entity: npt.NDArray[np.int64]
     first_of_entity: npt.NDArray[np.int64]
-
-    def of_entity(self, by_entity: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """A number by entity as one by row: its states have it, too."""
-        return np.asarray(np.append(by_entity, 0.0)[self.entity])
 
     def of(self, by_cell: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """A number by cell as one by row."""
@@ -86,11 +80,12 @@ class _Read:
 class Tuning:
     """All that look-ups need. Frozen: `reweighed` gives another one that shares what weights do not move.
 
-    Holds about 45 bytes a record and 30 a kept pair, and six arrays of thresholds by cells (`Counted`).
+    Holds about 12 bytes a record, 22 a kept pair and 6 a change (`Counted`).
     """
 
     read: _Read
     run: Counted
+    at_run: dict[str, npt.NDArray[np.float64]]
     now: Counted
     curve: Curve
     errors: Errors
@@ -119,13 +114,12 @@ class Tuning:
         del speakers
         found = _counted(clusters.links, read)
         errors = Errors.of(read.curve, read.strata)
-        return cls(read, run=found, now=found, curve=read.curve, errors=errors)
+        at_run = _looked_up(read.rows, found, Thresholds.of(matching))
+        return cls(read, run=found, at_run=at_run, now=found, curve=read.curve, errors=errors)
 
     def numbers(self, at: Thresholds) -> Numbers:
         """The whole incident at these thresholds: the round's numbers, and what the thresholds change in them."""
-        asked = self._looked_up(self.now, at)
-        run = self._looked_up(self.run, Thresholds.of(self.read.matching))
-        counts = moved(self.read.rows.frame, asked, run)
+        counts = moved(self.read.rows.frame, _looked_up(self.read.rows, self.now, at), self.at_run)
         return numbers_at(
             counts, self.curve, at, self.read.costs, self.errors,
             labelled=self.read.strata.labelled, exact=self._exact(at),
@@ -154,20 +148,6 @@ class Tuning:
         errors = Errors.of(curve, self.read.strata)
         return replace(self, now=found, curve=curve, errors=errors, edits=named)
 
-    def _looked_up(self, counted: Counted, at: Thresholds) -> dict[str, npt.NDArray[np.float64]]:
-        include, merge = counted.step(at.include_at_bits), counted.step(at.merge_at_bits)
-        attribute = counted.step(at.attribute_at_bits)
-        likely = counted.step(min(at.include_at_bits, _LIKELY_BITS))
-        between = counted.between[include] - counted.between[merge]
-        people = counted.upper[merge]
-        by_cell = {
-            "confirmed": counted.confirmed[likely] + counted.attributed[attribute],
-            "expected": people + counted.likely[merge],
-            "upper": people + between,
-        }
-        found = {name: self.read.rows.of(values) for name, values in by_cell.items()}
-        return {**found, "spread": self.read.rows.of_entity(counted.spread[merge])}
-
     def _exact(self, at: Thresholds) -> bool:
         """No pair that was dropped below the floor could reach the include threshold by these weights."""
         if not self.edits:
@@ -179,6 +159,20 @@ class Tuning:
             floor_bits=self.read.matching.floor_bits,
             past_bits=at.include_at_bits,
         )
+
+
+def _looked_up(rows: _Rows, counted: Counted, at: Thresholds) -> dict[str, npt.NDArray[np.float64]]:
+    """confirmed, expected, upper and spread by row of `counts`, before anything is cut."""
+    include, merge = counted.step(at.include_at_bits), counted.step(at.merge_at_bits)
+    attribute = counted.step(at.attribute_at_bits)
+    likely = counted.step(min(at.include_at_bits, _LIKELY_BITS))
+    by_cell = {
+        "confirmed": counted.confirmed(likely, attribute),
+        "expected": counted.expected(merge),
+        "upper": counted.people(merge) + counted.in_review(include, merge),
+        "spread": counted.spread(merge),
+    }
+    return {name: rows.of(values) for name, values in by_cell.items()}
 
 
 def edited(weights: ModelWeights, edits: Edits) -> ModelWeights:
@@ -218,7 +212,6 @@ def _rows(counts: pl.DataFrame, speakers: Speakers, cells: Cells) -> _Rows:
             "entity_id": names.set(names == "", None),
             "state": pl.Series(speakers.states, dtype=pl.String).gather(cells.state),
             "place": np.arange(len(cells.entity), dtype=np.int64),
-            "entity": np.repeat(np.arange(len(first)), np.diff([*first, len(cells.entity)])),
         }
     )
     totals = known[first].with_columns(
@@ -231,9 +224,6 @@ def _rows(counts: pl.DataFrame, speakers: Speakers, cells: Cells) -> _Rows:
     numbers = ("confirmed", "expected", "expected_low", "expected_high", "upper")
     nobody = len(known) + len(first)
     every = every.with_columns(
-        pl.col(numbers).fill_null(0),
-        pl.col("place").fill_null(nobody),
-        pl.col("entity").fill_null(len(first)),
+        pl.col(numbers).fill_null(0), pl.col("place").fill_null(nobody)
     ).sort(keys)
-    place, entity = (every[name].to_numpy() for name in ("place", "entity"))
-    return _Rows(every.select(*keys, *numbers), place, entity, first)
+    return _Rows(every.select(*keys, *numbers), every["place"].to_numpy(), first)

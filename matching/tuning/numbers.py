@@ -224,7 +224,7 @@ def _estimate(draws: Reals) -> Estimate:
 
 
 def moved(counts: pl.DataFrame, now: Mapping[str, Reals], was: Mapping[str, Reals]) -> pl.DataFrame:
-    """Rows of `counts` with what other thresholds change: confirmed <= expected <= upper stays.
+    """Rows of `counts` with what other thresholds change: confirmed <= expected <= upper stays. Rows of nobody go.
 
     `now` and `was` have confirmed, expected, upper and spread by row of `counts`.
     """
@@ -241,4 +241,4 @@ def moved(counts: pl.DataFrame, now: Mapping[str, Reals], was: Mapping[str, Real
         "entity_id", "state", confirmed=confirmed, expected=mean.round(6),
         expected_low=low.clip(lower_bound=0).round(6),
         expected_high=high.clip(mean, upper.cast(pl.Float64)).round(6), upper=upper,
-    )  # fmt: skip
+    ).filter(pl.col("upper") > 0)  # fmt: skip
