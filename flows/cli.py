@@ -425,6 +425,31 @@ def thresholds(
 
 
 @app.command()
+def tune(
+    workspace: WorkspacePath,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--as",
+            help="Who gets a link; again for more. Default: all of [people].",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(help="Where it listens on 127.0.0.1; 0: any free port.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Open the workbench: thresholds of the whole incident, review of pairs, practice names, labels.
+
+    Example: affected tune northwind/ws --as "R. Vance"
+    """
+    from flows.workbench.server import prepare, tune_text
+
+    server = prepare(workspace, names=tuple(names or ()), port=port)
+    _show(server.document, as_json=as_json, text=tune_text)
+    server.serve()
+
+
+@app.command()
 def explain(
     workspace: WorkspacePath,
     first: Annotated[str, typer.Argument(help="person_id, mention_id, chart_id or record_id.")],
