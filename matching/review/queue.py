@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One pair and why it is asked: line, interval, band, second or adjudicate."""
+    """One pair and why it is asked: line, interval, band, second; again (the reviewer chose it) or adjudicate."""
 
     pair: Pair
     why: str
@@ -206,6 +206,10 @@ class Queue:
                 self._lease(held.pair, by)
                 return held
             return self._advance(by)
+
+    def held(self, by: str) -> Asked | None:
+        """What was shown to this reviewer last and is not answered yet."""
+        return self._now.get(by)
 
     def answered(self, by: str, pair: Pair) -> None:
         """The reviewer has answered the pair: it is nobody's any more."""

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from itertools import combinations
 from threading import Lock
 from typing import Any
 
 import polars as pl
 
+from matching.errors import OperatorError
 from matching.link.settings import Matching
-from matching.review.answers import Pair
+from matching.review.answers import Pair, pair_of
 from matching.review.judged import Judge
 from matching.review.lookup import Lookup
 from matching.store import Workspace
@@ -30,6 +32,8 @@ _KEPT = 400
 _MEMBERS_MAX = 12
 """Records listed of each person."""
 _LINKS_MAX = 40
+_GROUP_MAX = 60
+"""Records of a group that is split or merged by hand: as many as fit a page."""
 _ALIKE_FROM = 0.8
 """Share of letters in common order; one slip in a word of five letters is above it."""
 
@@ -157,6 +161,34 @@ class Showing:
     def close(self) -> None:
         """Give the threads back."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def group(self, persons: Sequence[str]) -> list[Member]:
+        """Every record of these persons. Raises OperatorError where they are too many to be looked at one by one."""
+        members = self._tables["members"].rows(list(persons))
+        if members.height > _GROUP_MAX:
+            raise OperatorError(
+                f"{members.height} records: more than {_GROUP_MAX} are not decided one by one;"
+                " look at the guards and the merge threshold"
+            )
+        self._persons.update(dict(members["mention_id", "person_id"].iter_rows()))
+        cleaned = self._records(members["mention_id"].to_list(), std=True)
+        return [self._member(row, cleaned) for row in members.iter_rows(named=True)]
+
+    def person(self, record: int) -> str:
+        """person_id of a record; empty where it is in none."""
+        return self._persons_of([record])[record]
+
+    def linked(self, records: Sequence[int]) -> set[Pair]:
+        """Pairs of these records that a kept pair joins, or that were compared as one."""
+        nodes = self._nodes(records)
+        inside = sorted(set(nodes.values()))
+        rows = self._tables["pairs"].rows(inside, ["left", "right"])
+        joined = set(rows.filter(pl.col("right").is_in(inside)).iter_rows())
+        return {
+            pair_of(one, other) for one, other in combinations(sorted(set(records)), 2)
+            if nodes[one] == nodes[other] or (nodes[one], nodes[other]) in joined
+            or (nodes[other], nodes[one]) in joined
+        }  # fmt: skip
 
     def _begin(self, pair: Pair) -> Future[Shown]:
         with self._lock:
