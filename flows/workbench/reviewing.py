@@ -58,7 +58,7 @@ class Reviewing:
     def begin(self) -> None:
         """Load in the background; again: nothing."""
         with self._lock:
-            if self._thread is None:
+            if self._thread is None and not self.ready:
                 self._thread = Thread(target=self.load, name="review", daemon=True)
                 self._thread.start()
 
