@@ -14,6 +14,7 @@ from flows.audit import audit
 from flows.rounds import Round, open_round, open_workspace
 from flows.step_settings import owner_on
 from flows.workbench.bench import Bench
+from flows.workbench.reviewing import Reviewing
 from flows.workbench.sessions import Session, Sessions
 from matching.errors import OperatorError
 from matching.store import Workspace
@@ -55,6 +56,7 @@ class Desk:
         self.bench = Bench(
             self.workspace, incident.matching, incident.costs, owner_on=owner_on(incident)
         )
+        self.reviewing = Reviewing(self.workspace, incident.matching)
         self.pages: list[tuple[str, str]] = []
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True,

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from flows.audit import audit
-from flows.workbench.asking import ReviewDesk
+from flows.workbench.desk import Desk
 from matching.decisions import take
 from matching.errors import OperatorError
 from matching.review.labels import Format, export
@@ -26,7 +26,7 @@ CARD = "model/labels.md"
 """Where the card of m by labels lies below `out/`: numbers and levels, no person's data."""
 
 
-def routes(desk: ReviewDesk) -> list[Route]:
+def routes(desk: Desk) -> list[Route]:
     """The page, its files and its forms."""
     page = _Pages(desk)
     return [
@@ -40,7 +40,7 @@ def routes(desk: ReviewDesk) -> list[Route]:
 
 @dataclass
 class _Pages:
-    _desk: ReviewDesk
+    _desk: Desk
     _learned: Learned | None = None
 
     async def labels(self, request: Request) -> Response:

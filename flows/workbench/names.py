@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from flows.workbench.asking import ReviewDesk
+from flows.workbench.desk import Desk
 from matching.errors import OperatorError
 from matching.owners.decided_names import NOBODY
 from matching.review.practices import PracticeName, Practices
@@ -22,14 +22,14 @@ _AT_ONCE = 20
 """Names on a page: those with most people; the rest come up as these are decided."""
 
 
-def routes(desk: ReviewDesk) -> list[Route]:
+def routes(desk: Desk) -> list[Route]:
     """The page and its form, for whoever may review."""
     page = _Pages(desk)
     return [Route("/names", page.names), Route("/names/decide", page.decide, methods=["POST"])]
 
 
 class _Pages:
-    def __init__(self, desk: ReviewDesk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def names(self, request: Request) -> Response:

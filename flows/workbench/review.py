@@ -15,8 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from flows.settings import Right
-from flows.workbench.asking import ReviewDesk
+from flows.workbench.desk import Desk
 from flows.workbench.reviewing import Reviewing, fewest_merges, fewest_splits
 from matching.errors import OperatorError
 from matching.review.answers import Pair, pair_of
@@ -41,7 +40,7 @@ _BAR_BITS = 16.0
 _BAR_WIDTH = 100
 
 
-def routes(desk: ReviewDesk) -> list[Route]:
+def routes(desk: Desk) -> list[Route]:
     """The pages, for whoever may review; a viewer is refused by name of the right."""
     page = _Pages(desk)
     return [
@@ -58,7 +57,7 @@ def routes(desk: ReviewDesk) -> list[Route]:
 
 
 class _Pages:
-    def __init__(self, desk: ReviewDesk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     @property
@@ -143,9 +142,7 @@ class _Pages:
 
     # --- inside -----------------------------------------------------------------------------
 
-    async def _form(
-        self, request: Request, right: Right = "review"
-    ) -> tuple[str, Mapping[str, str]]:
+    async def _form(self, request: Request, right: str = "review") -> tuple[str, Mapping[str, str]]:
         by = self._desk.require(request, right)
         return by, await self._desk.form(request)
 
@@ -163,7 +160,11 @@ class _Pages:
             return self._loading(request)
         before = await run_in_threadpool(self._reviewing.before, by)
         left = self._reviewing.queue.left()
-        shared = {"told": told or self._desk.told(request), "left": left, "once": token_hex(8)}
+        shared: dict[str, Any] = {
+            "told": told or self._desk.told(request),
+            "left": left,
+            "once": token_hex(8),
+        }
         template = "pair.html" if piece else "review.html"
         if before is None:
             return self._desk.page(request, template, title="Review", shown=None, **shared)

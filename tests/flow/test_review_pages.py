@@ -5,25 +5,19 @@ import re
 import httpx
 import pytest
 
-from flows.rounds import open_round
-from flows.workbench.reviewing import Reviewing, fewest_merges, fewest_splits
+from flows.workbench.reviewing import fewest_merges, fewest_splits
 from matching.errors import OperatorError
 from matching.review.answers import Answers
-from matching.store import Workspace
-from tests.workbench_stand import Stand, serving
+from tests.workbench_stand import desk_of, link, serving
 
 RIGHTS = {"One": ("review", "reveal"), "Two": ("review",), "Lead": ("review", "approve"), "Eye": ()}
 
 
 @pytest.fixture
 def stand(own):
-    workspace, current = open_round(own.workspace)
-    workspace = Workspace.open(own.workspace, complete=True)
-    reviewing = Reviewing(workspace, current.incident.matching)
-    reviewing.load()
-    assert not reviewing.failed
-    yield Stand(reviewing, RIGHTS)
-    reviewing.showing.close()
+    desk = desk_of(own.workspace)
+    yield desk
+    desk.reviewing.showing.close()
 
 
 @pytest.fixture
@@ -32,10 +26,8 @@ def client(stand):
     with serving(stand) as address:
 
         def of(name):
-            cookies = {"who": name}
-            made.append(
-                httpx.Client(base_url=address, cookies=cookies, follow_redirects=True, timeout=60)
-            )
+            made.append(httpx.Client(base_url=address, follow_redirects=True, timeout=60))
+            made[-1].get(link(stand, name, RIGHTS[name]))
             return made[-1]
 
         yield of
@@ -44,11 +36,17 @@ def client(stand):
 
 
 def hidden(page):
-    return dict(re.findall(r'name="(left|right|once)" value="([^"]+)"', page.split("</form>")[0]))
+    answer = page.split('<form id="answer"')[-1].split("</form>")[0]
+    return dict(re.findall(r'name="(left|right|once)" value="([^"]+)"', answer))
+
+
+def csrf(page):
+    return re.search(r'name="csrf" value="([^"]+)"', page.text).group(1)
 
 
 def post(client, path, page, **fields):
-    return client.post(path, data={"csrf": "stand", **hidden(page.text), **fields})
+    own = client.get("/labels/none")  # an error page, with this session's number
+    return client.post(path, data={"csrf": csrf(own), **hidden(page.text), **fields})
 
 
 def test_answers_go_to_the_inbox_and_the_next_pair_comes(client, stand):
@@ -154,11 +152,17 @@ def test_a_group_is_split_and_merged_by_pair_decisions(client, stand, own):
     one = client("One")
     page = one.get("/review")
     fields = {"left": str(members[0]), "right": str(members[1])}
-    group = one.post("/review/group", data={"csrf": "stand", **fields})
+    group = one.post("/review/group", data={"csrf": csrf(one.get("/labels")), **fields})
     assert group.text.count("data-record=") == 3
     split = one.post(
         "/review/group/decide",
-        data={"csrf": "stand", **fields, "once": "g1", "value": "split", "chosen": str(members[0])},
+        data={
+            "csrf": csrf(one.get("/labels")),
+            **fields,
+            "once": "g1",
+            "value": "split",
+            "chosen": str(members[0]),
+        },
     )
     assert "the next run makes it so" in split.text
     decided = stand.reviewing.answers.decided()
@@ -217,13 +221,20 @@ def test_labels_out_and_in(client, stand, own):
     csv = one.get("/labels/affected.csv").text
     assert len(csv.splitlines()) == 2
     text = csv.replace("\nmatch,", "\nno,")
-    taken = one.post("/labels/import", data={"csrf": "stand", "csv": text})
+    taken = one.post("/labels/import", data={"csrf": csrf(one.get("/labels")), "csv": text})
     assert "1 labels recorded." in taken.text
     pair = (int(hidden(page.text)["left"]), int(hidden(page.text)["right"]))
     assert Answers(stand.reviewing.workspace).on(pair).value == "no"
-    assert "no labels" in one.post("/labels/import", data={"csrf": "stand", "csv": " "}).text
-    assert one.post("/labels/learn", data={"csrf": "stand"}).status_code == 403
-    assert "label 30 or more" in client("Lead").post("/labels/learn", data={"csrf": "stand"}).text
+    assert (
+        "no labels"
+        in one.post("/labels/import", data={"csrf": csrf(one.get("/labels")), "csv": " "}).text
+    )
+    assert one.post("/labels/learn", data={"csrf": csrf(one.get("/labels"))}).status_code == 403
+    lead = client("Lead")
+    assert (
+        "label 30 or more"
+        in lead.post("/labels/learn", data={"csrf": csrf(lead.get("/labels"))}).text
+    )
 
 
 def test_practice_names_are_decided_once_for_all_their_rows(client, stand):
@@ -235,11 +246,10 @@ def test_practice_names_are_decided_once_for_all_their_rows(client, stand):
         pytest.skip("the rehearsal has no unresolved name")
     name = practices.waiting()[0]
     entity = sorted(practices.entities)[0]
-    data = {"csrf": "stand", "record": str(name.record), "entity": entity, "once": "n1"}
+    data = {"csrf": csrf(page), "record": str(name.record), "entity": entity, "once": "n1"}
     after = one.post("/names/decide", data=data)
     assert f"Recorded for {name.rows:,} rows" in after.text
     one.post("/names/decide", data=data)
     assert practices.decided[name.name_place][0] == entity
     assert stand.reviewing.answers.rows().height == 1
     assert "Choose a practice" in one.post("/names/decide", data={**data, "entity": "CE999x"}).text
-
