@@ -20,7 +20,8 @@ import polars as pl
 from benchmarks.people import true_charts, true_mentions
 from benchmarks.results import record
 from matching.link.settings import LinkSettings
-from matching.reviewed import EDGES, Strata, estimate, planned, weighed
+from matching.people.review_order import EDGES, weighed
+from matching.reviewed import Strata, estimate, planned
 from matching.store import Workspace
 
 

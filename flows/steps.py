@@ -86,10 +86,11 @@ STEPS: tuple[Step, ...] = (
         writes=("identities", "kept_hashes", "pairs", "over_budget"),
     ),
     Step(
-        "people", matching.people.run, step_settings.people, 7,
+        "people", matching.people.run, step_settings.people, 8,
         reads=("files", "leaked", "charts", "entities", "identities", "pairs", "leaked_std",
                "charts_std", "completeness", "decisions", "registry"),
-        writes=("members", "persons", "affected", "histories", "profile", "maybe_same", "merge_tree", "merge_counts"),
+        writes=("members", "persons", "affected", "histories", "profile", "maybe_same", "merge_tree", "merge_counts",
+                "review_strata", "review_order"),
     ),
     Step(
         "owners", matching.owners.run, step_settings.owners, 5,

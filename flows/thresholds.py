@@ -96,35 +96,16 @@ def curve(workspace: Workspace) -> pl.DataFrame:
     `expected_false` counts links of the tree at or above the threshold that join two people,
     `expected_missed` those below that would join one.
     """
-    counts = workspace.read("merge_counts")
-    chance = 1 / (1 + 2.0 ** -pl.col("match_weight"))
-    missed, false = ((p * MILLION).round().cast(pl.Int64).sum() for p in (chance, 1 - chance))
-    wrong = (
-        workspace.scan("merge_tree")
-        .group_by(step=_step("match_weight"))
-        .agg(missed=missed, false=false)
-        .sort("step")
-        .collect(engine="streaming")
-    )
-    pairs = (
-        workspace.scan("pairs")
-        .group_by(step=_step("match_weight"))
-        .agg(pairs=pl.len())
-        .sort("step")
-        .collect(engine="streaming")
-    )
-    rows = counts.with_columns(step=(pl.col("at_bits") * STEPS_PER_BIT).round().cast(pl.Int64))
-    steps = rows["step"]
-    return rows.select(
+    return workspace.read("merge_counts").select(
         "at_bits",
         "people",
         "orphans",
         with_chart=pl.col("people") - pl.col("orphans"),
         charts_reached="charts_reached",
         links="links",
-        pairs=_from_on(pairs, steps, "pairs").cast(pl.Int64),
-        expected_false=_people(_from_on(wrong, steps, "false")),
-        expected_missed=_people(wrong["missed"].sum() - _from_on(wrong, steps, "missed")),
+        pairs="pairs",
+        expected_false=_people("false"),
+        expected_missed=_people("missed"),
     )
 
 
@@ -139,19 +120,8 @@ def _drift(root: Path, workspace: Workspace, current: Round) -> Document | None:
     return {"since_round": before.number, "measures": found.to_dicts()}
 
 
-def _people(millionths: pl.Series) -> pl.Series:
-    return (millionths / MILLION).round(1)
-
-
-def _step(column: str) -> pl.Expr:
-    """Highest tenth of a bit at or below; nine decimals keep a tenth itself where it is."""
-    return (pl.col(column) * STEPS_PER_BIT).round(8).floor().cast(pl.Int64)
-
-
-def _from_on(found: pl.DataFrame, steps: pl.Series, column: str) -> pl.Series:
-    """Sum of a column over this step and all higher ones."""
-    total = found[column].cum_sum(reverse=True).extend_constant(0, 1)
-    return total.gather(found["step"].search_sorted(steps, side="left"))
+def _people(millionths: str) -> pl.Expr:
+    return (pl.col(millionths) / MILLION).round(1)
 
 
 def _first_half_bit(rows: pl.DataFrame) -> int:

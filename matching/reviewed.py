@@ -12,15 +12,14 @@ a million pairs and forty reviewed ones without an error is no proof of a millio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from matching.link.guards import action_of
 from matching.people.decided import read_decided
+from matching.people.review_order import EDGES
 from matching.store import Workspace
 
 __all__ = [
@@ -32,19 +31,14 @@ __all__ = [
     "planned",
     "reviewed_strata",
     "sample",
-    "weighed",
 ]
 
-EDGES = (-2.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 14.0, 18.0, 24.0)
-"""Bits between strata: fine where the probability turns, coarse where it is near 0 or 1."""
 LEAST = 8
 """Pairs reviewed of every stratum that has as many: none is left to the model."""
-_KEPT = 5_000
-"""Pairs of a stratum whose order is known: more than anybody reviews of it."""
 _DRAWS = 4_000
 _TAIL = 0.025
 _SEED = 41
-_ALL_BITS = 2.0**64
+
 
 Ints = npt.NDArray[np.int64]
 Reals = npt.NDArray[np.float64]
@@ -72,11 +66,6 @@ class Estimate:
     value: float
     low: float
     high: float
-
-
-def stratum(weight: pl.Expr) -> pl.Expr:
-    """Number of the stratum of a match weight."""
-    return pl.sum_horizontal((weight >= edge).cast(pl.Int64) for edge in EDGES)
 
 
 def planned(pairs: Ints, model: Reals, size: int) -> Ints:
@@ -170,15 +159,11 @@ def _beta(rng: np.random.Generator, yes: Reals, no: Reals) -> Reals:
 
 
 def reviewed_strata(workspace: Workspace) -> Strata:
-    """What people's decisions say by stratum. Two passes over the kept pairs, which stream."""
-    counted = (
-        weighed(workspace).group_by("stratum")
-        .agg(pairs=pl.len(), model=pl.col("probability").mean())
-        .collect(engine="streaming")
-    )  # fmt: skip
-    pairs, model = np.zeros(len(EDGES) + 1, np.int64), np.zeros(len(EDGES) + 1)
-    pairs[counted["stratum"]], model[counted["stratum"]] = counted["pairs"], counted["model"]
-    ordered = _beginning(workspace, pairs)
+    """What people's decisions say by stratum, as they are now."""
+    strata = workspace.read("review_strata").sort("stratum")
+    pairs = strata["pairs"].to_numpy()
+    model = strata["millionths"].to_numpy() / 1e6 / np.maximum(pairs, 1)
+    ordered = workspace.read("review_order")
     decided = read_decided(workspace)
     values = pl.concat(
         pl.DataFrame(rows, schema=["low", "high"], orient="row").with_columns(value=pl.lit(value))
@@ -207,28 +192,7 @@ def sample(workspace: Workspace, size: int) -> pl.DataFrame:
     """left, right, stratum: the pairs to review, in an order that says nothing of their weight."""
     strata = reviewed_strata(workspace)
     wanted = planned(strata.pairs, strata.model, size)
-    ordered = _beginning(workspace, strata.pairs)
-    place = pl.int_range(pl.len()).over("stratum")
+    ordered = workspace.read("review_order")
     room = pl.Series(wanted).gather(ordered["stratum"])
-    chosen = ordered.with_columns(room=room).filter(place < pl.col("room"))
+    chosen = ordered.with_columns(room=room).filter(pl.col("place") < pl.col("room"))
     return chosen.sort("order").select("left", "right", "stratum")
-
-
-def weighed(workspace: Workspace) -> pl.LazyFrame:
-    """Kept pairs of two mentions, or of a mention and a chart, that no guard holds."""
-    pairs = workspace.scan("pairs").filter(pl.col("kind").cast(pl.String) != "master_master")
-    pairs = pairs.filter(action_of(pl.col("reasons")).is_null(), pl.col("left") != pl.col("right"))
-    return pairs.select("left", "right", "probability", stratum=stratum(pl.col("match_weight")))
-
-
-def _beginning(workspace: Workspace, pairs: Ints) -> pl.DataFrame:
-    """left, right, stratum, order: the first pairs of each stratum in its order."""
-    shares: Sequence[float] = [min(_KEPT / max(int(n), 1), 1.0) for n in pairs]
-    limit = pl.col("stratum").replace_strict(
-        list(range(len(shares))), [min(int(s * _ALL_BITS), (1 << 64) - 1) for s in shares],
-        return_dtype=pl.UInt64,
-    )  # fmt: skip
-    rows = weighed(workspace).with_columns(order=pl.struct("left", "right").hash(_SEED))
-    return (
-        rows.filter(pl.col("order") <= limit).sort("stratum", "order").collect(engine="streaming")
-    )

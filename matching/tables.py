@@ -552,7 +552,37 @@ MERGE_COUNTS = Table(
         "people": _count("Groups of records that hold a leaked mention."),
         "orphans": _count("Of these, groups without a chart."),
         "links": _count("Links of the merge tree at or above the threshold."),
+        "pairs": _count("Kept pairs at or above the threshold."),
+        "false": _count("Expected such links that join two people, by the model, in millionths."),
+        "missed": _count(
+            "Expected links below it that join one person, by the model, in millionths."
+        ),
         "charts_reached": _count("Charts whose best pair with a leaked mention is at or above it."),
+    },
+)
+REVIEW_STRATA = Table(
+    name="review_strata",
+    grain="one stratum of match weight of the pairs that a review samples",
+    key=("stratum",),
+    columns={
+        "stratum": _count("0 for the lightest."),
+        "from_bits": Column(REAL, "Lower end in bits.", "none: the lightest"),
+        "pairs": _count(
+            "Kept pairs that no guard holds, of two mentions or a mention and a chart."
+        ),
+        "millionths": _count("Sum of their probabilities by the model, in millionths."),
+    },
+)
+REVIEW_ORDER = Table(
+    name="review_order",
+    grain="one of the first pairs of a stratum, in an order that says nothing of their weight",
+    key=("stratum", "place"),
+    columns={
+        "stratum": _count("As in review_strata."),
+        "place": _count("0 for the pair to review first; a sample is the beginning."),
+        "left": Column(INT, "mention_id.", privacy=Privacy.ID),
+        "right": Column(INT, "mention_id or chart_id.", privacy=Privacy.ID),
+        "order": Column(pl.UInt64(), "Hash of both ids: the order within and between strata."),
     },
 )
 ROW_OWNERS = Table(
@@ -1165,6 +1195,7 @@ STEP_TABLES = (
     INVENTORY, CUSTODY, SKIPPED, LEAKED, CHARTS, REJECTS, PASSAGES, ENTITIES, DELEGATION, SUPPRESSIONS,
     LEAKED_STD, CHARTS_STD, NONIDENTIFYING, CHANGES, COMPLETENESS, IDENTITIES, KEPT_HASHES, PAIRS,
     OVER_BUDGET, MEMBERS, PERSONS, AFFECTED, HISTORIES, PROFILE, MAYBE_SAME, MERGE_TREE, MERGE_COUNTS,
+    REVIEW_STRATA, REVIEW_ORDER,
     ROW_OWNERS, OWNERSHIP, ELEMENTS, CANDIDATE_OWNERS, SAME_CHANCES, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES,
     OPEN_QUESTIONS, BRIDGE, DUTIES, PACKETS, NOTICES, LEDGER, SUBSTITUTES, BATCHES, PIECES, OUTBOX,
 )  # fmt: skip
@@ -1190,13 +1221,13 @@ _WORKING = (
     # their values once more: shared ones, frequencies, blocking keys, hashes, comparisons of two rows
     NONIDENTIFYING, FROZEN_NONIDENTIFYING, TERM_FREQUENCIES, OVER_BUDGET, *_COMMON.values(), KEPT_HASHES, PAIRS,
     # which row is whose: the registry says it of everyone who was told, by file digest and row
-    IDENTITIES, MEMBERS, MERGE_TREE, ROW_OWNERS,
+    IDENTITIES, MEMBERS, MERGE_TREE, REVIEW_ORDER, ROW_OWNERS,
 )  # fmt: skip
 _EVIDENCE = (
     # what was delivered, by whom, through whose hands; the roster and who performs what
     INVENTORY, CUSTODY, SKIPPED, FILES, ENTITIES, DELEGATION, SUPPRESSIONS,
     # how people were counted: ids, numbers and the model, no value of a row
-    CHANGES, COMPLETENESS, PROFILE, MERGE_COUNTS, MODEL, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES, OPEN_QUESTIONS,
+    CHANGES, COMPLETENESS, PROFILE, MERGE_COUNTS, REVIEW_STRATA, MODEL, COUNTS, ELEMENT_COUNTS, OVERLAP, OPEN_LINES, OPEN_QUESTIONS,
     BRIDGE, COUNT_CHANGES, MAYBE_SAME, SAME_CHANCES, CANDIDATE_OWNERS,
     # who is affected, whose patient, by which kinds of data
     PERSONS, AFFECTED, HISTORIES, OWNERSHIP, ELEMENTS, REGISTRY,

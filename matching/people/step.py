@@ -21,6 +21,7 @@ from matching.people.pairs import MATCH, read_evidence
 from matching.people.partition import Hashes, Ints, partition
 from matching.people.profile import profile
 from matching.people.records import Records, in_order
+from matching.people.review_order import write_review_order
 from matching.people.settings import PeopleSettings
 from matching.people.tree import write_merge_tree
 from matching.store import ROWS_PER_PART, Workspace
@@ -77,6 +78,7 @@ def run(workspace: Workspace, settings: PeopleSettings) -> None:
         del graph
         _write(workspace, settings, *told)
         workspace.write("profile", profile(workspace))
+        write_review_order(workspace)
         tree.result()
 
 

@@ -38,6 +38,10 @@ _LEAKED, _CHART, _BOTH = 1, 2, 3
 _SIDES = 16
 """What two sides of a link may hold: two bits each."""
 _UNREACHED = -np.inf
+_MILLION = 1_000_000
+"""Chances are summed as whole millionths: the same digits in any order."""
+_HALF_A_DIGIT = 5e-10
+"""Weights have nine decimals: one that is a tenth is at that tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +165,28 @@ def merge_counts(evidence: Evidence, forest: Forest) -> pl.DataFrame:
         best, evidence.pairs.left, evidence.pairs.right, evidence.pairs.weight, mentions
     )
     best = np.sort(best[best > _UNREACHED])
+    pairs = np.sort(np.concatenate([evidence.pairs.weight, evidence.own.weight]))
+    false, missed = _wrong(forest.weight)
     rows = {
         "at_bits": at,
         "people": people,
         "orphans": orphans,
         "links": links,
+        "pairs": len(pairs) - np.searchsorted(pairs, np.round(at - _HALF_A_DIGIT, 10), side="left"),
+        "false": false[links],
+        "missed": missed[-1] - missed[links],
         "charts_reached": len(best) - np.searchsorted(best, at, side="left"),
     }
     return TABLES["merge_counts"].complete(pl.DataFrame(rows))
+
+
+def _wrong(weight: Reals) -> tuple[Ints, Ints]:
+    """(false, missed): expected links that join two people, and one, among the first so many, in millionths."""
+    chance = 1 / (1 + 2.0**-weight)
+    return tuple(  # type: ignore[return-value]  # two of two
+        np.concatenate([[0], np.cumsum(np.rint(share * _MILLION).astype(np.int64))])
+        for share in (1 - chance, chance)
+    )
 
 
 @compiled

@@ -22,7 +22,8 @@ from matching.errors import OperatorError
 from matching.link.vectors import codes, graded
 from matching.model.files import significant
 from matching.people.decided import read_decided
-from matching.reviewed import EDGES, reviewed_strata, stratum
+from matching.people.review_order import EDGES, stratum
+from matching.reviewed import reviewed_strata
 from matching.store import Workspace
 
 __all__ = [

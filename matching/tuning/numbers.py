@@ -116,22 +116,11 @@ def numbers_at(
 
 
 def curve_of_run(workspace: Workspace) -> Curve:
-    """From the merge tree and the pairs of the round. Two passes, which stream."""
-    step = (
-        (pl.col("match_weight") * STEPS_PER_BIT).round(8).floor().cast(pl.Int64).clip(-1000, 1000)
-    )
-    found = [
-        workspace.scan(table).group_by(step=step).agg(rows=pl.len()).collect(engine="streaming")
-        for table in ("merge_tree", "pairs")
-    ]
-    lowest = min((int(f["step"].min()) for f in found if f.height), default=0)  # type: ignore[arg-type]  # not empty
-    highest = max((int(f["step"].max()) for f in found if f.height), default=0)  # type: ignore[arg-type]
-    arrays = []
-    for rows in found:
-        array = np.zeros(highest - lowest + 1, np.int64)
-        array[rows["step"].to_numpy() - lowest] = rows["rows"].to_numpy()
-        arrays.append(array)
-    return Curve(lowest, arrays[0], arrays[1])
+    """From `merge_counts`, which says how many links and pairs lie at or above each tenth."""
+    rows = workspace.read("merge_counts", ["at_bits", "links", "pairs"]).sort("at_bits")
+    lowest = round(float(rows["at_bits"][0]) * STEPS_PER_BIT) if rows.height else 0
+    links, pairs = (-np.diff(rows[name].to_numpy(), append=0) for name in ("links", "pairs"))
+    return Curve(lowest, links, pairs)
 
 
 def legal_lines(counts: pl.DataFrame) -> pl.DataFrame:

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from matching.people.review_order import write_review_order
 from matching.reviewed import (
     EDGES,
     LEAST,
@@ -78,6 +79,7 @@ def linked(by_hand, count):
     names = [(f"a{n}", f"b{n}") for n in range(count)]
     made.records({name: {} for pair in names for name in pair})
     made.pairs([(one, other, 4.5) for one, other in names])
+    write_review_order(made.workspace)
     return made
 
 
@@ -105,5 +107,6 @@ def test_pairs_that_a_guard_holds_are_not_sampled(by_hand):
     made = by_hand()
     made.records({name: {} for name in "abcd"})
     made.pairs([("a", "b", 4), ("c", "d", 4)], guarded={"a-b": "twin=cap"})
+    write_review_order(made.workspace)
     assert named(made, sample(made.workspace, 10)) == [("c", "d")]
     assert isinstance(sample(made.workspace, 10), pl.DataFrame)
