@@ -72,7 +72,9 @@ def _refusal(scope: Scope) -> tuple[int, str] | None:
         return 413, "Too large; send it in pieces."
     if scope["method"] == "POST":
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        foreign = origin is not None and origin.partition("://")[2] != host
+        # without a referrer browsers send a form with origin null: then they must say whose it is
+        hidden = origin == "null" and site == "same-origin"
+        foreign = not hidden and origin is not None and origin.partition("://")[2] != host
         if foreign or site not in {None, "same-origin"}:
             return 403, "Sent by another site."
     return None
