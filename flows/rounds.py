@@ -82,11 +82,13 @@ def begin(
         resumed = replace(last, state=RUNNING, stopped_at=None, config=config)
         save(workspace, resumed)
         return resumed
+    from flows.scenarios import in_force  # noqa: PLC0415 - gates import this module
+
     number = last.number + 1 if last else 1
     started = Round(
         number,
         str(incident_file.resolve()),
-        incident.dump(),
+        in_force(workspace, incident).dump(),
         incident.digest,
         inbox,
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -11,7 +11,8 @@ import notify.email
 from flows.audit import audit_head
 from flows.gates import gate_states
 from flows.journal import Journal
-from flows.rounds import open_round
+from flows.rounds import Round, open_round, open_workspace
+from flows.scenarios import approved
 from flows.steps import REPORT, STEPS, inputs_digest, is_done
 from matching.keyfile import KeyFile
 from matching.store import Workspace
@@ -44,6 +45,7 @@ def status(root: Path) -> dict[str, Any]:
         "state": current.state,
         "stopped_at": current.stopped_at,
         "as_of": current.incident.as_of.isoformat(),
+        "thresholds": _thresholds(workspace, current),
         "steps": steps,
         "report": REPORT.name if (workspace.out / "report.html").exists() else None,
         "gates": [
@@ -66,6 +68,22 @@ def status(root: Path) -> dict[str, Any]:
         "key_file_wrapped": bool(KeyFile.read(workspace.key_file).people),
         "opened_by": workspace.keys.opened_by,
     }
+
+
+def _thresholds(workspace: Workspace, current: Round) -> dict[str, Any]:
+    """What the round ran with, and the scenario that somebody approved (`next`: it waits for the next round)."""
+    matching = current.incident.matching
+    seen, now = approved(workspace), approved(open_workspace(workspace.root))
+    told = {
+        "include_at_bits": matching.include_at_bits,
+        "merge_at_bits": matching.merge_at_bits,
+        "attribute_at_bits": matching.attribute_at_bits,
+        "weights": len(matching.weights),
+        "scenario": seen.scenario.name if seen else None,
+    }
+    if (now.fact_id if now else None) != (seen.fact_id if seen else None):
+        told["next"] = now.scenario.name if now else "[matching]"
+    return told
 
 
 def _clocks(workspace: Workspace, as_of: Any) -> list[dict[str, Any]]:

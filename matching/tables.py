@@ -1094,7 +1094,9 @@ FACTS = Table(
     kind=Kind.INBOX,
     columns={
         "fact_id": _id("Digest of the file and the place in it."),
-        "kind": _text("hold, filing, acknowledgement, risk, thresholds or withdrawal."),
+        "kind": _text(
+            "hold, filing, acknowledgement, risk, scenario (put aside), thresholds (approved) or withdrawal."
+        ),
         "entity_id": _entity_text("Entity it concerns.", "all"),
         "value": _text("JSON document."),
         "dated_on": _date("Date of the fact."),

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from flows.workbench import labels, names, review, thresholds
+from flows.workbench import labels, names, review, scenarios, thresholds
 from flows.workbench.desk import LATER_S, Desk, Refused
 from flows.workbench.guard import Guard
 from flows.workbench.sessions import LONGEST_S
@@ -21,7 +21,7 @@ from matching.errors import OperatorError
 
 __all__ = ["make_app"]
 
-_PAGES = (thresholds, review, names, labels)
+_PAGES = (thresholds, scenarios, review, names, labels)
 _NAMED = (("/thresholds", "Thresholds"), ("/thresholds/weights", "Weights"), ("/scenarios", "Scenarios"),
           ("/review", "Review"), ("/names", "Practice names"), ("/labels", "Labels"))  # fmt: skip
 """Navigation, in this order, of those pages that are there."""

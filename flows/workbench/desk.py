@@ -16,6 +16,7 @@ from flows.step_settings import owner_on
 from flows.workbench.bench import Bench
 from flows.workbench.reviewing import Reviewing
 from flows.workbench.sessions import Session, Sessions
+from flows.workbench.weights import Trials
 from matching.errors import OperatorError
 from matching.store import Workspace
 
@@ -57,6 +58,7 @@ class Desk:
             self.workspace, incident.matching, incident.costs, owner_on=owner_on(incident)
         )
         self.reviewing = Reviewing(self.workspace, incident.matching)
+        self.trials = Trials()
         self.pages: list[tuple[str, str]] = []
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True,

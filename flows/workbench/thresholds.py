@@ -14,7 +14,7 @@ from starlette.routing import Route
 from flows.workbench.bench import Edits
 from flows.workbench.charts import charts
 from flows.workbench.desk import Desk
-from flows.workbench.weights import Trials, levels_shown
+from flows.workbench.weights import levels_shown
 from matching.errors import OperatorError
 from matching.link.settings import FLOOR_BELOW_INCLUDE_BITS, Matching
 from matching.tuning import Numbers, Thresholds
@@ -45,7 +45,7 @@ def routes(desk: Desk) -> list[Route]:
 class _Pages:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._trials = Trials()
+        self._trials = desk.trials
 
     async def whole(self, request: Request) -> Response:
         by = self._desk.require(request)
@@ -69,7 +69,9 @@ class _Pages:
 
     async def weights(self, request: Request) -> Response:
         by = self._desk.require(request)
-        levels = await run_in_threadpool(levels_shown, self._desk.workspace, self._trials.of(by))
+        levels = await run_in_threadpool(
+            levels_shown, self._desk.workspace, self._desk.bench.matching, self._trials.of(by)
+        )
         return self._desk.page(
             request, "weights.html", title="Level weights", levels=levels, told=self._desk.told(request),
             edited=len(self._trials.of(by)), undoable=self._trials.undoable(by), bench=self._desk.bench,
@@ -179,7 +181,7 @@ def _edits_in(desk: Desk, fields: Mapping[str, str], before: Edits) -> Edits:
     """The edits with those of a form. Raises OperatorError naming the level of what is no number."""
     known = {
         (level["comparison"], level["code"]): level
-        for level in levels_shown(desk.workspace, before)
+        for level in levels_shown(desk.workspace, desk.bench.matching, before)
     }
     edits = {(name, code): bits for name, code, bits in before}
     for field, given in fields.items():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from threading import Lock
 from typing import Any
 
 from flows.workbench.bench import Edits
+from matching.link.reference import model_in_force
 from matching.link.rescore import model_weights
+from matching.link.settings import Matching
 from matching.link.vectors import graded
 from matching.store import Workspace
 
@@ -46,9 +47,9 @@ class Trials:
             return sets[-1]
 
 
-def levels_shown(workspace: Workspace, edits: Edits) -> list[dict[str, Any]]:
+def levels_shown(workspace: Workspace, matching: Matching, edits: Edits) -> list[dict[str, Any]]:
     """Comparison, code, label, model_bits, bits and edited of every level but the missing one, in model order."""
-    settings = json.loads(workspace.read("model")["settings"][0])
+    settings = model_in_force(workspace, matching)
     weights = model_weights(settings)
     tried = {(name, code): bits for name, code, bits in edits}
     rows = []

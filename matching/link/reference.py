@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from matching.link.settings import LinkSettings
+from matching.link.settings import LinkSettings, Matching
 from matching.link.sides import Records, Side
 from matching.link.usable import check_model
 from matching.log import log_counts
+from matching.model.edits import edited
 from matching.model.files import load_frequencies, load_model, model_text
 from matching.model.frequencies import count_frequencies
 from matching.model.training import train
 from matching.store import Workspace
 
-__all__ = ["frozen_model", "match_sides"]
+__all__ = ["frozen_model", "match_sides", "model_in_force"]
 
 
 def match_sides(workspace: Workspace, identities: pl.DataFrame) -> tuple[Side, Side]:
@@ -45,8 +46,16 @@ def frozen_model(
     """Model settings and term frequencies of this incident, made and frozen where they are not yet."""
     if not (workspace.has("model") and workspace.has("term_frequencies")):
         _freeze(workspace, settings, leaked, charts)
+    return model_in_force(workspace, settings), workspace.read("term_frequencies")
+
+
+def model_in_force(workspace: Workspace, matching: Matching) -> dict[str, Any]:
+    """The frozen model with the level weights that the round's `[matching]` sets.
+
+    Raises OperatorError naming each weight that the model cannot hold.
+    """
     model: dict[str, Any] = json.loads(workspace.read("model")["settings"][0])
-    return model, workspace.read("term_frequencies")
+    return edited(model, matching.edits)
 
 
 def _freeze(workspace: Workspace, settings: LinkSettings, leaked: Records, charts: Records) -> None:

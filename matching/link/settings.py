@@ -15,6 +15,16 @@ FLOOR_BELOW_INCLUDE_BITS = 6.0
 """Pairs this far below the include threshold are kept, so that tuning needs no new run."""
 
 
+class LevelWeight(BaseModel):
+    """One level's bits in place of the model's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    comparison: str = Field(description="Comparison of the model.")
+    level: int = Field(ge=1, description="Its level, from 1 for the worst.")
+    bits: float = Field(ge=-60, le=60, description="Match weight of the level.")
+
+
 class Matching(BaseModel):
     """`[matching]`: model and thresholds, in bits of match weight. All change the result."""
 
@@ -42,6 +52,10 @@ class Matching(BaseModel):
         default={},
         description="Guard = veto, cap, review or off, where not the guard's own action (see docs/guards.md).",
     )
+    weights: tuple[LevelWeight, ...] = Field(
+        default=(),
+        description="Bits of single levels in place of the model's; `affected tune` tries them out.",
+    )
     pair_budget: int = Field(
         default=400_000_000,
         gt=0,
@@ -61,6 +75,11 @@ class Matching(BaseModel):
         if unknown:
             raise ValueError(f"no guard '{unknown[0]}'; there are {', '.join(known)}")
         return given
+
+    @property
+    def edits(self) -> tuple[tuple[str, int, float], ...]:
+        """`weights` as comparison, code of the level in vectors, bits; in order."""
+        return tuple(sorted((w.comparison, w.level, w.bits) for w in self.weights))
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -5,7 +5,6 @@ Reads the comparison vector and the reasons of the pair; no value of a record.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from matching.link.guards import GUARDS, MISSING
+from matching.link.reference import model_in_force
 from matching.link.rescore import ModelWeights, model_weights
 from matching.link.settings import Matching
 from matching.link.vectors import codes, graded
@@ -35,7 +35,7 @@ class Judge:
     @classmethod
     def load(cls, workspace: Workspace, matching: Matching) -> Judge:
         """Of the model that the run's pairs were scored with."""
-        settings = json.loads(workspace.read("model")["settings"][0])
+        settings = model_in_force(workspace, matching)
         return cls(settings, model_weights(settings), matching)
 
     def of(self, pair: Mapping[str, Any]) -> Document:

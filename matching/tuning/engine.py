@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,6 +13,7 @@ import polars as pl
 
 from matching.costs import Costs
 from matching.errors import OperatorError
+from matching.link.reference import model_in_force
 from matching.link.rescore import KeptVectors, ModelWeights, could_lift, model_weights, rescore
 from matching.link.settings import Matching
 from matching.people.records import read_records
@@ -106,7 +106,7 @@ class Tuning:
         cells = cells_of(clusters, speakers)
         read = _Read(
             matching=matching, costs=costs,
-            weights=model_weights(json.loads(workspace.read("model")["settings"][0])),
+            weights=model_weights(model_in_force(workspace, matching)),
             strata=reviewed_strata(workspace), clusters=clusters, cells=cells,
             base=base_of(speakers, cells), curve=curve_of_run(workspace),
             rows=_rows(workspace.read("counts"), speakers, cells),
