@@ -3,11 +3,13 @@
 import re
 
 import httpx
+import polars as pl
 import pytest
 
+from flows.run import run_round
 from flows.workbench.reviewing import fewest_merges, fewest_splits
 from matching.errors import OperatorError
-from matching.review.answers import Answers
+from matching.review.answers import Answers, pair_of
 from tests.workbench_stand import desk_of, link, serving
 
 RIGHTS = {"One": ("review", "reveal"), "Two": ("review",), "Lead": ("review", "approve"), "Eye": ()}
@@ -253,3 +255,26 @@ def test_practice_names_are_decided_once_for_all_their_rows(client, stand):
     assert practices.decided[name.name_place][0] == entity
     assert stand.reviewing.answers.rows().height == 1
     assert "Choose a practice" in one.post("/names/decide", data={**data, "entity": "CE999x"}).text
+
+
+def test_answers_survive_the_next_rounds_and_an_undo_does_too(client, stand, own):
+    """A pair that the run merged is parted by a page, stays so in another round, and is one again after the undo."""
+    workspace = stand.reviewing.workspace
+    members = workspace.read("members")
+    two = (
+        members.group_by("person_id").agg("mention_id").filter(pl.col("mention_id").list.len() == 2)
+    )
+    pair = pair_of(*two.sort("person_id")["mention_id"][0].to_list())
+    answers = stand.reviewing.answers
+
+    def persons():
+        run_round(own.incident, workspace=own.workspace, until="people", engine="local")
+        found = workspace.read("members").filter(pl.col("mention_id").is_in(pair))
+        return found["person_id"].n_unique()
+
+    answers.answer(pair, "no", by="One")
+    assert persons() == 2
+    assert persons() == 2
+    assert Answers(workspace).on(pair).value == "no"
+    answers.undo(by="One")
+    assert persons() == 1
