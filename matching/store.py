@@ -269,11 +269,11 @@ class Workspace:
 
     def stamp(self, name: str) -> tuple[int, int, int]:
         """Another one whenever the table was written since: costs one look at its manifest's file."""
-        try:
-            found = (self.root / self._manifest_name(name)).stat()
-        except FileNotFoundError:
-            return (0, 0, 0)
-        return (found.st_ino, found.st_mtime_ns, found.st_size)
+        return _stamp(self.root / self._manifest_name(name))
+
+    def complete_stamp(self) -> tuple[int, int, int]:
+        """Another one whenever a round was completed since."""
+        return _stamp(self.root / COMPLETE)
 
     def digest(self, name: str) -> str | None:
         """content_digest of the table as this round sees it; None where it was never written."""
@@ -641,6 +641,14 @@ class Workspace:
             for folder in (self.out, *self.out.iterdir()):
                 if folder.is_dir():
                     drop_drafts(folder)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (0, 0, 0)
+    return (found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 def keep_of_output(relative: str) -> Keep:

@@ -57,7 +57,7 @@ class Desk:
         self.bench = Bench(
             self.workspace, incident.matching, incident.costs, owner_on=owner_on(incident)
         )
-        self.reviewing = Reviewing(self.workspace, incident.matching)
+        self.reviewing = Reviewing(_finished(root), incident.matching)
         self.trials = Trials()
         self.pages: list[tuple[str, str]] = []
         self._templates = jinja2.Environment(
@@ -132,6 +132,12 @@ class Desk:
     def note(self, act: str, *, by: str, **details: str | int) -> None:
         """A line of the audit log: ids, counts and digests only."""
         audit(self.workspace, act, by=by, **details)
+
+
+def _finished(root: Path) -> Workspace:
+    """The tables of the last complete round, which a run that goes on does not touch; before one, what there is."""
+    found = open_workspace(root, complete=True)
+    return found if found.has("members") else open_workspace(root)
 
 
 def _number(value: float) -> str:

@@ -84,7 +84,7 @@ class _Pages:
         await self._desk.form(request)
         try:
             await run_in_threadpool(self._learn, by)
-            told = f"m re-estimated; the card lies in out/{CARD}."
+            told = f"m re-estimated and on trial at Weights; the card lies in out/{CARD}."
         except OperatorError as error:
             told = str(error)
         self._desk.tell(request, told)
@@ -120,9 +120,11 @@ class _Pages:
 
     def _learn(self, by: str) -> None:
         workspace = self._desk.reviewing.workspace
-        found = learned(workspace)
+        found = learned(workspace, self._desk.reviewing.matching)
         model = str(workspace.read("model")["name"][0])
         workspace.put_output(CARD, card_text(model, found).encode(), personal=False)
         audit(workspace, "learn", by=by, labels=found.labels, edits=len(found.edits))
         self._learned = found
-        self._desk.reviewing.learned = found
+        self._desk.trials.put(
+            by, tuple(sorted((*ends, bits) for ends, bits in found.edits.items()))
+        )

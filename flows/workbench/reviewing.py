@@ -24,7 +24,6 @@ from matching.review.agreement import (
     looked_twice,
 )
 from matching.review.answers import Answers, Pair, pair_of
-from matching.review.learned import Learned
 from matching.review.practices import Practices
 from matching.review.queue import Asked, Queue, gather
 from matching.review.shown import Showing, Shown
@@ -44,8 +43,6 @@ class Reviewing:
     workspace: Workspace
     matching: Matching
     failed: str = ""
-    learned: Learned | None = None
-    """m by labels, once somebody asked for it: edits for a scenario."""
     _answers: Answers | None = None
     _queue: Queue | None = None
     _showing: Showing | None = None
@@ -54,6 +51,7 @@ class Reviewing:
     _keeps_revealing: set[str] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
     _thread: Thread | None = None
+    _round: tuple[int, int, int] | None = None
 
     def begin(self) -> None:
         """Load in the background; again: nothing."""
@@ -66,6 +64,7 @@ class Reviewing:
         """Everything, in the order in which it is asked for. Seconds at 15 million rows a side."""
         started = monotonic()
         try:
+            self._round = self.workspace.complete_stamp()
             if not self.workspace.has("members"):
                 raise OperatorError("no people yet: run the incident until the step people")
             self._answers = Answers(self.workspace)
@@ -106,10 +105,19 @@ class Reviewing:
         """Practice names; None until they are loaded, which is last."""
         return self._practices
 
+    def _keep_up(self) -> None:
+        """Load anew in the background once another round is complete; until then what was loaded is shown."""
+        with self._lock:
+            idle = self._thread is None or not self._thread.is_alive()
+            if idle and self._round != self.workspace.complete_stamp():
+                self._thread = Thread(target=self.load, name="review", daemon=True)
+                self._thread.start()
+
     # --- one reviewer -----------------------------------------------------------------------
 
     def before(self, by: str) -> tuple[Asked, Shown] | None:
         """What this reviewer has before them, and the next read ahead; None where nothing waits."""
+        self._keep_up()
         self.answers.refresh()
         asked = self.queue.current(by)
         if asked is None:

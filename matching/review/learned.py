@@ -8,7 +8,6 @@ that a level which nobody saw keeps about its weight. Levels that the model fixe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2
@@ -19,6 +18,8 @@ import numpy.typing as npt
 import polars as pl
 
 from matching.errors import OperatorError
+from matching.link.reference import model_in_force
+from matching.link.settings import Matching
 from matching.link.vectors import codes, graded
 from matching.model.files import significant
 from matching.people.decided import read_decided
@@ -77,12 +78,12 @@ class Learned:
         }
 
 
-def learned(workspace: Workspace) -> Learned:
+def learned(workspace: Workspace, matching: Matching) -> Learned:
     """Of all match decisions that stand. Some passes over the kept pairs, which stream.
 
     Raises OperatorError where there are fewer than LEAST_LABELS.
     """
-    settings = json.loads(workspace.read("model")["settings"][0])
+    settings = model_in_force(workspace, matching)
     rows = _labelled(workspace)
     if rows.height < LEAST_LABELS:
         raise OperatorError(

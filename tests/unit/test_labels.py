@@ -9,6 +9,7 @@ import pytest
 
 from matching.decisions import take
 from matching.errors import OperatorError
+from matching.link.settings import Matching
 from matching.model.files import load_model
 from matching.review.answers import Answers, pair_of
 from matching.review.labels import export
@@ -120,4 +121,4 @@ def test_card_says_what_changed():
 def test_too_few_labels(made):
     made.write("model", [{"name": "dental", "settings": json.dumps(SETTINGS)}])
     with pytest.raises(OperatorError, match="0 matches on kept pairs; label 30"):
-        learned(made.workspace)
+        learned(made.workspace, Matching())
