@@ -101,6 +101,7 @@ def _listening(port: int) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((_LOOPBACK, port))
+        found.listen()  # a link that is opened at once waits instead of being refused
     except (OSError, OverflowError):
         found.close()
         if not 0 <= port <= 65535:
