@@ -15,7 +15,8 @@ import vl_convert
 
 import notify.report
 from matching.store import Workspace
-from notify.report.charts import AMBER, BLUE, FONT, FONTS, GREY, INK, RED, TEAL, WIDTH
+from notify.palette import AMBER, BLUE, GREY, INK, RED, TEAL
+from notify.report.charts import FONT, FONTS, WIDTH
 from notify.report.parts import Chart, Grid, Section, number, shown
 
 __all__ = ["page"]

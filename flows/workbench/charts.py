@@ -12,7 +12,7 @@ import polars as pl
 from flows.workbench.desk import Desk
 from matching.costs import swept
 from matching.reviewed import EDGES, calibration, estimate, reviewed_strata
-from notify.report.charts import AMBER, BLUE, GREY, INK, RED, TEAL
+from notify.palette import AMBER, BLUE, GREY, INK, RED, TEAL
 
 __all__ = ["charts"]
 

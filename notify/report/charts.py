@@ -14,15 +14,13 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from notify.palette import AMBER, BLUE, GREY, INK, RED, TEAL
 from notify.report.parts import Chart
 
-__all__ = ["AMBER", "BLUE", "GREY", "INK", "RED", "TEAL", "bars", "due_dates", "ranges", "weights"]
+__all__ = ["bars", "due_dates", "ranges", "weights"]
 
 Row = Mapping[str, Any]
 
-INK, BLUE, TEAL, AMBER, RED, GREY = (
-    "#1d2b3a", "#24557f", "#2f8f83", "#d18a12", "#b23a2e", "#93a0ad",
-)  # fmt: skip
 FONT = "Source Sans 3, Segoe UI, Helvetica, Arial, sans-serif"
 FONTS = Path(__file__).parents[1] / "fonts"
 WIDTH = 640
