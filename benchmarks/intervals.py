@@ -19,20 +19,27 @@ import polars as pl
 
 from benchmarks.people import true_charts, true_mentions
 from benchmarks.results import record
+from matching.costs import Costs
 from matching.link.settings import LinkSettings
 from matching.people.review_order import EDGES, weighed
 from matching.reviewed import Strata, estimate, planned
 from matching.store import Workspace
+from matching.tuning.numbers import Errors, curve_of_run
 
 
-def true_strata(workspace: Workspace, folder: Path) -> tuple[Strata, np.ndarray[Any, Any]]:
-    """Strata of all kept pairs, and the matches in each."""
-    people = pl.concat(
+def _people(workspace: Workspace, folder: Path) -> pl.DataFrame:
+    """record, person in truth, of both sides."""
+    return pl.concat(
         [
             true_mentions(workspace, folder).rename({"mention_id": "record"}),
             true_charts(workspace, folder).rename({"chart_id": "record"}),
         ]
     )
+
+
+def true_strata(workspace: Workspace, folder: Path) -> tuple[Strata, np.ndarray[Any, Any]]:
+    """Strata of all kept pairs, and the matches in each."""
+    people = _people(workspace, folder)
     pairs = weighed(workspace).collect()
     for side in ("left", "right"):
         pairs = pairs.join(
@@ -80,6 +87,49 @@ def covered(
     return result
 
 
+def true_errors(workspace: Workspace, folder: Path, at_bits: float) -> tuple[int, int]:
+    """(false, missed): links of the merge tree from a threshold on that join two people, and below it one."""
+    people = _people(workspace, folder)
+    links = workspace.read("merge_tree", ["left", "right", "match_weight"])
+    for side in ("left", "right"):
+        links = links.join(
+            people.rename({"person": f"{side}_person"}), left_on=side, right_on="record", how="left"
+        )
+    same = (pl.col("left_person") == pl.col("right_person")).fill_null(value=False)
+    above = pl.col("match_weight") >= at_bits
+    return links.filter(above, ~same).height, links.filter(~above, same).height
+
+
+def covered_errors(
+    workspace: Workspace,
+    folder: Path,
+    strata: Strata,
+    matches: np.ndarray[Any, Any],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """The same for what the thresholds page says of people missed and of second letters."""
+    rng = np.random.Generator(np.random.PCG64(options.seed + 1))
+    curve, wanted = curve_of_run(workspace), planned(strata.pairs, strata.model, options.size)
+    result: dict[str, Any] = {}
+    for bits in (LinkSettings().merge_at_bits, 8.0):
+        truth = true_errors(workspace, folder, bits)
+        hits, widths = np.zeros(2), np.zeros(2)
+        for _ in range(options.reviews):
+            seen = rng.hypergeometric(matches, strata.pairs - matches, wanted)
+            errors = Errors.of(curve, Strata(strata.pairs, wanted, seen, strata.model))
+            missed, _, twice, _ = errors.at(curve.step(bits), Costs())
+            for i, (one, true) in enumerate(zip((missed, twice), truth, strict=True)):
+                hits[i] += one.low <= true <= one.high
+                widths[i] += one.high - one.low
+        for i, figure in enumerate(("missed", "second_letters")):
+            result[f"{figure}_at_{bits:g}_bits"] = {
+                "true": truth[i],
+                "covered": round(float(hits[i] / options.reviews), 4),
+                "mean_width": round(float(widths[i] / options.reviews), 1),
+            }
+    return result
+
+
 def main() -> None:
     """Simulate and record."""
     parser = argparse.ArgumentParser(
@@ -91,8 +141,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    strata, matches = true_strata(Workspace.open(options.rehearsal / "ws"), options.rehearsal)
+    workspace = Workspace.open(options.rehearsal / "ws")
+    strata, matches = true_strata(workspace, options.rehearsal)
     found = covered(strata, matches, options)
+    found |= covered_errors(workspace, options.rehearsal, strata, matches, options)
     record(
         "intervals", {"size": options.size, "reviews": options.reviews, **found}, show=options.json
     )

@@ -13,6 +13,7 @@ from flows.docs.intake_figures import intake_tables
 from flows.docs.mail_figures import mail_tables
 from flows.docs.markdown import grid
 from flows.docs.security_figures import security_tables
+from flows.docs.workbench_figures import workbench_tables
 
 __all__ = ["performance_page", "tables_of"]
 
@@ -32,6 +33,7 @@ def tables_of(results: Path) -> str:
         *_incidents(documents),
         *_links(documents),
         *_tuning(documents),
+        *workbench_tables(documents),
         *intake_tables(documents),
         *mail_tables(documents),
         *security_tables(documents),

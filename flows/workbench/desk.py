@@ -50,6 +50,8 @@ class Desk:
         seen, current = open_round(root)
         if not seen.has("counts"):
             raise OperatorError(f"workspace {root}: no counts yet; run until the step counts")
+        if not seen.has("review_order"):
+            raise OperatorError(f"workspace {root}: of an older version; `affected run` once more")
         self.root, self.sessions, self.cookie = root, sessions, cookie
         self.round: Round = current
         self.workspace: Workspace = open_workspace(root)
