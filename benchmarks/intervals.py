@@ -24,7 +24,8 @@ from matching.link.settings import LinkSettings
 from matching.people.review_order import EDGES, weighed
 from matching.reviewed import Strata, estimate, planned
 from matching.store import Workspace
-from matching.tuning.numbers import Errors, curve_of_run
+from matching.tuning.errors import Errors
+from matching.tuning.numbers import curve_of_run
 
 
 def _people(workspace: Workspace, folder: Path) -> pl.DataFrame:

@@ -21,10 +21,9 @@ from matching.reviewed import Strata, reviewed_strata
 from matching.store import Workspace
 from matching.tuning.changes import STEPS_PER_BIT, Base, Cells, Counted, base_of, cells_of, counted
 from matching.tuning.clusters import Clusters, clusters_of
+from matching.tuning.errors import Curve, Errors
 from matching.tuning.links import Links, read_links
 from matching.tuning.numbers import (
-    Curve,
-    Errors,
     Numbers,
     Thresholds,
     curve_of_run,

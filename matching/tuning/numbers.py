@@ -11,13 +11,14 @@ import polars as pl
 
 from matching.costs import Costs
 from matching.link.settings import Matching
-from matching.reviewed import EDGES, Estimate, Strata, reviewed_strata
+from matching.reviewed import Estimate, reviewed_strata
 from matching.store import Workspace
 from matching.tables import UNOWNED
 from matching.tuning.changes import STEPS_PER_BIT
+from matching.tuning.errors import Curve, Errors
 
 __all__ = [
-    "LARGE", "Curve", "Errors", "Numbers", "Thresholds", "crossed", "curve_of_run", "legal_lines", "moved",
+    "LARGE", "Numbers", "Thresholds", "crossed", "curve_of_run", "legal_lines", "moved",
     "numbers_at", "numbers_of_run",
 ]  # fmt: skip
 
@@ -26,11 +27,6 @@ LARGE = 500
 MINUTES_A_PAIR = 1.0
 """What a reviewer needs for one pair, as `[costs] reviewed_pair` has it."""
 _NUMBERS = ("confirmed", "expected", "upper")
-_DRAWS = 1_000
-_TAIL = 0.025
-_SEED = 43
-_UNSURE_BITS = 1.0
-"""Without labels probabilities are the model's: all odds may be off together by a factor of two."""
 
 Reals = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -79,20 +75,6 @@ class Numbers:
         if not whole.height:
             return dict.fromkeys(columns, 0.0)
         return {name: float(whole[name][0]) for name in columns}
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """By tenth of a bit from `lowest` on: links of the merge tree, mean chance, and pairs to review."""
-
-    lowest: int
-    links: Ints
-    pairs: Ints
-
-    def step(self, bits: float) -> int:
-        """Place of a threshold: the tenth at or above it."""
-        wanted = int(np.ceil(round(bits * STEPS_PER_BIT, 6))) - self.lowest
-        return min(max(wanted, 0), len(self.links))
 
 
 def numbers_of_run(workspace: Workspace, matching: Matching, costs: Costs) -> Numbers:
@@ -148,67 +130,6 @@ def crossed(counts: pl.DataFrame) -> pl.DataFrame:
     least = pl.when(pl.col("state").is_null()).then(LARGE).otherwise(LARGE + 1)
     return named.filter(some.fill_null(value=True)).select(
         "entity_id", "state", *((pl.col(name) >= least).alias(name) for name in _NUMBERS)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Errors:
-    """Draws (rows) of how many links of the curve are wrong, summed by step (column).
-
-    `false`: links at or above a step that join two people; `twice`: links below it that would join one. The
-    first draw is the mean.
-    """
-
-    false: Reals
-    twice: Reals
-
-    @classmethod
-    def of(cls, curve: Curve, strata: Strata) -> Errors:
-        """From the model's probabilities, as people's labels move them."""
-        right = _right(curve, strata) * curve.links
-        none = np.zeros((len(right), 1))
-        twice = np.concatenate([none, np.cumsum(right, axis=1)], axis=1)
-        wrong = np.cumsum((curve.links - right)[:, ::-1], axis=1)[:, ::-1]
-        return cls(np.concatenate([wrong, none], axis=1), twice)
-
-    def at(self, step: int, costs: Costs) -> tuple[Estimate, Estimate, Estimate, Estimate]:
-        """(missed, wrong letters, duplicate letters, cost) of leaving the review band unreviewed.
-
-        Missed: people merged with another above the merge threshold, whom nobody tells. Wrong letters: the
-        same merges, each a letter about one that the other opens. Duplicates: links below it that join one person.
-        """
-        false, twice = self.false[:, step], self.twice[:, step]
-        cost = false * (costs.untold_person + costs.wrong_letter) + twice * costs.duplicate_letter
-        missed, double, money = (_estimate(values) for values in (false, twice, cost))
-        return missed, missed, double, money
-
-
-def _right(curve: Curve, strata: Strata) -> Reals:
-    """Draws (rows) of the share of links at each step (column) that join one person; the first row is the mean.
-
-    A stratum's labels move the model's odds there, all by one factor; without labels by up to a bit.
-    """
-    rng = np.random.Generator(np.random.PCG64(_SEED))
-    bits = (np.arange(len(curve.links)) + curve.lowest + 0.5) / STEPS_PER_BIT
-    number = np.searchsorted(np.array(EDGES), bits, side="right")
-    yes, seen = strata.matches.astype(float), strata.reviewed.astype(float)
-    prior = np.clip(strata.model, 1e-6, 1 - 1e-6)
-    logit = np.log2(prior / (1 - prior))
-    share = rng.beta(yes + prior, np.maximum(seen - yes, 0) + 1 - prior, size=(_DRAWS, len(prior)))
-    share[0] = (yes + prior) / (seen + 1)
-    share = np.clip(share, 1e-9, 1 - 1e-9)
-    labelled = np.log2(share / (1 - share)) - logit
-    alike = rng.normal(0.0, _UNSURE_BITS / 2, size=(_DRAWS, 1))
-    alike[0] = 0.0
-    moved_by = np.where(seen > 0, labelled, alike)
-    return np.asarray(1 / (1 + 2.0 ** -(np.clip(bits, -60, 60) + moved_by[:, number])))
-
-
-def _estimate(draws: Reals) -> Estimate:
-    low, high = np.quantile(draws[1:], [_TAIL, 1 - _TAIL])
-    value = float(draws[0])
-    return Estimate(
-        round(value, 1), round(min(float(low), value), 1), round(max(float(high), value), 1)
     )
 
 
