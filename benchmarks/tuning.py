@@ -25,7 +25,7 @@ from flows.rounds import open_round
 from flows.step_settings import owner_on
 from matching.store import Workspace
 from matching.tuning import Numbers, Thresholds, Tuning
-from matching.tuning.numbers import legal_lines
+from matching.tuning.numbers import crossed, legal_lines
 
 SETS: tuple[tuple[float, float, float, dict[tuple[str, int], float]], ...] = (
     (3.0, 7.0, 14.0, {}),
@@ -121,7 +121,7 @@ def _compared(found: Numbers, real: pl.DataFrame) -> dict[str, Any]:
     large = off.filter(
         pl.col("entity_id").is_not_null(), pl.col("state").is_null(), pl.col("upper") >= LARGE
     )
-    lines, run = found.lines, legal_lines(real)
+    lines, run = found.lines, legal_lines(crossed(real))
     return {
         "union": {n: round(float(union[f"{n}_off"][0]), 6) for n in NUMBERS},
         "entities": {

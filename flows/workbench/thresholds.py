@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -19,7 +20,6 @@ from matching.errors import OperatorError
 from matching.link.settings import FLOOR_BELOW_INCLUDE_BITS, Matching
 from matching.tuning import Numbers, Thresholds
 from matching.tuning.changes import HIGHEST_BITS
-from matching.tuning.numbers import crossed
 
 __all__ = ["routes"]
 
@@ -46,6 +46,10 @@ class _Pages:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._trials = desk.trials
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return dict(self._desk.workspace.read("entities", ["entity_id", "legal_name"]).iter_rows())
 
     async def whole(self, request: Request) -> Response:
         by = self._desk.require(request)
@@ -108,14 +112,9 @@ class _Pages:
             found = bench.numbers(at, edits)
         except OperatorError as error:
             waiting = bench.failed or str(error)
-        names = (
-            dict(self._desk.workspace.read("entities", ["entity_id", "legal_name"]).iter_rows())
-            if found
-            else {}
-        )
         return {
             "numbers": found, "run": run, "waiting": waiting, "failed": bench.failed, "at": at,
-            "changed": _changed(found, run, names) if found is not None and found is not run else None,
+            "changed": _changed(found, run, self._names) if found is not None and found is not run else None,
         }  # fmt: skip
 
 
@@ -160,13 +159,13 @@ def _sliders(at: Thresholds, matching: Matching) -> list[dict[str, Any]]:
 def _changed(found: Numbers, run: Numbers, names: Mapping[str, str]) -> dict[str, Any]:
     """Entities, and entities in a state, that are on another side of a line than in the round."""
     keys = ["entity_id", "state"]
-    both = crossed(found.counts).join(
-        crossed(run.counts), on=keys, how="full", coalesce=True, nulls_equal=True, suffix="_run"
-    ).fill_null(value=False)  # fmt: skip
+    both = found.passing.join(
+        run.passing, on=keys, how="full", coalesce=True, nulls_equal=True, suffix="_run"
+    )  # few of all rows pass any line
+    both = both.with_columns(pl.selectors.boolean().fill_null(value=False))
     differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_run") for name in _NUMBERS)
-    moved = both.filter(differs).join(
-        found.counts.select(*keys, people="upper"), on=keys, how="left", nulls_equal=True
-    ).sort("people", *keys, descending=[True, False, False], nulls_last=True)  # fmt: skip
+    moved = both.with_columns(people=pl.max_horizontal("people", "people_run")).filter(differs)
+    moved = moved.sort("people", *keys, descending=[True, False, False], nulls_last=True)
     rows = [
         {
             "name": names.get(row["entity_id"], row["entity_id"]), "state": row["state"] or "all states",

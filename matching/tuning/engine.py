@@ -131,16 +131,16 @@ class Tuning:
         """
         new = edited(self.read.weights, edits)
         links = self.read.clusters.links
-        chosen = links.by_model
         kept = KeptVectors(
-            links.vectors, links.pattern[chosen], links.weight[chosen],  # type: ignore[arg-type]  # any integers
-            np.full(int(chosen.sum()), 2, np.uint8),
+            links.vectors, np.maximum(links.pattern, 0), links.weight,  # type: ignore[arg-type]  # any integers
+            np.full(len(links), 2, np.uint8),
         )  # fmt: skip
-        weight = links.weight.copy()
-        weight[chosen] = rescore(
+        weight = rescore(
             kept, old=self.read.weights, new=new, include_at_bits=0.0, merge_at_bits=0.0
         ).match_weight
         del kept
+        decided = ~links.by_model
+        weight[decided] = links.weight[decided]
         found = _counted(links.weighed(weight), self.read)
         named = tuple(sorted((name, code, bits) for (name, code), bits in edits.items()))
         curve = _moved(self.read.curve, self.run, found)

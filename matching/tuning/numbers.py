@@ -50,13 +50,14 @@ class Thresholds:
 class Numbers:
     """The whole incident at some thresholds.
 
-    `counts`: rows as the table `counts`. `lines`: line (in words), confirmed, expected, upper: how many pass
+    `counts`: rows as the table `counts`. `passing`: as `crossed`. `lines`: line (in words), confirmed, expected, upper: how many pass
     it. `exact`: no pair that was dropped could matter. Estimates are of people and letters; `labelled`: from
     people's labels, else from the model's probabilities, with odds that may be off by a bit.
     """
 
     at: Thresholds
     counts: pl.DataFrame
+    passing: pl.DataFrame
     lines: pl.DataFrame
     review_pairs: int
     review_hours: float
@@ -91,8 +92,9 @@ def numbers_at(
     """Rows of `counts` at some thresholds with what follows from them and from the curve."""
     merge = curve.step(at.merge_at_bits)
     pairs = int(curve.pairs[curve.step(at.include_at_bits) : merge].sum())
+    passing = crossed(counts)
     return Numbers(
-        at, counts, legal_lines(counts), pairs, pairs * MINUTES_A_PAIR / 60, *errors.at(merge, costs),
+        at, counts, passing, legal_lines(passing), pairs, pairs * MINUTES_A_PAIR / 60, *errors.at(merge, costs),
         exact, labelled,
     )  # fmt: skip
 
@@ -105,11 +107,13 @@ def curve_of_run(workspace: Workspace) -> Curve:
     return Curve(lowest, links, pairs)
 
 
-def legal_lines(counts: pl.DataFrame) -> pl.DataFrame:
-    """line, confirmed, expected, upper: how many entities, entities in one state, and states pass a line of law."""
-    named = crossed(counts)
-    entity = named.filter(pl.col("state").is_null())
-    inside = named.filter(pl.col("state").is_not_null())
+def legal_lines(passing: pl.DataFrame) -> pl.DataFrame:
+    """line, confirmed, expected, upper: how many entities, entities in one state, and states pass a line of law.
+
+    `passing`: rows of `crossed`.
+    """
+    entity = passing.filter(pl.col("state").is_null())
+    inside = passing.filter(pl.col("state").is_not_null())
     rows = [
         ("entities with 500 people or more", entity.select(pl.col(_NUMBERS).sum())),
         ("entities with more than 500 in one state", inside.select(pl.col(_NUMBERS).sum())),
@@ -124,13 +128,16 @@ def legal_lines(counts: pl.DataFrame) -> pl.DataFrame:
 
 
 def crossed(counts: pl.DataFrame) -> pl.DataFrame:
-    """entity_id, state, and whether confirmed, expected and upper pass the line of the entity or of its state."""
-    named = counts.filter(pl.col("entity_id").is_not_null() & (pl.col("entity_id") != UNOWNED))
-    some = ~pl.col("state").is_in(["UNK", "ZZ"]) | pl.col("state").is_null()
+    """entity_id, state, people (upper), and whether confirmed, expected and upper pass the line of the entity or of its state.
+
+    Rows of `counts` that pass none by any number are left out.
+    """
     least = pl.when(pl.col("state").is_null()).then(LARGE).otherwise(LARGE + 1)
-    return named.filter(some.fill_null(value=True)).select(
-        "entity_id", "state", *((pl.col(name) >= least).alias(name) for name in _NUMBERS)
-    )
+    named = pl.col("entity_id").is_not_null() & (pl.col("entity_id") != UNOWNED)
+    known = pl.col("state").is_null() | ~pl.col("state").is_in(["UNK", "ZZ"])
+    return counts.filter(pl.max_horizontal(_NUMBERS) >= LARGE).filter(named, known).select(
+        "entity_id", "state", *((pl.col(name) >= least).alias(name) for name in _NUMBERS), people="upper"
+    ).filter(pl.any_horizontal(_NUMBERS))  # fmt: skip
 
 
 def moved(counts: pl.DataFrame, now: Mapping[str, Reals], was: Mapping[str, Reals]) -> pl.DataFrame:
