@@ -132,7 +132,7 @@ class Tuning:
         new = edited(self.read.weights, edits)
         links = self.read.clusters.links
         kept = KeptVectors(
-            links.vectors, np.maximum(links.pattern, 0), links.weight,  # type: ignore[arg-type]  # any integers
+            links.vectors, np.maximum(links.pattern, 0), links.weight,
             np.full(len(links), 2, np.uint8),
         )  # fmt: skip
         weight = rescore(
