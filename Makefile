@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
-.PHONY: install demo test check fix bench flips fuzz faults docs clean
+.PHONY: install demo test browser check fix bench flips fuzz faults docs clean
 
 install: $(STAMP)
 
@@ -18,7 +18,17 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/affected demo
 
-test: install
+# pages are tested in Debian's chromium; where it cannot be had those tests skip and say so
+CHROMIUM := $(shell command -v chromium)
+browser:
+ifeq ($(CHROMIUM),)
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -q -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; fi \
+	  || echo "no chromium: tests of pages skip"
+endif
+
+test: install browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # every check runs, then the target fails if one did

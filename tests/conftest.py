@@ -28,7 +28,8 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 LONGEST_FIRST = (
-    "test_parsers.py", "test_faults.py", "test_canary.py", "test_prefect.py", "test_thresholds.py", "test_mail_rounds.py",
+    "test_parsers.py", "test_faults.py", "test_canary.py", "test_prefect.py", "test_thresholds_browser.py", "test_scenarios.py",
+    "test_thresholds.py", "test_mail_rounds.py",
 )  # fmt: skip
 """Files that take minutes: begun last, one of two processes would wait for them."""
 

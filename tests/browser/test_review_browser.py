@@ -1,69 +1,10 @@
-"""Review by keyboard in a real browser: ten pairs, undo, reload, quick keys, the strict policy."""
+"""Review by keyboard in a real browser: ten pairs, undo, reload, quick keys."""
 
 from __future__ import annotations
 
-import shutil
+from tests.workbench_stand import link
 
-import pytest
-
-playwright = pytest.importorskip("playwright.sync_api")
-
-from flows.run import run_round  # noqa: E402 - after the skip
-from tests.workbench_stand import desk_of, link, serving  # noqa: E402
-
-CHROMIUM = shutil.which("chromium") or ""
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's chromium")
 PAIR = "() => { const f = document.querySelector('#answer'); return f ? f.left.value + '/' + f.right.value : '' }"
-
-
-@pytest.fixture(scope="module")
-def incident(tmp_path_factory):
-    from flows.rehearse import rehearse
-
-    folder = tmp_path_factory.mktemp("browser")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AFFECTED_KEYS", str(folder / "keys"))
-        rehearse(folder / "incident", people=400, seed=3, profile="dental")
-        workspace = folder / "ws"
-        run_round(folder / "incident" / "incident.toml", workspace=workspace, until="counts", engine="local")  # fmt: skip
-        yield workspace
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def desk(incident, tmp_path):
-    root = tmp_path / "ws"
-    shutil.copytree(incident, root)
-    desk = desk_of(root)
-    with serving(desk) as address:
-        desk.address = address
-        yield desk
-    desk.reviewing.showing.close()
-
-
-@pytest.fixture
-def enter(desk, browser):
-    """Pages of people who entered; what the console says is an error."""
-    opened, said = [], []
-
-    def of(name, *rights):
-        page = browser.new_context(viewport={"width": 1366, "height": 768}).new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.goto(desk.address + link(desk, name, rights))
-        opened.append(page)
-        return page
-
-    yield of
-    for page in opened:
-        page.context.close()
-    assert said == []
 
 
 def to_review(page, desk):

@@ -54,7 +54,7 @@ async function draw() {
   const { specs } = await answer.json();
   for (const place of document.querySelectorAll("[data-chart]")) {
     const spec = specs[place.dataset.chart];
-    const { view } = await window.vegaEmbed(place, spec, { actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip: false, logLevel: 1 });
+    const { view } = await window.vegaEmbed(place, spec, { actions: false, ast: true, renderer: "canvas", defaultStyle: false, tooltip: false, logLevel: 1 });
     if (spec.params.length) views.push(view);
   }
   for (const name of names) set(name, value(name));
