@@ -25,8 +25,9 @@ def incident(tmp_path_factory):
         yield workspace
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """Ended with its file: while it is there its event loop runs, and no other can."""
     playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM:
         pytest.skip("needs Debian's chromium")
