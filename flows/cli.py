@@ -456,15 +456,36 @@ def explain(
     second: Annotated[
         str, typer.Argument(help="Another record: the two are explained as a pair.")
     ] = "",
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.zip",
+            help="A person's evidence as one zip, in the clear; needs the right `reveal`.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who asks; default: who is logged in.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Say in words and weights why two records are one person or not, without their values.
 
     Example: affected explain northwind/ws 1099511627784 2199023255560
+
+    With --bundle: everything that proves one person's notice, in a zip that stands alone.
+
+    Example: affected explain northwind/ws 7K3M9QXW4T2HB5 --bundle evidence.zip --by "R. Vance"
     """
+    if bundle is not None:
+        from flows.bundle import bundle_text, write_bundle
+
+        if second:
+            raise UsageError("explain: --bundle is about one person; leave the second id out")
+        written = write_bundle(workspace, first, bundle, by=by or _login())
+        _show(written, as_json=as_json, text=bundle_text)
+        return
     from flows.explain import explain_text, told
 
-    document = told(workspace, first, second, by=_login())
+    document = told(workspace, first, second, by=by or _login())
     _show(document, as_json=as_json, text=explain_text)
 
 

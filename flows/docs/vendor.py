@@ -102,6 +102,7 @@ MANIFEST_ROWS = (
     ("incident, batch, wave, content", "Which batch; `content` is the digest that our approval binds."),
     ("files", "Each file: `name`, `sha256` of its text, `stored_as`, `stored_sha256` of its bytes as sent."),
     ("mail", "Name, format, encoding, line end, and the columns in the order of your file: `column` (of MAIL v1), `name` (yours), `start`, `length`."),
+    ("lines", "`count` of lines, a header too, and `root` of a Merkle tree over them (SHA-256; leaf 00, node 01, as RFC 6962): by it one line can be proved without the others."),
     ("mail_sha256", "Digest of the mail file, decrypted and unpacked."),
     ("rows", "`total`, `pieces`, `seeds`, `foreign`. All below but control sums count pieces, without decoys."),
     ("by_letter_version, by_language, by_state, by_ce", "Pieces by value; state ZZ is foreign."),

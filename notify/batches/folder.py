@@ -22,13 +22,22 @@ import pyarrow as pa
 
 from matching.store import CheckFailed, Workspace, fingerprint, public_key, sha256_file, signature
 from notify.batches.layout import LAYOUT_FILE, file_name, layout_csv, mail_file
+from notify.batches.lines import lines_of, root_of
 from notify.batches.manifest import body, content_digest, elements_csv
 from notify.batches.settings import BatchesSettings
 from notify.batches.vendors import Vendor, closed_to
 from notify.facts import Hold
 from notify.letters.texts import Wording
 
-__all__ = ["Release", "is_whole", "refuse_changed_files", "unlisted", "write_folder", "write_rows"]
+__all__ = [
+    "Release",
+    "is_whole",
+    "own_copy",
+    "refuse_changed_files",
+    "unlisted",
+    "write_folder",
+    "write_rows",
+]
 
 _FILE_NUMBER = "001"
 """One file a batch: at most 250,000 rows, and batches are cut to that."""
@@ -54,6 +63,14 @@ class Release:
     approved_at: Mapping[str, str]
     config_sha256: str
     audit_log: Mapping[str, Any] | None = None
+
+
+def own_copy(batch: str) -> str:
+    """Where, below `out/`, this house keeps a mail file (zstd) that only the vendor could open otherwise.
+
+    Not in the folder that the vendor takes. To prove what was sent is our burden (45 CFR 164.414(b)).
+    """
+    return f"mail/sent/{batch}.zst"
 
 
 def is_whole(workspace: Workspace, batch: str) -> bool:
@@ -102,7 +119,8 @@ def write_rows(release: Release, planned: dict[str, Any], rows: pl.DataFrame) ->
         listed = _put_mail(release, batch, mail)
         for name, (data, personal) in sorted(_files(release, rows).items()):
             listed.append(_put(workspace, batch, name, data, personal=personal))
-        manifest = _manifest(release, planned, {**said, "content": content}, listed)
+        said = {**said, "content": content, "lines": _lines(mail, release.vendor)}
+        manifest = _manifest(release, planned, said, listed)
         _finish(release, planned, manifest)
     workspace.put_output(f"batches/{batch}/.done", b"", personal=False)
 
@@ -125,8 +143,14 @@ def _refuse_held(held: list[Hold], batch: str, rows: pl.DataFrame) -> None:
             )
 
 
+def _lines(mail: bytes, vendor: Vendor) -> dict[str, int | str]:
+    """By which a single line of the mail file can be proved later, see `notify.batches.lines`."""
+    lines = lines_of(mail, vendor.newline.encode(vendor.encoding))
+    return {"count": len(lines), "root": root_of(lines)}
+
+
 def _put_mail(release: Release, batch: str, mail: bytes) -> list[dict[str, str]]:
-    """The mail file: to the vendor's key where there is one, else for this house alone."""
+    """The mail file: to the vendor's key where there is one, and for this house, which must prove what it sent."""
     workspace, vendor, name = release.workspace, release.vendor, file_name(release.vendor)
     listed = []
     if vendor.openpgp is None or workspace.synthetic:
@@ -140,6 +164,9 @@ def _put_mail(release: Release, batch: str, mail: bytes) -> list[dict[str, str]]
         stored = closed_to(vendor.openpgp, packed)
         workspace.put_output(f"batches/{batch}/{sent}", stored, personal=False)
         listed.append({"name": name, "stored_as": sent, "sha256": _sha256(mail), "stored_sha256": _sha256(stored)})  # fmt: skip
+        if not workspace.synthetic:
+            kept = pa.Codec("zstd", compression_level=_ZSTD_LEVEL).compress(mail, asbytes=True)
+            workspace.put_output(own_copy(batch), kept, personal=True)
     return listed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from notify.report.told import notice_section, packet_section, waiting_section
 if TYPE_CHECKING:
     from notify.report import ReportSettings
 
-__all__ = ["report_html", "sections"]
+__all__ = ["page_html", "report_html", "sections"]
 
 HERE = Path(__file__).parent
 SHORT = 12
@@ -29,7 +30,28 @@ SHORT = 12
 
 
 def report_html(workspace: Workspace, settings: ReportSettings) -> str:
-    """The whole page as text; nothing in it is fetched, and the browser is told to fetch nothing."""
+    """The whole report as text."""
+    return page_html(
+        workspace,
+        settings,
+        kind="Breach response report",
+        sections=sections(workspace, settings),
+        holds="Counts, dates and names of covered entities only; no person's data.",
+    )
+
+
+def page_html(
+    workspace: Workspace,
+    settings: ReportSettings,
+    *,
+    kind: str,
+    sections: Sequence[Section],
+    holds: str,
+) -> str:
+    """A self-contained page: nothing in it is fetched, and the browser is told to fetch nothing.
+
+    `kind` names it above the incident's title, `holds` says at its end what it may hold.
+    """
     style = (HERE / "page.css").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -39,11 +61,13 @@ def report_html(workspace: Workspace, settings: ReportSettings) -> str:
     template = environment.from_string((HERE / "page.html").read_text(encoding="utf-8"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return template.render(
+        kind=kind,
+        holds=holds,
         incident=settings.incident,
         business_associate=settings.business_associate_name,
         as_of=settings.as_of,
         synthetic=workspace.synthetic or settings.incident.synthetic,
-        sections=sections(workspace, settings),
+        sections=sections,
         audit_log=settings.audit_log,
         style=style,
         style_digest=digest,

@@ -126,7 +126,12 @@ def test_values_are_shown_to_whom_may_reveal_and_the_log_says_who(
         assert (said.code, len(said.lines)) == (3, 1)
         assert f"{name} may not reveal" in said.err
     assert call("table", root, "persons", "--out", out).code == 3, "a login is no person"
+    zipped = done.folder / "one.zip"
+    said = call("explain", root, "ANYBODY", "--bundle", zipped, "--by", "SECOND")
+    assert (said.code, len(said.lines)) == (3, 1)
+    assert "SECOND may not reveal" in said.err
     assert not out.exists()
+    assert not zipped.exists()
     assert call("table", root, "persons", "--out", out, "--by", "VIEWER").code == 0
     last = acts(root)[-1]
     assert (last["act"], last["by"], last["opened_by"]) == ("table", "VIEWER", "")

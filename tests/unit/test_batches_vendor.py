@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from matching.store import OperatorError, Workspace
 from matching.tables import MAIL_V1
 from notify import printed
-from notify.batches import BatchesSettings
+from notify.batches import BatchesSettings, own_copy
 from notify.batches.layout import fields, mail_file, read_fixed
 from notify.batches.schema import ADDRESS_SEALED, COLUMNS, LIMITS, ROW_SEALED
 from notify.batches.settings import load_vendor
@@ -197,6 +197,8 @@ def test_a_real_batch_opens_with_the_vendors_key_alone(tmp_path: Path) -> None:
     stored = (folder / f"{stem}_MAIL_v1.csv.zst.pgp").read_bytes()
     assert listed["stored_sha256"] == hashlib.sha256(stored).hexdigest()
     assert mail.count(b"\n") == MAILED + 1 + 1
+    kept = workspace.get_output(own_copy(folder.name))
+    assert pa.input_stream(pa.BufferReader(kept), compression="zstd").read() == mail
     key = load_pem_public_key((folder / "signing_key.pem").read_bytes())
     assert isinstance(key, Ed25519PublicKey)
     key.verify((folder / "manifest.sig").read_bytes(), manifest)
