@@ -490,6 +490,27 @@ def explain(
 
 
 @app.command()
+def lookup(
+    workspace: WorkspacePath,
+    ref: Annotated[str, typer.Option(help="Reference number of the letter, as read out.")] = "",
+    by: Annotated[str, typer.Option(help="Who asks; needs the right `reveal`.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """For the call centre: is this caller included, and what may be said? Name and date come on standard input.
+
+    A line a caller: full name; date of birth; ZIP. Never on the command line: others would see it there.
+
+    Example: affected lookup northwind/ws --ref M8J00NPR3A --by "Desk 4" < caller.txt
+    """
+    from flows.lookup import look_up, lookup_text, read_callers
+
+    if sys.stdin.isatty():
+        _say("full name; date of birth; ZIP (a line a caller, then Ctrl-D):")
+    document = look_up(workspace, read_callers(sys.stdin), reference=ref, by=by or _login())
+    _show(document, as_json=as_json, text=lookup_text)
+
+
+@app.command()
 def decide(
     workspace: WorkspacePath,
     file: Annotated[Path, typer.Argument(help="CSV of decisions on pairs.")],
