@@ -232,15 +232,39 @@ def _cluster(scheduler: str, shared: Path | None) -> None:
 
 
 @app.command()
-def status(workspace: WorkspacePath, as_json: AsJson = False) -> None:
-    """Steps, gates, clocks (days left or overdue), what waits for whom, content digests.
+def status(
+    workspace: WorkspacePath,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Also what was done from this day on.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="A statement for a regulator: progress, coverage, error rates, method.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Steps, gates, clocks (days left or overdue), what waits for whom, content digests; a progress report.
 
     Example: affected status northwind/ws
+
+    Example: affected status northwind/ws --since 2026-04-01 --out progress-april.html
     """
     from flows.show import status_text
     from flows.status import status as read
+    from flows.status import write_statement
 
-    _show(read(workspace), as_json=as_json, text=status_text)
+    day = since.date() if since else None
+    document = read(workspace, since=day)
+    if out is not None:
+        document["statement"] = str(write_statement(workspace, out, since=day))
+    _show(document, as_json=as_json, text=status_text)
 
 
 @app.command()

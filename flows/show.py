@@ -64,6 +64,11 @@ def status_text(document: Document) -> str:
     for row in document["waiting"]:
         count = row.get("people", row.get("entities"))
         lines.append(f"  {row['of']:<8} {row['state']:<34} {count:>10,}")
+    if "since" in document:
+        lines.append(f"  since {document['since']}:" + ("" if document["done"] else " nothing"))
+    lines += [f"    {row['pieces']:>10,}  {row['what']}" for row in document.get("done", ())]
+    if "statement" in document:
+        lines.append(f"  statement: {document['statement']}")
     return "\n".join(lines)
 
 

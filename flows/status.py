@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 import notify.email
-from flows.audit import audit_head
+from flows import step_settings
+from flows.accuracy import as_known_now
+from flows.audit import audit, audit_head
 from flows.gates import gate_states
 from flows.journal import Journal
 from flows.rounds import Round, open_round, open_workspace
 from flows.scenarios import approved
 from flows.steps import REPORT, STEPS, inputs_digest, is_done
+from matching.errors import UsageError
 from matching.keyfile import KeyFile
-from matching.store import Workspace
+from matching.store import Workspace, replacing
 from matching.tables import STEP_TABLES
 from notify.duties import open_duties
+from notify.report.progress import progress
 
-__all__ = ["status"]
+__all__ = ["status", "write_statement"]
 
 
-def status(root: Path) -> dict[str, Any]:
-    """The document of `affected status` (`affected.status/1`)."""
+def status(root: Path, *, since: date | None = None) -> dict[str, Any]:
+    """The document of `affected status` (`affected.status/1`); with `since`, what was done from that day on."""
     workspace, current = open_round(root)
     journal = Journal(workspace)
     steps = []
@@ -63,11 +69,37 @@ def status(root: Path) -> dict[str, Any]:
         "entity_clocks": _entity_clocks(workspace, current.incident.as_of),
         "waiting": _waiting(workspace),
         "content_digests": digests,
+        **_done_since(workspace, since),
         "audit_head": audit_head(workspace),
         "encryption": workspace.identity["encryption"],
         "key_file_wrapped": bool(KeyFile.read(workspace.key_file).people),
         "opened_by": workspace.keys.opened_by,
     }
+
+
+def write_statement(root: Path, out: Path, *, since: date | None) -> Path:
+    """The statement for a regulator, as a page (`affected status --out`); it holds no person's data.
+
+    Raises UsageError for a path that no page should be written to.
+    """
+    # charts take a second to import; `affected status` alone should not wait for them
+    from notify.report.statement import statement_html  # noqa: PLC0415
+
+    if out.suffix != ".html" or not out.parent.is_dir():
+        raise UsageError(f"--out {out}: must end in .html, in a folder that is there")
+    workspace, current = open_round(root)
+    settings = as_known_now(workspace, current, step_settings.report(current.incident))
+    audit(workspace, "statement", since=since.isoformat() if since else "")
+    with replacing(out) as draft:
+        draft.write_text(statement_html(workspace, settings, since=since), encoding="utf-8")
+    return out
+
+
+def _done_since(workspace: Workspace, since: date | None) -> dict[str, Any]:
+    if since is None:
+        return {}
+    done = progress(replace(workspace, inbox_parts=None), since)
+    return {"since": since.isoformat(), "done": done}
 
 
 def _thresholds(workspace: Workspace, current: Round) -> dict[str, Any]:

@@ -239,4 +239,5 @@ def report(file: IncidentFile) -> ReportSettings:
         as_of=file.as_of,
         include_at_bits=file.matching.include_at_bits,
         merge_at_bits=file.matching.merge_at_bits,
+        prices=file.costs.model_dump(),
     )

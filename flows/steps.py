@@ -29,9 +29,10 @@ import notify.notices
 import notify.packets
 import notify.report
 from flows import step_settings
+from flows.accuracy import as_known_now
 from flows.journal import Done, Journal
 from flows.measure import PeakMemory
-from flows.rounds import open_round
+from flows.rounds import Round, open_round
 from flows.settings import IncidentFile
 from flows.step_manifest import step_manifest_of
 from flows.system import told_by_system
@@ -43,6 +44,7 @@ from matching.errors import (
     WorkerFailed,
 )
 from matching.store import Workspace
+from notify.report import ReportSettings
 
 __all__ = ["REPORT", "STEPS", "Outcome", "Step", "StepFailed", "run_one", "run_steps", "step_named"]
 
@@ -197,7 +199,7 @@ def run_one(workspace: str, step_name: str) -> Result:
         return _result(step, opened, skipped=True)
     started = time.perf_counter()
     with PeakMemory() as memory:
-        failure = _attempt(step, opened, _told(step, opened, settings))
+        failure = _attempt(step, opened, _told(opened, current, settings))
     if failure is not None:
         raise failure
     seconds = round(time.perf_counter() - started, 3)
@@ -208,11 +210,11 @@ def run_one(workspace: str, step_name: str) -> Result:
     return _result(step, opened, skipped=False, seconds=seconds, gib=memory.gib)
 
 
-def _told(step: Step, workspace: Workspace, settings: BaseModel) -> BaseModel:
-    """The report says where the audit log ends; that is no input of it."""
-    if step is not REPORT:
-        return settings
-    return settings.model_copy(update={"audit_log": workspace.printed_head()})
+def _told(workspace: Workspace, current: Round, settings: BaseModel) -> BaseModel:
+    """What a step is told: its settings; the report, what is known when it is made."""
+    if isinstance(settings, ReportSettings):
+        return as_known_now(workspace, current, settings)
+    return settings
 
 
 def inputs_digest(step: Step, workspace: Workspace, settings: BaseModel) -> str:

@@ -13,7 +13,7 @@ __all__ = ["Costs", "cheapest", "swept"]
 
 
 class Costs(BaseModel):
-    """`[costs]`: in one currency. Only their proportions move a threshold."""
+    """`[costs]`: in one currency. Proportions of the first four move a threshold; the rest prices the report."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,6 +26,13 @@ class Costs(BaseModel):
     duplicate_letter: float = Field(default=1.0, ge=0, description="A second letter to one person.")
     reviewed_pair: float = Field(
         default=0.75, ge=0, description="A reviewer's minute for one pair."
+    )
+    letter: float = Field(
+        default=1.25, ge=0, description="Print, envelope and postage of one letter."
+    )
+    call: float = Field(default=8.0, ge=0, description="One call answered.")
+    callers: float = Field(
+        default=0.02, ge=0, le=1, description="Share of the people told who call."
     )
 
 

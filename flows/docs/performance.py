@@ -33,6 +33,7 @@ def tables_of(results: Path) -> str:
         *_incidents(documents),
         *_links(documents),
         *_tuning(documents),
+        *_pages(documents),
         *workbench_tables(documents),
         *intake_tables(documents),
         *mail_tables(documents),
@@ -127,3 +128,20 @@ def _tuning(documents: Documents) -> Iterator[str]:
             ["merge tree, once", f"{found['tree_s']:.1f} s"],
         ]
         yield "\n".join(grid([f"{found['pairs'] / MILLION:.0f}M kept pairs", "measured"], rows))
+
+
+def _pages(documents: Documents) -> Iterator[str]:
+    """The report and the statement for a regulator: made, and shown by a browser."""
+    for name, found in sorted(documents.items()):
+        if name.startswith("report-"):
+            rows = [
+                [
+                    page,
+                    f"{found[page]['seconds']:.1f} s",
+                    f"{found[page]['bytes'] / 1000:,.0f} kB",
+                    f"{found[page]['dom_content_loaded_ms']:.0f} ms",
+                ]
+                for page in ("report", "statement")
+            ]
+            heads = [f"{found['people'] / MILLION:.1f}M people", "made in", "size", "DOMContentLoaded"]  # fmt: skip
+            yield "\n".join(grid(heads, rows)) + f"\n\n{_surroundings(found)}"

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from matching.store import Workspace, log_counts
 from notify.facts import Incident
+from notify.report.accurate import Accuracy, Range
 
-__all__ = ["ReportSettings", "run"]
+__all__ = ["Accuracy", "Range", "ReportSettings", "run"]
 
 REPORT_FILE = "report.html"
 
@@ -30,6 +31,10 @@ class ReportSettings(BaseModel):
     audit_log: dict[str, str | int] | None = Field(
         default=None, description="Lines, head and signer of the audit log when the page was made."
     )
+    accuracy: Accuracy | None = Field(
+        default=None, description="What is known of errors when the page is made."
+    )
+    prices: dict[str, float] = Field(default={}, description="`[costs]`, by key.")
     gates: tuple[str, ...] = Field(default=(), description="Gates that are closed, in order.")
     include_at_bits: float | None = Field(
         default=None, description="Lower end of the review band; none: read off the pairs."

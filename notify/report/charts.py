@@ -17,7 +17,7 @@ import vl_convert
 from notify.palette import AMBER, BLUE, GREY, INK, RED, TEAL
 from notify.report.parts import Chart
 
-__all__ = ["bars", "due_dates", "ranges", "weights"]
+__all__ = ["bars", "drawn", "due_dates", "ranges", "weights"]
 
 Row = Mapping[str, Any]
 
@@ -179,7 +179,11 @@ def _height(rows: Sequence[Row], *, least: int = 0, each: int = BAR) -> int:
 
 
 def _svg(chart: alt.TopLevelMixin, *, height: int | None) -> str:
-    size = {"width": WIDTH, "height": height} if height else {}
+    return drawn(chart, width=WIDTH, height=height) if height else drawn(chart)
+
+
+def drawn(chart: alt.TopLevelMixin, **size: int) -> str:
+    """A chart of a given `width` and `height`, or of its own, as SVG in the report's style."""
     styled = (
         chart.properties(**size, background="white")
         .configure(font=FONT, padding=4)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from matching.store import Workspace
+from notify.report.accurate import accuracy_section
+from notify.report.cost import cost_section
 from notify.report.doubt import doubts, method
 from notify.report.leak import bridge, inventory
 from notify.report.owed import duty_section
@@ -87,10 +89,12 @@ def sections(workspace: Workspace, settings: ReportSettings) -> tuple[Section, .
         weight_section(
             workspace, include_at=settings.include_at_bits, merge_at=settings.merge_at_bits
         ),
+        accuracy_section(settings.accuracy),
         ownership_section(workspace),
         duty_section(workspace, as_of=as_of),
         packet_section(workspace),
         notice_section(workspace),
+        *((cost_section(workspace, settings.prices),) if settings.prices else ()),
         doubts(workspace),
         method(workspace, as_of=as_of),
     )

@@ -7,6 +7,7 @@ import polars as pl
 from matching.store import Workspace
 from matching.tables import UNOWNED
 from notify.report.charts import ranges
+from notify.report.map import state_map
 from notify.report.parts import (
     Card,
     Grid,
@@ -233,4 +234,8 @@ def state_section(workspace: Workspace) -> Section:
         f" {number(unknown)} people have none; duties by state are also tested with all of them added."
     )
     grid = grid_of(counted, {"label": "state", **_heads()})
-    return Section(anchor="states", title=title, lead=lead, charts=(chart,), grids=(grid,))
+    tiles = state_map(
+        counted.select("state", "expected").to_dicts(),
+        caption="People expected by state of residence, shaded by how many; ? is unknown residence.",
+    )
+    return Section(anchor="states", title=title, lead=lead, charts=(tiles, chart), grids=(grid,))
