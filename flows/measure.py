@@ -12,7 +12,7 @@ from typing import Self
 
 import psutil
 
-__all__ = ["PeakMemory", "disk_gib"]
+__all__ = ["PeakMemory", "disk_gib", "memory_gib"]
 
 GIB = 1 << 30
 EVERY_S = 0.5
@@ -41,11 +41,16 @@ class PeakMemory:
         self._thread.join()
 
     def _sample(self) -> None:
-        me = psutil.Process()
         while True:
-            self.gib = max(self.gib, sum(map(_pss, [me, *me.children(recursive=True)])) / GIB)
+            self.gib = max(self.gib, memory_gib())
             if self._stop.wait(EVERY_S):
                 return
+
+
+def memory_gib() -> float:
+    """What this process and its children hold now."""
+    me = psutil.Process()
+    return sum(map(_pss, [me, *me.children(recursive=True)])) / GIB
 
 
 def _pss(process: psutil.Process) -> int:

@@ -13,8 +13,8 @@ import polars as pl
 
 import notify.batches
 import notify.counts
-from flows import gates, step_settings
-from flows.check import problems
+from flows import gates, progress, step_settings
+from flows.check import forecast, problems
 from flows.journal import Journal
 from flows.measure import disk_gib
 from flows.prefect_home import prepare, told_by_prefect
@@ -32,7 +32,7 @@ from flows.rounds import (
 )
 from flows.settings import IncidentFile, load_incident
 from flows.signals import ending_in_order
-from flows.steps import STEPS, Step, run_steps, step_named
+from flows.steps import REPORT, STEPS, Step, run_steps, step_named
 from matching.chain import HEAD
 from matching.errors import OperatorError, UsageError
 from matching.keyfile import KeyFile
@@ -209,7 +209,12 @@ def _measured(
 ) -> dict[str, Any]:
     started = time.perf_counter()
     try:
-        outcome = _engine(engine, opened.root)(opened.root, until, approve_as)
+        with progress.shown(
+            [step.name for step in (*_chosen(until), REPORT)],
+            rows=lambda: forecast(current.incident)["rows"],
+            root=opened.root,
+        ):
+            outcome = _engine(engine, opened.root)(opened.root, until, approve_as)
     finally:
         opened.purge_scratch()
     measured = {

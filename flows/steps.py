@@ -28,7 +28,7 @@ import notify.duties
 import notify.notices
 import notify.packets
 import notify.report
-from flows import step_settings
+from flows import progress, step_settings
 from flows.accuracy import as_known_now
 from flows.journal import Done, Journal
 from flows.measure import PeakMemory
@@ -195,7 +195,9 @@ def run_one(workspace: str, step_name: str) -> Result:
     settings = step.settings(current.incident)
     journal = Journal(opened)
     inputs = inputs_digest(step, opened, settings)
+    progress.begun(step.name)
     if _stands(step, opened, journal, inputs):
+        progress.ended(skipped=True)
         return _result(step, opened, skipped=True)
     started = time.perf_counter()
     with PeakMemory() as memory:
@@ -207,6 +209,7 @@ def run_one(workspace: str, step_name: str) -> Result:
     done = Done(step.name, step.version, inputs, outputs, seconds, current.number)
     said = step_manifest_of(opened, done, settings=settings_digest(settings))
     journal.commit(replace(done, manifest=said))
+    progress.ended(skipped=False)
     return _result(step, opened, skipped=False, seconds=seconds, gib=memory.gib)
 
 

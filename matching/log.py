@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-__all__ = ["forget_said", "log_counts", "warn_once"]
+__all__ = ["forget_said", "log_counts", "rows_written", "warn_once", "watching_rows"]
 
 log = logging.getLogger("affected")
 
@@ -28,3 +30,22 @@ def warn_once(line: str) -> None:
 def forget_said() -> None:
     """A new command begins: it says its warnings again."""
     _SAID.clear()
+
+
+_WATCHERS: list[Callable[[str, int], None]] = []
+
+
+@contextmanager
+def watching_rows(told: Callable[[str, int], None]) -> Iterator[None]:
+    """While the block runs, `told` hears of every part this process writes: table and rows. It must be quick."""
+    _WATCHERS.append(told)
+    try:
+        yield
+    finally:
+        _WATCHERS.remove(told)
+
+
+def rows_written(table: str, rows: int) -> None:
+    """Say that a part of a table is on disk; whoever watches a run hears it."""
+    for told in tuple(_WATCHERS):
+        told(table, rows)
