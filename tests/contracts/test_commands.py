@@ -24,9 +24,9 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 def calls_of(line: str) -> list[list[str]]:
     """Words of each `affected` call of a shell line, without what is piped in or remarked."""
-    calls = [shlex.split(part, comments=True) for part in re.split(r" && | \|\| | \| |; ", line)]
-    words = [call[: call.index("<")] if "<" in call else call for call in calls]
-    return [call[1:] for call in words if call[:1] == ["affected"]]
+    parts = [part.strip() for part in re.split(r" && | \|\| | \| |; |\$\(", line)]
+    calls = [shlex.split(part, comments=True) for part in parts if part.startswith("affected ")]
+    return [call[1 : call.index("<")] if "<" in call else call[1:] for call in calls]
 
 
 def taken(call: list[str]) -> None:
