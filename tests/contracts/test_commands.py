@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -51,11 +53,20 @@ def test_commands_of_documents_are_taken_as_they_stand(document: str) -> None:
                 taken(call)
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+ASKED = {
+    "bash": {"COMP_WORDS": "affected sta", "COMP_CWORD": "1"},
+    "zsh": {"_TYPER_COMPLETE_ARGS": "affected sta"},
+    "fish": {"_TYPER_COMPLETE_ARGS": "affected sta", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+}
+"""How each shell asks what may follow; typed was `affected sta`."""
+
+
+@pytest.mark.parametrize("shell", sorted(ASKED))
 def test_shells_complete(shell: str) -> None:
-    script = subprocess.run(
-        [sys.executable, "-m", "flows", "--show-completion", shell],
-        capture_output=True, text=True, check=False, cwd=ROOT,
+    environment = {**os.environ, **ASKED[shell], "_AFFECTED_COMPLETE": f"complete_{shell}"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("affected")],
+        capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
-    assert script.returncode == 0
-    assert "_AFFECTED_COMPLETE" in script.stdout or "complete" in script.stdout
+    assert "status" in done.stdout
+    assert "export" not in done.stdout
