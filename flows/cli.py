@@ -899,6 +899,29 @@ def rehearse(
 
 
 @app.command()
+def serve(
+    workspace: WorkspacePath,
+    port: Annotated[int, typer.Option(help="Where it listens on 127.0.0.1; 0: any free one.")] = 0,
+    clocks: Annotated[
+        str, typer.Option(metavar="CRON", help="When clocks are looked at (UTC).")
+    ] = "0 7 * * *",
+    as_json: AsJson = False,
+) -> None:
+    """Prefect's server for this incident: start rounds, take in returns, e-mail when a clock is red.
+
+    Example: affected serve northwind/ws --port 4200
+    """
+    from flows.serve import serve as serve_incident
+    from flows.serve import serve_text
+
+    def told(document: dict[str, Any]) -> None:
+        _show(document, as_json=as_json, text=serve_text)
+        sys.stdout.flush()
+
+    serve_incident(workspace, port=port, cron=clocks, told=told)
+
+
+@app.command()
 def demo(
     people: Annotated[int, typer.Option(min=200, help="People in the made-up incident.")] = 20_000,
     workspace: Annotated[

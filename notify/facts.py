@@ -232,6 +232,9 @@ class Email(Closed):
     canary: tuple[str, ...] = Field(
         default=(), description="Addresses of ours that get every wave's text first."
     )
+    clocks_to: tuple[str, ...] = Field(
+        default=(), description="Addresses of ours that are told when a clock is red."
+    )
     connections: int = Field(default=8, ge=1, le=100, description="Connections to the relay.")
     domain_connections: int = Field(
         default=0, ge=0, description="Of these at most, to one recipient domain; 0: no limit."

@@ -31,7 +31,7 @@ from notify.email.settings import EmailSettings, domain_of
 from notify.email.sink import LOOPBACK, Taken, certificate, serve
 from notify.email.texts import checked_texts
 
-__all__ = ["DRY_RUN_FILES", "DryRun", "canary", "canary_accepted", "dry_run"]
+__all__ = ["DRY_RUN_FILES", "DryRun", "canary", "canary_accepted", "delivered", "dry_run"]
 
 DRY_RUN_FILES = 1_000
 """Messages written as files; the others are read, checked and let go."""
@@ -55,7 +55,7 @@ def canary(
         )
     to = relay(settings)
     messages = _canaries(workspace, settings, wave, digest)
-    codes = asyncio.run(_delivered(to, messages))
+    codes = asyncio.run(delivered(to, messages))
     refused = [code for code in codes if code]
     if refused:
         raise CheckFailed(
@@ -104,7 +104,7 @@ def _canaries(
     return made
 
 
-async def _delivered(to: Relay, messages: Sequence[tuple[Envelope, bytes]]) -> list[str]:
+async def delivered(to: Relay, messages: Sequence[tuple[Envelope, bytes]]) -> list[str]:
     """Empty for each message that was taken, else the code."""
     connection = Connection(to)
     codes = []
