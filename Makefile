@@ -6,7 +6,9 @@ STAMP := $(VENV)/.installed
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export DO_NOT_TRACK = 1
 
-.PHONY: install demo test browser check fix bench flips fuzz faults docs clean
+export NO_MKDOCS_2_WARNING = 1
+
+.PHONY: install demo test browser check fix bench flips fuzz faults docs site clean
 
 install: $(STAMP)
 
@@ -34,7 +36,8 @@ test: install browser
 # every check runs, then the target fails if one did
 check: install
 	@failed=0; \
-	for step in "ruff format --check ." "ruff check ." "mypy" "python -m flows.docs --check"; do \
+	for step in "ruff format --check ." "ruff check ." "mypy" "python -m flows.docs --check" \
+	  "mkdocs build --strict --site-dir .mkdocs"; do \
 	  echo "== $$step"; $(BIN)/$$step || failed=1; done; \
 	$(BIN)/python -m pytest tests/contracts || failed=1; \
 	exit $$failed
@@ -45,6 +48,10 @@ fix: install
 
 docs: install
 	$(BIN)/python -m flows.docs
+
+# the documents to read in a browser, from files: site/index.html
+site: install
+	$(BIN)/mkdocs build --strict --site-dir site
 
 bench: install
 	$(BIN)/python -m benchmarks.difficulty
@@ -65,4 +72,4 @@ faults: install
 	$(BIN)/python -m benchmarks.faults
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo
+	rm -rf $(VENV) site .mkdocs .mypy_cache .ruff_cache .pytest_cache .hypothesis demo

@@ -22,6 +22,7 @@ PAGES: dict[str, str] = {
     "docs/ledger.md": "flows.docs.ledger:ledger_page",
     "docs/vendor-guide.md": "flows.docs.vendor:vendor_page",
     "docs/performance.md": "flows.docs.performance:performance_page",
+    "docs/adr/index.md": "flows.docs.decisions:decisions_page",
     "docs/sbom.json": "flows.docs.sbom:sbom_page",
     "README.md": "flows.docs.figures:readme_page",
 }
