@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ from flows import step_settings
 from flows.audit import audit
 from flows.explain import explain
 from flows.gates import check_by
+from flows.places import check_place
 from flows.rounds import open_round
-from matching.errors import OperatorError, UsageError
+from matching.errors import OperatorError
 from matching.store import replacing
 
 __all__ = ["bundle_text", "write_bundle"]
@@ -26,7 +26,7 @@ def write_bundle(root: Path, person: str, out: Path, *, by: str) -> dict[str, An
     """
     workspace, current = open_round(root)
     check_by(workspace, current.incident, by, "reveal")
-    _check_place(root, out)
+    check_place(root, out, option="--bundle", endings=(".zip",))
     explained = explain(root, person)
     if explained["kind"] != "person":
         raise OperatorError(
@@ -45,15 +45,6 @@ def write_bundle(root: Path, person: str, out: Path, *, by: str) -> dict[str, An
         "out": str(out),
         "bytes": len(data),
     }
-
-
-def _check_place(root: Path, out: Path) -> None:
-    if out.suffix != ".zip":
-        raise UsageError(f"--bundle {out}: must end in .zip")
-    if root.resolve() in out.resolve().parents:
-        raise UsageError(f"--bundle {out}: lies inside the workspace; name a file elsewhere")
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise UsageError(f"--bundle {out}: no file in a folder that can be written; name another")
 
 
 def bundle_text(document: dict[str, Any]) -> str:

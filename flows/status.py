@@ -15,10 +15,10 @@ from flows.accuracy import as_known_now
 from flows.audit import audit, audit_head
 from flows.gates import gate_states
 from flows.journal import Journal
+from flows.places import check_place
 from flows.rounds import Round, open_round, open_workspace
 from flows.scenarios import approved
 from flows.steps import REPORT, STEPS, inputs_digest, is_done
-from matching.errors import UsageError
 from matching.keyfile import KeyFile
 from matching.store import Workspace, replacing
 from matching.tables import STEP_TABLES
@@ -85,8 +85,7 @@ def write_statement(root: Path, out: Path, *, since: date | None) -> Path:
     # charts take a second to import; `affected status` alone should not wait for them
     from notify.report.statement import statement_html  # noqa: PLC0415
 
-    if out.suffix != ".html" or not out.parent.is_dir():
-        raise UsageError(f"--out {out}: must end in .html, in a folder that is there")
+    check_place(root, out, option="--out", endings=(".html",))
     workspace, current = open_round(root)
     settings = as_known_now(workspace, current, step_settings.report(current.incident))
     audit(workspace, "statement", since=since.isoformat() if since else "")

@@ -7,8 +7,9 @@ from typing import Any
 
 from flows.audit import audit
 from flows.gates import check_by
+from flows.places import check_place
 from flows.rounds import latest, open_workspace
-from matching.errors import OperatorError, UsageError
+from matching.errors import OperatorError
 from matching.store import replacing
 from matching.tables import TABLES
 
@@ -29,12 +30,7 @@ def write_table(root: Path, name: str, out: Path, *, by: str) -> dict[str, Any]:
         raise OperatorError(f"no table '{name}'; see docs/tables.md")
     if not workspace.has(name):
         raise OperatorError(f"table '{name}': not written yet; run `affected run` first")
-    if out.suffix not in {".parquet", ".csv"}:
-        raise UsageError(f"--out {out}: must end in .parquet or .csv")
-    if root.resolve() in out.resolve().parents:
-        raise UsageError(f"--out {out}: lies inside the workspace; name a file elsewhere")
-    if out.is_dir() or not out.parent.is_dir():
-        raise UsageError(f"--out {out}: no file in a folder that is there; name another")
+    check_place(root, out, option="--out", endings=(".parquet", ".csv"))
     rows = workspace.scan(name)
     # before anybody sees it
     audit(workspace, "table", by=by, table=name, rows=workspace.rows(name))

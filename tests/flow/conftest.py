@@ -109,3 +109,15 @@ def own(ran: Ran, tmp_path: Path) -> Ran:
     shutil.copytree(ran.incident.parent, folder)
     shutil.copytree(ran.workspace, tmp_path / "ws")
     return Ran(folder / "incident.toml", tmp_path / "ws", ran.document, ran.reads, ran.writes)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The workspace of a whole made-up incident: packets released, a batch exported. Of one file of tests."""
+    from flows.demo import run_demo
+
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AFFECTED_KEYS", str(folder / "keys"))
+        run_demo(folder / "demo", people=400)
+        yield folder / "demo" / "ws"

@@ -12,20 +12,10 @@ import polars as pl
 import pytest
 
 from flows.bundle import write_bundle
-from flows.demo import run_demo
 from flows.rounds import open_round
 from matching.errors import OperatorError, UsageError
 from notify.batches import lines_of, path_of
 from notify.batches.lines import folded, root_of
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundle")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AFFECTED_KEYS", str(folder / "keys"))
-        run_demo(folder / "demo", people=300)
-        yield folder / "demo" / "ws"
 
 
 @pytest.fixture(scope="module")

@@ -12,21 +12,11 @@ import pytest
 
 import flows.lookup
 import notify.callcentre
-from flows.demo import run_demo
 from flows.lookup import look_up, lookup_text, read_callers
 from flows.rounds import open_round
 from flows.settings import configs_folder
 from matching.errors import OperatorError, UsageError
 from notify.callcentre import load_texts
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("lookup")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AFFECTED_KEYS", str(folder / "keys"))
-        run_demo(folder / "demo", people=400)
-        yield folder / "demo" / "ws"
 
 
 @pytest.fixture(scope="module")

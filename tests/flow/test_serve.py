@@ -17,7 +17,6 @@ import yaml
 
 from flows import clocks
 from flows.clocks import red_clocks, tell_red_clocks
-from flows.demo import run_demo
 from flows.docs import ROOT
 from flows.rounds import open_round
 from matching.errors import OperatorError, TryAgainLater, UsageError
@@ -27,15 +26,6 @@ from notify.facts import Email
 from tests import email_relay
 
 LATE = date(2026, 5, 20)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("serve")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AFFECTED_KEYS", str(folder / "keys"))
-        run_demo(folder / "demo", people=300)
-        yield folder / "demo" / "ws"
 
 
 @pytest.fixture

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
-from flows.demo import run_demo
 from flows.rounds import open_round
 from flows.status import status, write_statement
 from matching.errors import UsageError
@@ -18,15 +16,6 @@ from notify.report.map import PLACES, _shade, _short
 from notify.report.progress import progress
 
 DAY = date(2026, 3, 20)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("statement")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AFFECTED_KEYS", str(folder / "keys"))
-        run_demo(folder / "demo", people=400)
-        yield folder / "demo" / "ws"
 
 
 def test_progress_counts_what_happened_from_that_day_on(demo: Path) -> None:
