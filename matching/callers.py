@@ -7,10 +7,10 @@ agree, never a value. One reading of the tables answers any number of callers: s
 
 from __future__ import annotations
 
-import duckdb
 import polars as pl
 
 from matching.given import clean_records
+from matching.in_memory import in_memory
 from matching.store import Workspace
 
 __all__ = ["AGREEMENTS", "find_callers"]
@@ -66,7 +66,7 @@ def _near(workspace: Workspace, asked: pl.DataFrame) -> pl.DataFrame:
 
 def _agreed(asked: pl.DataFrame, near: pl.DataFrame) -> pl.DataFrame:
     """`caller, mention_id, agreement, zip_agrees` of every caller and record that agree in one of the ways."""
-    with duckdb.connect() as con:
+    with in_memory() as con:
         con.register("asked", asked.to_arrow())
         con.register("near", near.to_arrow())
         rows: pl.DataFrame = con.sql(AGREED_SQL, params={"alike": ALIKE}).pl()

@@ -14,10 +14,11 @@ from notify.letters.settings import CONFIGS, folder_sha256
 __all__ = ["PACE", "EmailSettings", "domain_of"]
 
 PACE = frozenset(
-    {"connections", "domain_connections", "rate", "rates", "warm_up_first_day", "reply_timeout_s",
+    {"clocks_to", "connections", "domain_connections", "rate", "rates", "warm_up_first_day", "reply_timeout_s",
      "retry_hours", "uncertain_wait_hours", "policy_lifted_on"}
 )  # fmt: skip
-"""Keys of `[email]` that say how fast, not what, to whom or through whom: no approval depends on them."""
+"""Keys of `[email]` that say how fast, or whom of ours to alarm: not what, to whom or through whom a wave goes, so no
+approval depends on them."""
 
 
 class EmailSettings(Closed):
