@@ -1,6 +1,6 @@
 """Scenarios: put aside they change nothing; an approved one is what the next round runs with."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -25,11 +25,11 @@ def scenario(workspace, **changes):
     return Scenario(**{**said, **changes})
 
 
-def put_aside(own, **changes):
+def put_aside(own, at=AT, **changes):
     workspace = open_workspace(own.workspace)
     incident = open_round(own.workspace)[1].incident
     one = scenario(workspace, **changes)
-    return workspace, incident, flows.scenarios.put_aside(workspace, incident, one, recorded_at=AT)
+    return workspace, incident, flows.scenarios.put_aside(workspace, incident, one, recorded_at=at)
 
 
 def approve(workspace, incident, fact, by="LEAD"):
@@ -65,7 +65,7 @@ def test_an_approved_scenario_is_a_run_configured_so(own, tmp_path, approver):
 
 def test_the_last_approved_stands_and_withdrawn_none(own):
     workspace, incident, first = put_aside(own)
-    _, _, second = put_aside(own, name="bold", merge_at_bits=5.5)
+    _, _, second = put_aside(own, at=AT + timedelta(seconds=1), name="bold", merge_at_bits=5.5)
     approve(workspace, incident, first)
     approved = approve(workspace, incident, second)
     assert flows.scenarios.in_force(workspace, incident).matching.merge_at_bits == 5.5
